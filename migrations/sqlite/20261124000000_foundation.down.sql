@@ -1,0 +1,6 @@
+DROP TABLE throttle;
+DROP TABLE audit;
+DROP TABLE sessions;
+DROP TABLE memberships;
+DROP TABLE groups;
+DROP TABLE users;

@@ -1,0 +1,73 @@
+-- Times are Unix microseconds in UTC. Ids are UUIDv7, made by the program.
+
+CREATE TABLE users (
+    id                   BLOB    NOT NULL PRIMARY KEY,
+    username             TEXT    NOT NULL UNIQUE,
+    display_name         TEXT    NOT NULL,
+    email                TEXT,
+    admin                INTEGER NOT NULL CHECK (admin IN (0, 1)),
+    password_hash        TEXT,
+    password_changed_at  INTEGER NOT NULL,
+    must_change_password INTEGER NOT NULL DEFAULT 0 CHECK (must_change_password IN (0, 1)),
+    created_at           INTEGER NOT NULL,
+    disabled_at          INTEGER
+) STRICT;
+
+CREATE TABLE groups (
+    name TEXT NOT NULL PRIMARY KEY
+) STRICT;
+
+CREATE TABLE memberships (
+    user_id    BLOB NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    group_name TEXT NOT NULL REFERENCES groups (name) ON DELETE CASCADE,
+    PRIMARY KEY (user_id, group_name)
+) STRICT;
+
+-- The row of a live session is found by its token's SHA-256; people and logs see the id.
+-- An ended session keeps its row, with how, when and by whom, until sessions.history.
+CREATE TABLE sessions (
+    token_hash       BLOB    NOT NULL PRIMARY KEY CHECK (length(token_hash) = 32),
+    id               BLOB    NOT NULL UNIQUE,
+    user_id          BLOB    NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    methods          TEXT    NOT NULL,
+    remember         INTEGER NOT NULL CHECK (remember IN (0, 1)),
+    created_at       INTEGER NOT NULL,
+    authenticated_at INTEGER NOT NULL,
+    last_seen_at     INTEGER NOT NULL,
+    idle_expires_at  INTEGER NOT NULL,
+    expires_at       INTEGER NOT NULL,
+    address          TEXT    NOT NULL,
+    user_agent       TEXT    NOT NULL,
+    data             TEXT    NOT NULL DEFAULT '{}',
+    ended_at         INTEGER,
+    end_reason       TEXT,
+    ended_by         TEXT,
+    CHECK ((ended_at IS NULL) = (end_reason IS NULL))
+) STRICT;
+
+CREATE INDEX sessions_user ON sessions (user_id, ended_at);
+CREATE INDEX sessions_ended ON sessions (ended_at) WHERE ended_at IS NOT NULL;
+
+-- No foreign keys: a record outlives what it tells of.
+CREATE TABLE audit (
+    id         BLOB    NOT NULL PRIMARY KEY,
+    at         INTEGER NOT NULL,
+    event      TEXT    NOT NULL,
+    result     TEXT    NOT NULL,
+    source     TEXT    NOT NULL,
+    user_id    BLOB,
+    username   TEXT,
+    actor      TEXT,
+    address    TEXT,
+    session_id BLOB,
+    detail     TEXT
+) STRICT;
+
+CREATE INDEX audit_user ON audit (user_id, id);
+CREATE INDEX audit_event ON audit (event, id);
+
+-- A bucket has all its tries again at full_at; one that is full has no row.
+CREATE TABLE throttle (
+    bucket  TEXT    NOT NULL PRIMARY KEY,
+    full_at INTEGER NOT NULL
+) STRICT;

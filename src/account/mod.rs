@@ -1,0 +1,70 @@
+//! One's own account: what it is, and its password.
+
+mod routes;
+
+use std::time::Duration;
+
+use crate::app::App;
+use crate::audit::{self, Actor, Event, Record};
+use crate::error::Error;
+use crate::login::{Proof, prove};
+use crate::passwords::{Password, Weakness};
+use crate::sessions::{self, CurrentSession, Device, EndReason};
+use crate::token::Token;
+use crate::users;
+
+pub use routes::routes;
+pub(crate) use routes::{AccountPage, PasswordPage};
+
+/// What became of a change of password.
+#[derive(Debug)]
+pub enum Changed {
+    /// The session goes on under this new token; all others of the user are ended.
+    Done(Token),
+    WrongCurrent,
+    Throttled(Duration),
+    Weak(Weakness),
+}
+
+/// Changes the user's own password. It needs the current one, and counts as a try of it.
+///
+/// # Errors
+/// The database failed, or the hashing queue is full; nothing was changed then.
+pub async fn change_password(
+    app: &App,
+    current: &CurrentSession,
+    old: &Password,
+    new: &Password,
+    device: &Device,
+) -> Result<Changed, Error> {
+    let user = &current.user;
+    if let Err(weakness) = app.check_password(new, &user.username) {
+        return Ok(Changed::Weak(weakness));
+    }
+    let proven = match prove(app, Event::PasswordChange, &user.username, old, device).await? {
+        Proof::Right(proven) => proven,
+        Proof::Wrong => return Ok(Changed::WrongCurrent),
+        Proof::Throttled(wait) => return Ok(Changed::Throttled(wait)),
+    };
+    let hash = app.passwords.hash(new).await?;
+    let now = app.clock.now();
+    let actor = Actor::user(user, device.address);
+    let mut tx = app.db.begin().await?;
+    let Some(user) = proven.settle(&mut tx).await? else {
+        return Ok(Changed::WrongCurrent);
+    };
+    users::store_password(&mut tx, now, &user, &hash).await?;
+    sessions::end_others_of(
+        &mut tx,
+        now,
+        &user,
+        current.session.id,
+        EndReason::PasswordChanged,
+        &actor,
+    )
+    .await?;
+    let token = sessions::rotate(app, &mut tx, &current.session).await?;
+    let record = Record::of(Event::PasswordChange, &user).session(current.session.id);
+    audit::commit(tx, now, &actor, &[record]).await?;
+    Ok(Changed::Done(token))
+}

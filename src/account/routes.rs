@@ -1,0 +1,191 @@
+use rocket::http::Status;
+use rocket::{FromForm, Route, get, post, routes};
+use serde::Serialize;
+
+use super::{Changed, change_password};
+use crate::app::App;
+use crate::audit;
+use crate::clock::Timestamp;
+use crate::error::Error;
+use crate::http::{Answer, Failure, Posted, Refusal, Visit};
+use crate::login::cookie_for;
+use crate::pages::Page;
+use crate::passwords::{MAX_BYTES, Password};
+use crate::sessions::{CurrentSession, CurrentUser, device};
+use crate::users::User;
+
+/// As many as a person looks through.
+const SIGN_INS_SHOWN: u32 = 10;
+
+#[must_use]
+pub fn routes() -> Vec<Route> {
+    routes![show, password_form, password_change]
+}
+
+#[get("/account")]
+async fn show(
+    app: &App,
+    _visit: Visit,
+    user: CurrentUser,
+    current: CurrentSession,
+) -> Result<Answer, Failure> {
+    let sign_ins = audit::recent_sign_ins(app.db.reader(), user.id, SIGN_INS_SHOWN).await?;
+    let page = AccountPage {
+        user: user.0.clone(),
+        session: ShownSession {
+            created_at: current.session.created_at,
+            expires_at: current.session.expires_at(),
+            authenticated_at: current.session.authenticated_at,
+        },
+        sign_ins: sign_ins
+            .into_iter()
+            .map(|sign_in| ShownSignIn {
+                at: sign_in.at,
+                at_text: sign_in.at.for_people(),
+                ok: sign_in.result == "ok",
+                address: sign_in.address.unwrap_or_default(),
+                device: sign_in
+                    .user_agent
+                    .as_deref()
+                    .map(device::in_words)
+                    .unwrap_or_default(),
+                this_session: sign_in.session_id == Some(current.session.id),
+            })
+            .collect(),
+    };
+    Ok(Answer::page(app, Status::Ok, &page, Some(&user))?)
+}
+
+/// Also for those who must change it before anything else.
+#[get("/account/password")]
+fn password_form(app: &App, _visit: Visit, current: CurrentSession) -> Result<Answer, Failure> {
+    Ok(PasswordPage::new(app, &current.user, None).answer(app, Status::Ok, &current.user)?)
+}
+
+#[derive(FromForm)]
+struct PasswordForm {
+    current_password: String,
+    new_password: String,
+}
+
+#[post("/account/password", data = "<form>")]
+async fn password_change(
+    app: &App,
+    visit: Visit,
+    current: CurrentSession,
+    form: Posted<PasswordForm>,
+) -> Result<Answer, Failure> {
+    let Posted(form) = form;
+    let again = |status: Status, error: String| {
+        PasswordPage::new(app, &current.user, Some(error)).answer(app, status, &current.user)
+    };
+    if form.current_password.len() > MAX_BYTES {
+        return Ok(again(
+            Status::UnprocessableEntity,
+            "That is not your current password.".to_owned(),
+        )?);
+    }
+    let (old, new) = (
+        Password::new(form.current_password),
+        Password::new(form.new_password),
+    );
+    match change_password(app, &current, &old, &new, &visit.device()).await? {
+        Changed::Done(token) => {
+            Ok(Answer::see_other("/account").cookie(cookie_for(app, &token, &current.session)))
+        }
+        Changed::WrongCurrent => Ok(again(
+            Status::Forbidden,
+            "That is not your current password.".to_owned(),
+        )?),
+        Changed::Weak(weakness) => Ok(again(Status::UnprocessableEntity, weakness.to_string())?),
+        Changed::Throttled(wait) => Err(Refusal::throttled(wait)
+            .link("/account/password", "Back")
+            .into()),
+    }
+}
+
+#[derive(Serialize)]
+pub struct AccountPage {
+    user: User,
+    session: ShownSession,
+    sign_ins: Vec<ShownSignIn>,
+}
+
+#[derive(Serialize)]
+struct ShownSession {
+    created_at: Timestamp,
+    expires_at: Timestamp,
+    authenticated_at: Timestamp,
+}
+
+#[derive(Serialize)]
+struct ShownSignIn {
+    at: Timestamp,
+    at_text: String,
+    ok: bool,
+    address: String,
+    device: String,
+    this_session: bool,
+}
+
+impl Page for AccountPage {
+    const TEMPLATE: &'static str = "account/account.html";
+
+    fn samples(text: &str) -> Vec<Self> {
+        let at = Timestamp::parse("2026-03-01T08:15:00Z").expect("a time");
+        let sign_in = |ok| ShownSignIn {
+            at,
+            at_text: at.for_people(),
+            ok,
+            address: text.to_owned(),
+            device: text.to_owned(),
+            this_session: ok,
+        };
+        vec![Self {
+            user: User::sample(text),
+            session: ShownSession {
+                created_at: at,
+                expires_at: at,
+                authenticated_at: at,
+            },
+            sign_ins: vec![sign_in(true), sign_in(false)],
+        }]
+    }
+}
+
+#[derive(Serialize)]
+pub struct PasswordPage {
+    error: Option<String>,
+    min_length: usize,
+    username: String,
+    must_change: bool,
+}
+
+impl PasswordPage {
+    fn new(app: &App, user: &User, error: Option<String>) -> Self {
+        Self {
+            error,
+            min_length: app.settings.passwords.min_length,
+            username: user.username.clone(),
+            must_change: user.must_change_password,
+        }
+    }
+
+    fn answer(&self, app: &App, status: Status, user: &User) -> Result<Answer, Error> {
+        Answer::page(app, status, self, Some(user))
+    }
+}
+
+impl Page for PasswordPage {
+    const TEMPLATE: &'static str = "account/password.html";
+
+    fn samples(text: &str) -> Vec<Self> {
+        let page = |error: Option<&str>, must_change| Self {
+            error: error.map(str::to_owned),
+            min_length: 15,
+            username: text.to_owned(),
+            must_change,
+        };
+        vec![page(None, false), page(Some(text), true)]
+    }
+}

@@ -1,0 +1,42 @@
+use super::{Done, Fault, logging, output, runtime};
+use crate::app::App;
+use crate::clock::Clock;
+use crate::db::{self, Location};
+use crate::settings::Effective;
+use crate::site;
+
+pub fn run(effective: Effective) -> Done {
+    logging::init(&effective.settings);
+    runtime(effective.server.workers)?.block_on(serve(effective))
+}
+
+async fn serve(effective: Effective) -> Done {
+    let Effective {
+        settings, server, ..
+    } = effective;
+    let location = Location::parse(&settings.database_url)?;
+    // Held until the process ends.
+    let _lock = db::open_for_serving(&location).await?;
+    let app = App::open(settings, Clock::system(), &location).await?;
+    let launched = site::rocket(app.clone(), &server).launch().await;
+    // Only now have the last requests ended.
+    app.close().await;
+    match launched {
+        Ok(_) => {
+            output::err("vestibule: stopped");
+            Ok(())
+        }
+        Err(error) => Err(explain(&error, &server)),
+    }
+}
+
+fn explain(error: &rocket::Error, server: &crate::settings::Server) -> Fault {
+    match error.kind() {
+        rocket::error::ErrorKind::Bind(cause) => format!(
+            "cannot listen on {}:{}: {cause}; stop what uses it, or set port (ROCKET_PORT)",
+            server.address, server.port
+        )
+        .into(),
+        other => format!("the server cannot start: {other}").into(),
+    }
+}

@@ -1,0 +1,116 @@
+//! Copies of a database: taken while the server writes, put back while it is stopped.
+
+use std::path::Path;
+use std::{fs, io};
+
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection};
+
+use super::files::{create_private, sync_folder};
+use super::migrate::{Refused, connect, explain, take_lock};
+use super::{Location, status};
+
+/// Writes a consistent copy to `file`, with every change that was acknowledged before it began.
+///
+/// # Errors
+/// `file` is there already, or cannot be written; then nothing is left behind.
+pub async fn backup(location: &Location, file: &Path) -> Result<(), Refused> {
+    if file.exists() {
+        return Err(Refused(format!(
+            "{}: is there already; name a new file",
+            file.display()
+        )));
+    }
+    let options = SqliteConnectOptions::new()
+        .filename(location.path())
+        .read_only(true);
+    let mut connection = connect(location, options).await?;
+    copy_into(&mut connection, file)
+        .await
+        .map_err(|e| Refused(format!("{}: {e}", file.display())))
+}
+
+/// `VACUUM INTO` under a name of its own, then a rename: a half-written copy is never taken for one.
+pub(super) async fn copy_into(connection: &mut SqliteConnection, file: &Path) -> io::Result<()> {
+    let partial = file.with_added_extension("partial");
+    let _ = fs::remove_file(&partial);
+    create_private(&partial)?;
+    let copied = vacuum_into(connection, &partial).await;
+    let finished = copied.and_then(|()| {
+        fs::File::open(&partial)?.sync_all()?;
+        fs::rename(&partial, file)?;
+        sync_folder(
+            file.parent()
+                .filter(|p| !p.as_os_str().is_empty())
+                .unwrap_or(Path::new(".")),
+        )
+    });
+    if finished.is_err() {
+        let _ = fs::remove_file(&partial);
+    }
+    finished
+}
+
+async fn vacuum_into(connection: &mut SqliteConnection, file: &Path) -> io::Result<()> {
+    let name = file
+        .to_str()
+        .ok_or_else(|| io::Error::other("the name is not UTF-8"))?;
+    // VACUUM takes no parameters; the only text in it is a quoted file name.
+    let sql = AssertSqlSafe(format!("VACUUM INTO '{}'", name.replace('\'', "''")));
+    sqlx::query(sql)
+        .execute(connection)
+        .await
+        .map_err(io::Error::other)?;
+    Ok(())
+}
+
+/// Puts `file` in the database's place. A database that is there is kept beside it, under a new name
+/// that is returned.
+///
+/// # Errors
+/// A server runs on the database; `file` is no whole Vestibule database, or newer than this
+/// program. Nothing was changed then.
+pub async fn restore(
+    location: &Location,
+    file: &Path,
+    stamp: &str,
+) -> Result<Option<std::path::PathBuf>, Refused> {
+    let source = Location::parse(&file.to_string_lossy()).map_err(Refused)?;
+    if !file.is_file() {
+        return Err(Refused(format!(
+            "{}: there is no such file",
+            file.display()
+        )));
+    }
+    let mut lock = take_lock(location)?;
+    status::check_whole(&source).await?;
+    let options = SqliteConnectOptions::new()
+        .filename(source.path())
+        .read_only(true);
+    let mut connection = connect(&source, options).await?;
+    let incoming = location.beside(".restoring");
+    let failed = |e: io::Error| Refused(format!("{}: {e}", location.path().display()));
+    let _ = fs::remove_file(&incoming);
+    copy_into(&mut connection, &incoming)
+        .await
+        .map_err(failed)?;
+    connection.close().await.map_err(|e| explain(&source, &e))?;
+    let kept = put_aside(location, stamp).map_err(failed)?;
+    fs::rename(&incoming, location.path()).map_err(failed)?;
+    sync_folder(location.folder()).map_err(failed)?;
+    lock.remember().map_err(failed)?;
+    Ok(kept)
+}
+
+/// The old file keeps its WAL, or it would lose what stands there.
+fn put_aside(location: &Location, stamp: &str) -> io::Result<Option<std::path::PathBuf>> {
+    let name = format!(".replaced-{stamp}");
+    let kept = location.beside(&name);
+    for suffix in ["-shm", "-wal", ""] {
+        let from = location.beside(suffix);
+        if from.exists() {
+            fs::rename(from, location.beside(&format!("{name}{suffix}")))?;
+        }
+    }
+    Ok(kept.exists().then_some(kept))
+}

@@ -1,0 +1,279 @@
+//! Makes a database ready: creates it on a first start, brings its schema up to date.
+
+use std::{fmt, io};
+
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{Connection as _, SqliteConnection};
+
+use super::files::{create_private, sync_folder};
+use super::{Location, Lock, options};
+
+/// As sqlx.toml names them; sqlx-cli applies the same.
+pub(super) static MIGRATIONS: Migrator = sqlx::migrate!();
+
+/// Two writers can corrupt the WAL of an older one.
+const OLDEST_SQLITE: [u32; 3] = [3, 51, 3];
+
+/// Why a database is not opened: a sentence that says what to do.
+#[derive(Debug)]
+pub struct Refused(pub String);
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Refused {}
+
+/// For a command: creates or migrates the database where that is needed, under the lock.
+///
+/// # Errors
+/// See [`migrate`]; or the database needs a migration while a server runs on it.
+pub async fn prepare(location: &Location) -> Result<(), Refused> {
+    if location.path().exists() && pending(location).await?.is_empty() {
+        return make_private(location);
+    }
+    let mut lock = take_lock(location)?;
+    migrate(location, &mut lock).await.map(drop)
+}
+
+/// For a server: makes the database ready and holds its lock.
+///
+/// # Errors
+/// See [`migrate`]; or another server holds the lock.
+pub async fn open_for_serving(location: &Location) -> Result<Lock, Refused> {
+    let mut lock = take_lock(location)?;
+    migrate(location, &mut lock).await?;
+    Ok(lock)
+}
+
+/// Creates or migrates the database, and says which migrations were applied.
+///
+/// A database with data is copied first, to a file that the log names.
+///
+/// # Errors
+/// A database that was there is gone; the file is no database, newer than this program, damaged
+/// or cannot be written.
+pub async fn migrate(location: &Location, lock: &mut Lock) -> Result<Vec<i64>, Refused> {
+    if !location.path().exists() {
+        create(location, lock)?;
+    }
+    make_private(location)?;
+    let pending = pending(location).await?;
+    let options = options(location.path()).foreign_keys(false);
+    let mut connection = connect(location, options).await?;
+    require_sqlite(&mut connection)
+        .await
+        .map_err(|e| explain(location, &e))??;
+    if !pending.is_empty() {
+        let applied = applied(&mut connection)
+            .await
+            .map_err(|e| explain(location, &e))?;
+        if let Some(version) = applied.last() {
+            copy_first(location, &mut connection, *version).await?;
+        }
+        apply(&mut connection)
+            .await
+            .map_err(|e| explain_migration(location, e))?;
+    }
+    lock.remember().map_err(|e| failed(location, &e))?;
+    connection
+        .close()
+        .await
+        .map_err(|e| explain(location, &e))?;
+    make_private(location)?;
+    Ok(pending)
+}
+
+pub(super) fn take_lock(location: &Location) -> Result<Lock, Refused> {
+    let path = Lock::path(location);
+    match Lock::take(location) {
+        Ok(Some(lock)) => Ok(lock),
+        Ok(None) => Err(Refused(format!(
+            "{}: another Vestibule runs on this database and holds its lock, {}; stop it first",
+            location.path().display(),
+            path.display()
+        ))),
+        Err(error) => Err(Refused(format!(
+            "{}: {error}; the database's folder must be there and writable",
+            path.display()
+        ))),
+    }
+}
+
+fn create(location: &Location, lock: &Lock) -> Result<(), Refused> {
+    let path = location.path().display();
+    let orphan = ["-wal", "-shm"]
+        .iter()
+        .any(|suffix| location.beside(suffix).exists());
+    if lock.remembers() || orphan {
+        return Err(Refused(format!(
+            "{path}: the database is gone, though there was one here ({} remembers it). Bring it back with \
+             `vestibule db restore FILE`, or remove {path}.lock, {path}-wal and {path}-shm to begin with an empty one",
+            Lock::path(location).display()
+        )));
+    }
+    create_private(location.path())
+        .and_then(|file| file.sync_all())
+        .and_then(|()| sync_folder(location.folder()))
+        .map_err(|e| failed(location, &e))
+}
+
+/// Migrations that this program has and the database has not.
+pub(super) async fn pending(location: &Location) -> Result<Vec<i64>, Refused> {
+    let options = SqliteConnectOptions::new()
+        .filename(location.path())
+        .read_only(true);
+    let mut connection = connect(location, options).await?;
+    let applied = applied(&mut connection)
+        .await
+        .map_err(|e| explain(location, &e))?;
+    if let Some(newer) = applied
+        .iter()
+        .find(|version| !MIGRATIONS.version_exists(**version))
+    {
+        return Err(newer_than_us(location, *newer));
+    }
+    let ours = MIGRATIONS
+        .iter()
+        .filter(|m| m.migration_type.is_up_migration());
+    Ok(ours
+        .map(|m| m.version)
+        .filter(|version| !applied.contains(version))
+        .collect())
+}
+
+pub(super) async fn applied(connection: &mut SqliteConnection) -> Result<Vec<i64>, sqlx::Error> {
+    let table: Option<i64> =
+        sqlx::query_scalar("SELECT 1 FROM sqlite_schema WHERE name = '_sqlx_migrations'")
+            .fetch_optional(&mut *connection)
+            .await?;
+    if table.is_none() {
+        return Ok(Vec::new());
+    }
+    sqlx::query_scalar("SELECT version FROM _sqlx_migrations ORDER BY version")
+        .fetch_all(connection)
+        .await
+}
+
+/// All or none: one transaction, whose rows still refer to each other before it is committed.
+///
+/// Foreign keys are off meanwhile: with them on, rebuilding a table would delete its children.
+async fn apply(connection: &mut SqliteConnection) -> Result<(), MigrateError> {
+    let mut tx = connection.begin_with("BEGIN IMMEDIATE").await?;
+    // What `run` calls, without the generic acquire that makes its future not Send everywhere.
+    MIGRATIONS.run_direct(None, &mut *tx, false).await?;
+    let orphans: Option<(String,)> =
+        sqlx::query_as("SELECT \"table\" FROM pragma_foreign_key_check")
+            .fetch_optional(&mut *tx)
+            .await?;
+    if let Some((table,)) = orphans {
+        return Err(MigrateError::Source(
+            format!("rows of {table} refer to nothing").into(),
+        ));
+    }
+    tx.commit().await?;
+    Ok(())
+}
+
+async fn copy_first(
+    location: &Location,
+    connection: &mut SqliteConnection,
+    version: i64,
+) -> Result<(), Refused> {
+    let copy = location.beside(&format!(".before-migration-from-{version}"));
+    if !copy.exists() {
+        super::backup::copy_into(connection, &copy)
+            .await
+            .map_err(|e| {
+                Refused(format!(
+                    "{}: no copy could be made before the migration: {e}",
+                    copy.display()
+                ))
+            })?;
+    }
+    tracing::info!(copy = %copy.display(), "the database was copied before its migration");
+    Ok(())
+}
+
+async fn require_sqlite(
+    connection: &mut SqliteConnection,
+) -> Result<Result<(), Refused>, sqlx::Error> {
+    let version: String = sqlx::query_scalar("SELECT sqlite_version()")
+        .fetch_one(connection)
+        .await?;
+    let numbers: Vec<u32> = version
+        .split('.')
+        .filter_map(|part| part.parse().ok())
+        .collect();
+    Ok(if numbers.as_slice() >= OLDEST_SQLITE.as_slice() {
+        Ok(())
+    } else {
+        Err(Refused(format!(
+            "SQLite {version} is linked in; Vestibule needs 3.51.3 or later"
+        )))
+    })
+}
+
+pub(super) async fn connect(
+    location: &Location,
+    options: SqliteConnectOptions,
+) -> Result<SqliteConnection, Refused> {
+    SqliteConnection::connect_with(&options)
+        .await
+        .map_err(|e| explain(location, &e))
+}
+
+fn make_private(location: &Location) -> Result<(), Refused> {
+    location.make_private().map_err(|e| failed(location, &e))
+}
+
+fn failed(location: &Location, error: &io::Error) -> Refused {
+    Refused(format!("{}: {error}", location.path().display()))
+}
+
+fn newer_than_us(location: &Location, version: i64) -> Refused {
+    Refused(format!(
+        "{}: the database is newer than this program (it has migration {version}); start the newer vestibule",
+        location.path().display()
+    ))
+}
+
+fn explain_migration(location: &Location, error: MigrateError) -> Refused {
+    match error {
+        MigrateError::VersionMissing(version) => newer_than_us(location, version),
+        MigrateError::Execute(error) => explain(location, &error),
+        other => Refused(format!(
+            "{}: the migration was not made, and nothing was changed: {other}",
+            location.path().display()
+        )),
+    }
+}
+
+/// SQLite's result codes as sentences: <https://sqlite.org/rescode.html>.
+pub(super) fn explain(location: &Location, error: &sqlx::Error) -> Refused {
+    let code = error
+        .as_database_error()
+        .and_then(|e| e.code())
+        .and_then(|code| code.parse::<i32>().ok());
+    let path = location.path().display();
+    Refused(match code.map(|code| code & 0xff) {
+        Some(5 | 6) => format!(
+            "{path}: the database is locked by another program; stop that program, then try again"
+        ),
+        Some(8) => format!(
+            "{path}: the database is read-only; its file and folder must be writable for the user that runs Vestibule"
+        ),
+        Some(11) => format!(
+            "{path}: the database is damaged ({error}); restore a backup with `vestibule db restore FILE`"
+        ),
+        Some(13) => format!("{path}: the disk is full"),
+        Some(14) => format!(
+            "{path}: the file cannot be opened; it must be readable and writable, as must its folder"
+        ),
+        Some(26) => format!("{path}: this file is not an SQLite database"),
+        _ => format!("{path}: {error}"),
+    })
+}

@@ -1,0 +1,129 @@
+//! The database: the one place that knows which engine runs.
+//!
+//! Writers take turns on one connection with `BEGIN IMMEDIATE` ([`Db::begin`]), so that none fails
+//! for another's write in between; readers have connections of their own that cannot write
+//! ([`Db::reader`]).
+
+mod backup;
+mod files;
+mod lock;
+mod migrate;
+mod status;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Connection as _, Sqlite, SqlitePool, Transaction};
+
+pub use backup::{backup, restore};
+pub use files::Location;
+pub use lock::Lock;
+pub use migrate::{Refused, migrate, open_for_serving, prepare};
+pub use status::{Status, check, status};
+
+/// A write transaction; what is not committed is rolled back.
+pub type Tx = Transaction<'static, Sqlite>;
+pub type Connection = sqlx::SqliteConnection;
+
+const READERS: u32 = 4;
+
+/// An answer within a second or none: a person waits, a proxy's patience ends.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Pages of the file that are read straight from the system's cache.
+const MMAP_BYTES: &str = "1073741824";
+
+/// The WAL shrinks back to this after a burst.
+const WAL_BYTES: &str = "67108864";
+
+/// An open, migrated database.
+pub struct Db {
+    writer: SqlitePool,
+    reader: SqlitePool,
+    path: PathBuf,
+}
+
+impl Db {
+    /// Opens a database that [`prepare`] has made ready.
+    ///
+    /// # Errors
+    /// The file cannot be opened for writing.
+    pub async fn open(location: &Location) -> Result<Self, sqlx::Error> {
+        let writer = SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(PATIENCE)
+            // A full disk makes SQLite roll back by itself while sqlx still counts a transaction:
+            // such a connection is thrown away.
+            .after_release(|connection, _| {
+                Box::pin(async move {
+                    connection.ping().await?;
+                    Ok(!sqlx::Connection::is_in_transaction(connection))
+                })
+            })
+            .connect_with(options(location.path()).foreign_keys(true))
+            .await?;
+        let reader = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .acquire_timeout(PATIENCE)
+            .test_before_acquire(false)
+            .connect_with(options(location.path()).read_only(true))
+            .await?;
+        Ok(Self {
+            writer,
+            reader,
+            path: location.path().to_owned(),
+        })
+    }
+
+    /// Begins to write; waits for its turn, a second at most.
+    ///
+    /// # Errors
+    /// Another writer did not finish in time, or the database cannot be written.
+    pub async fn begin(&self) -> Result<Tx, sqlx::Error> {
+        self.writer.begin_with("BEGIN IMMEDIATE").await
+    }
+
+    #[must_use]
+    pub fn reader(&self) -> &SqlitePool {
+        &self.reader
+    }
+
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether a change could be written now.
+    ///
+    /// # Errors
+    /// It could not, and why.
+    pub async fn probe_write(&self) -> Result<(), sqlx::Error> {
+        let mut tx = self.begin().await?;
+        // Touches a page without changing what it says; a read-only disk refuses it here.
+        sqlx::query("UPDATE users SET admin = admin WHERE id = (SELECT id FROM users LIMIT 1)")
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await
+    }
+
+    pub async fn close(&self) {
+        self.reader.close().await;
+        self.writer.close().await;
+    }
+}
+
+fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(false)
+        .journal_mode(SqliteJournalMode::Wal)
+        // FULL: what was answered survives a power cut.
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(PATIENCE)
+        .pragma("mmap_size", MMAP_BYTES)
+        .pragma("journal_size_limit", WAL_BYTES)
+        // What is deleted is overwritten.
+        .pragma("secure_delete", "ON")
+        .pragma("temp_store", "MEMORY")
+}

@@ -1,0 +1,121 @@
+//! What can be said of a database without changing it.
+
+use std::fs;
+
+use sqlx::SqliteConnection;
+use sqlx::sqlite::SqliteConnectOptions;
+
+use super::migrate::{Refused, applied, connect, explain, pending};
+use super::{Location, Lock};
+
+/// What `vestibule db status` shows.
+#[derive(Debug, serde::Serialize)]
+pub struct Status {
+    pub database: String,
+    pub bytes: u64,
+    pub applied: Vec<i64>,
+    pub pending: Vec<i64>,
+    pub users: i64,
+    pub live_sessions: i64,
+    /// Whether a server holds the lock.
+    pub served: bool,
+}
+
+/// # Errors
+/// The file is missing, no database, or newer than this program.
+pub async fn status(location: &Location) -> Result<Status, Refused> {
+    let mut connection = open_existing(location).await?;
+    let failed = |e: sqlx::Error| explain(location, &e);
+    let pending = pending(location).await?;
+    let applied = applied(&mut connection).await.map_err(failed)?;
+    let (users, live_sessions) = if applied.is_empty() {
+        (0, 0)
+    } else {
+        sqlx::query_as("SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM sessions WHERE ended_at IS NULL)")
+            .fetch_one(&mut connection)
+            .await
+            .map_err(failed)?
+    };
+    let lock = Lock::take(location)
+        .map_err(|e| Refused(format!("{}: {e}", Lock::path(location).display())))?;
+    Ok(Status {
+        database: location.path().display().to_string(),
+        bytes: fs::metadata(location.path()).map_or(0, |m| m.len()),
+        applied,
+        pending,
+        users,
+        live_sessions,
+        served: lock.is_none(),
+    })
+}
+
+/// Reads the whole database and reports what is wrong with it; nothing if it is sound.
+///
+/// # Errors
+/// The file is missing, no database, newer than this program, or too damaged to be read.
+pub async fn check(location: &Location) -> Result<Vec<String>, Refused> {
+    let mut connection = open_existing(location).await?;
+    pending(location).await?;
+    let failed = |e: sqlx::Error| explain(location, &e);
+    let integrity: Vec<String> = sqlx::query_scalar("PRAGMA integrity_check")
+        .fetch_all(&mut connection)
+        .await
+        .map_err(failed)?;
+    let orphans: Vec<String> =
+        sqlx::query_scalar("SELECT DISTINCT \"table\" FROM pragma_foreign_key_check")
+            .fetch_all(&mut connection)
+            .await
+            .map_err(failed)?;
+    Ok(integrity
+        .into_iter()
+        .filter(|line| line != "ok")
+        .chain(
+            orphans
+                .into_iter()
+                .map(|table| format!("rows of {table} refer to nothing")),
+        )
+        .collect())
+}
+
+pub(super) async fn check_whole(location: &Location) -> Result<(), Refused> {
+    let faults = check(location).await?;
+    let path = location.path().display();
+    if let Some(fault) = faults.first() {
+        return Err(Refused(format!("{path}: the database is damaged: {fault}")));
+    }
+    let mut connection = open_existing(location).await?;
+    let applied = applied(&mut connection)
+        .await
+        .map_err(|e| explain(location, &e))?;
+    if applied.is_empty() {
+        return Err(Refused(format!(
+            "{path}: this is not a database of Vestibule's"
+        )));
+    }
+    Ok(())
+}
+
+async fn open_existing(location: &Location) -> Result<SqliteConnection, Refused> {
+    let path = location.path();
+    if !path.exists() {
+        let lock = Lock::path(location);
+        let remembered = fs::read_to_string(&lock).is_ok_and(|text| !text.is_empty());
+        return Err(Refused(if remembered {
+            format!(
+                "{}: the database is gone, though there was one here ({} remembers it); bring it back with `vestibule db restore FILE`",
+                path.display(),
+                lock.display()
+            )
+        } else {
+            format!(
+                "{}: there is no database yet; `vestibule db migrate` or a first start makes one",
+                path.display()
+            )
+        }));
+    }
+    connect(
+        location,
+        SqliteConnectOptions::new().filename(path).read_only(true),
+    )
+    .await
+}

@@ -1,0 +1,94 @@
+//! Reads one of our cookies from the raw `Cookie` headers.
+//!
+//! Rocket's jar decodes names, trims Unicode space and lets the last of several win, so that a
+//! sibling domain can plant a session with `%5F%5FHost-…`. Here a name is compared byte by byte,
+//! only space and tab are trimmed (RFC 6265 section 5.4), and of two matches neither is believed.
+
+use std::time::Duration;
+
+use crate::settings::Settings;
+use crate::token::Token;
+
+/// What the headers say of one cookie.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Found<'a> {
+    Nothing,
+    One(&'a str),
+    /// Ambiguous: somebody planted one of them.
+    Several,
+}
+
+/// Looks for the cookie called `name` in all the `Cookie` headers of a request.
+pub fn find<'a>(headers: impl IntoIterator<Item = &'a str>, name: &str) -> Found<'a> {
+    let mut values = headers
+        .into_iter()
+        .flat_map(|header| header.split(';'))
+        .filter_map(|pair| pair.split_once('='))
+        .filter(|(key, _)| trim(key) == name)
+        .map(|(_, value)| trim(value));
+    match (values.next(), values.next()) {
+        (None, _) => Found::Nothing,
+        (Some(value), None) => Found::One(value),
+        (Some(_), Some(_)) => Found::Several,
+    }
+}
+
+fn trim(text: &str) -> &str {
+    text.trim_matches([' ', '\t'])
+}
+
+/// The cookie of the sign-in host.
+///
+/// Over https its `__Host-` prefix makes browsers refuse it from siblings and over http
+/// (RFC 6265bis section 4.1.3.2); plain http knows no such thing.
+#[derive(Clone, Copy, Debug)]
+pub struct SessionCookie {
+    secure: bool,
+}
+
+impl SessionCookie {
+    #[must_use]
+    pub fn of(settings: &Settings) -> Self {
+        Self {
+            secure: settings.secure(),
+        }
+    }
+
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        if self.secure {
+            "__Host-vestibule"
+        } else {
+            "vestibule"
+        }
+    }
+
+    /// Looks for this cookie in the `Cookie` headers of a request.
+    pub fn find<'a>(self, headers: impl IntoIterator<Item = &'a str>) -> Found<'a> {
+        find(headers, self.name())
+    }
+
+    /// The `Set-Cookie` that hands a token to a browser; without `max_age` it goes when the browser
+    /// is closed.
+    #[must_use]
+    pub fn issue(self, token: &Token, max_age: Option<Duration>) -> String {
+        self.set(&token.reveal(), max_age)
+    }
+
+    /// The `Set-Cookie` that takes the cookie away.
+    #[must_use]
+    pub fn expire(self) -> String {
+        self.set("", Some(Duration::ZERO))
+    }
+
+    fn set(self, value: &str, max_age: Option<Duration>) -> String {
+        let secure = if self.secure { "; Secure" } else { "" };
+        let max_age = max_age
+            .map(|age| format!("; Max-Age={}", age.as_secs()))
+            .unwrap_or_default();
+        format!(
+            "{}={value}; Path=/; HttpOnly; SameSite=Lax{secure}{max_age}",
+            self.name()
+        )
+    }
+}

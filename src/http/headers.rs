@@ -1,0 +1,111 @@
+//! What every answer has, and what becomes of one that a guard stopped.
+
+use rocket::http::{Header, Method, Status};
+use rocket::response::Responder;
+use rocket::{Request, Response};
+
+use super::refusal::Refused;
+use super::{Refusal, navigates, wants_json};
+use crate::app::App;
+use crate::sessions::{Denial, Denied};
+
+/// Nothing is loaded but our stylesheet and icon; nothing is framed, nothing runs.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'";
+
+/// Headers of every answer. With `same-origin` browsers still send an Origin with our forms.
+const HEADERS: [(&str, &str); 8] = [
+    ("Content-Security-Policy", CONTENT_SECURITY_POLICY),
+    ("X-Content-Type-Options", "nosniff"),
+    ("X-Frame-Options", "DENY"),
+    ("Referrer-Policy", "same-origin"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+    (
+        "Permissions-Policy",
+        "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    ),
+    ("Vary", "Cookie, Accept"),
+];
+
+/// A year, as browsers' preload lists ask for.
+const STRICT_TRANSPORT_SECURITY: &str = "max-age=31536000";
+
+/// Sets the headers; an answer that says nothing of caching is not cached.
+pub fn secure(app: &App, response: &mut Response<'_>) {
+    for (name, value) in HEADERS {
+        response.set_raw_header(name, value);
+    }
+    if app.settings.secure() {
+        response.set_raw_header("Strict-Transport-Security", STRICT_TRANSPORT_SECURITY);
+    }
+    if !response.headers().contains("Cache-Control") {
+        response.set_raw_header("Cache-Control", "no-store");
+    }
+    response.remove_header("Server");
+}
+
+/// Turns what a guard stopped into its answer: a browser without a session is sent to sign in and
+/// back, anything else is told why.
+///
+/// A guard cannot answer by itself, and a catcher would be the host's. An answer that names its own
+/// challenge is left alone.
+pub fn answer_for_guards<'r>(request: &'r Request<'_>, response: &mut Response<'r>) {
+    if response.headers().contains("WWW-Authenticate") {
+        return;
+    }
+    let denied = request.local_cache(Denial::default).0.get().copied();
+    match (denied, response.status()) {
+        (Some(Denied::Unauthenticated), Status::Unauthorized) => {
+            answer_unauthenticated(request, response)
+        }
+        (Some(Denied::PasswordChangeRequired), Status::Forbidden) if navigates(request) => {
+            redirect(response, "/account/password")
+        }
+        (Some(Denied::PasswordChangeRequired | Denied::Forbidden), Status::Forbidden) => {
+            tell(request, response, Refusal::of_status(Status::Forbidden));
+        }
+        (Some(Denied::Unavailable), Status::ServiceUnavailable) => {
+            tell(request, response, Refusal::unavailable())
+        }
+        _ => tell_refused(request, response),
+    }
+}
+
+fn answer_unauthenticated<'r>(request: &'r Request<'_>, response: &mut Response<'r>) {
+    if navigates(request) && !wants_json(request) {
+        let back = matches!(request.method(), Method::Get | Method::Head)
+            .then(|| request.uri().to_string());
+        let rd: String = back
+            .iter()
+            .flat_map(|uri| url::form_urlencoded::byte_serialize(uri.as_bytes()))
+            .collect();
+        let location = if rd.is_empty() {
+            "/login".to_owned()
+        } else {
+            format!("/login?rd={rd}")
+        };
+        return redirect(response, &location);
+    }
+    tell(request, response, Refusal::of_status(Status::Unauthorized));
+    response.set_header(Header::new("WWW-Authenticate", "Vestibule"));
+}
+
+fn tell_refused<'r>(request: &'r Request<'_>, response: &mut Response<'r>) {
+    let refused = request.local_cache(Refused::default).0.get();
+    if let Some(refusal) = refused.filter(|refusal| refusal.status == response.status()) {
+        tell(request, response, refusal.clone());
+    }
+}
+
+fn redirect(response: &mut Response<'_>, location: &str) {
+    *response = Response::build()
+        .status(Status::SeeOther)
+        .raw_header("Location", location.to_owned())
+        .finalize();
+}
+
+fn tell<'r>(request: &'r Request<'_>, response: &mut Response<'r>, refusal: Refusal) {
+    if let Ok(told) = refusal.respond_to(request) {
+        *response = told;
+    }
+}

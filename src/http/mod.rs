@@ -1,0 +1,21 @@
+//! HTTP, as far as Rocket leaves it to us: which requests are heard at all, and what every answer
+//! has.
+//!
+//! A GET route asks for a [`Visit`], a POST route for a [`Visit`] and its form as [`Posted`]; each
+//! answers with an [`Answer`] or a [`Failure`].
+
+mod answer;
+pub mod cookies;
+mod form;
+pub(crate) mod headers;
+mod origin;
+mod peer;
+mod refusal;
+pub mod return_to;
+mod visit;
+
+pub use answer::{Answer, Failure};
+pub use form::Posted;
+pub use refusal::{Link, Refusal};
+pub use visit::Visit;
+pub(crate) use visit::{is_ours, navigates, wants_json};

@@ -1,0 +1,43 @@
+//! Whose request it is: the socket's address, or what a trusted proxy says of it.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use rocket::Request;
+
+use crate::settings::Settings;
+
+/// The client's address. X-Forwarded-For is read from the right, past trusted proxies, and only if
+/// the socket's own address is trusted; anything missing or unparsable leaves the socket's address,
+/// so that nobody dodges the throttle by it.
+pub fn client_address(request: &Request<'_>, settings: &Settings) -> IpAddr {
+    // No socket: dispatched in process.
+    let peer = request
+        .remote()
+        .map_or(IpAddr::from([127, 0, 0, 1]), |remote| {
+            remote.ip().to_canonical()
+        });
+    if !is_trusted(peer, &settings.trusted_proxies) {
+        return peer;
+    }
+    let headers: Vec<&str> = request.headers().get("x-forwarded-for").collect();
+    forwarded_for(&headers.join(","), &settings.trusted_proxies).unwrap_or(peer)
+}
+
+fn is_trusted(address: IpAddr, proxies: &[IpNet]) -> bool {
+    proxies.iter().any(|network| network.contains(&address))
+}
+
+/// `None` where the first untrusted hop from the right is no address.
+fn forwarded_for(list: &str, proxies: &[IpNet]) -> Option<IpAddr> {
+    let mut hops = list.rsplit(',').map(|hop| {
+        hop.trim()
+            .parse::<IpAddr>()
+            .map(|address| address.to_canonical())
+    });
+    let untrusted = hops.find(|hop| {
+        !hop.as_ref()
+            .is_ok_and(|address| is_trusted(*address, proxies))
+    });
+    untrusted?.ok()
+}

@@ -1,0 +1,142 @@
+//! Signing in and out, and proving once more who one is.
+
+mod proof;
+mod routes;
+
+use std::time::Duration;
+
+use crate::app::App;
+use crate::audit::{self, Actor, Event, Record};
+use crate::error::Error;
+use crate::passwords::Password;
+use crate::sessions::{self, CurrentSession, Device, EndReason, Session};
+use crate::token::Token;
+
+pub(crate) use proof::{Proof, prove};
+pub use routes::routes;
+pub(crate) use routes::{ReauthenticatePage, SignInPage, SignOutPage, cookie_for};
+
+/// What the sign-in form holds.
+#[derive(Debug)]
+pub struct LoginForm {
+    pub username: String,
+    pub password: Password,
+    pub remember: bool,
+}
+
+/// What became of a sign-in.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The token is for the browser alone.
+    SignedIn(Token, Session),
+    /// No such user, a disabled one, or not the password: nobody learns which.
+    Wrong,
+    Throttled(Duration),
+}
+
+/// Checks a user name and a password, and starts a session on `device` in place of the `current`
+/// one.
+///
+/// # Errors
+/// The database failed, or the hashing queue is full; no session is started then.
+pub async fn sign_in(
+    app: &App,
+    form: &LoginForm,
+    device: &Device,
+    current: Option<&Session>,
+) -> Result<Outcome, Error> {
+    let proven = match prove(app, Event::SignIn, &form.username, &form.password, device).await? {
+        Proof::Right(proven) => proven,
+        Proof::Wrong => return Ok(Outcome::Wrong),
+        Proof::Throttled(wait) => return Ok(Outcome::Throttled(wait)),
+    };
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    let Some(user) = proven.settle(&mut tx).await? else {
+        return Ok(Outcome::Wrong);
+    };
+    let actor = Actor::user(&user, device.address);
+    if let Some(current) = current {
+        sessions::end(&mut tx, now, current.id, EndReason::Replaced, &actor).await?;
+    }
+    let (token, session) = sessions::start(app, &mut tx, user.id, device, form.remember).await?;
+    audit::commit(
+        tx,
+        now,
+        &actor,
+        &[Record::of(Event::SignIn, &user).session(session.id)],
+    )
+    .await?;
+    Ok(Outcome::SignedIn(token, session))
+}
+
+/// Ends the session that asks.
+///
+/// # Errors
+/// The database failed; the session may still be live then, and the answer must not say otherwise.
+pub async fn sign_out(app: &App, current: &CurrentSession, device: &Device) -> Result<(), Error> {
+    let now = app.clock.now();
+    let actor = Actor::user(&current.user, device.address);
+    let mut tx = app.db.begin().await?;
+    if !sessions::end(
+        &mut tx,
+        now,
+        current.session.id,
+        EndReason::SignedOut,
+        &actor,
+    )
+    .await?
+    {
+        return Ok(());
+    }
+    let record = Record::of(Event::SignOut, &current.user).session(current.session.id);
+    audit::commit(tx, now, &actor, &[record]).await
+}
+
+/// What became of a reauthentication.
+#[derive(Debug)]
+pub enum Reauthenticated {
+    /// The session goes on under this new token.
+    Done(Token),
+    Wrong,
+    Throttled(Duration),
+}
+
+/// Checks the password of the user who is signed in once more.
+///
+/// # Errors
+/// The database failed, or the hashing queue is full; the session is as it was then.
+pub async fn reauthenticate(
+    app: &App,
+    current: &CurrentSession,
+    password: &Password,
+    device: &Device,
+) -> Result<Reauthenticated, Error> {
+    let proven = match prove(
+        app,
+        Event::Reauthenticate,
+        &current.user.username,
+        password,
+        device,
+    )
+    .await?
+    {
+        Proof::Right(proven) => proven,
+        Proof::Wrong => return Ok(Reauthenticated::Wrong),
+        Proof::Throttled(wait) => return Ok(Reauthenticated::Throttled(wait)),
+    };
+    let mut tx = app.db.begin().await?;
+    let Some(user) = proven.settle(&mut tx).await? else {
+        return Ok(Reauthenticated::Wrong);
+    };
+    let token = sessions::rotate(app, &mut tx, &current.session).await?;
+    let record = Record::of(Event::Reauthenticate, &user).session(current.session.id);
+    audit::commit(
+        tx,
+        app.clock.now(),
+        &Actor::user(&user, device.address),
+        &[record],
+    )
+    .await?;
+    Ok(Reauthenticated::Done(token))
+}

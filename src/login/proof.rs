@@ -1,0 +1,128 @@
+//! The one path on which a password is checked: throttled first, as long for unknown users as for
+//! known ones, and a failure is written before it is answered.
+
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+
+use crate::app::App;
+use crate::audit::{self, Actor, Event, Record};
+use crate::clock::Timestamp;
+use crate::db::Tx;
+use crate::error::Error;
+use crate::passwords::{Password, Verdict};
+use crate::sessions::Device;
+use crate::throttle::{Reservation, Reserved};
+use crate::users::{self, User};
+
+/// What a check of a password came to.
+#[derive(Debug)]
+pub(crate) enum Proof {
+    Right(Proven),
+    Wrong,
+    Throttled(Duration),
+}
+
+/// A password that was right when it was checked; [`Proven::settle`] says whether it still is.
+#[derive(Debug)]
+pub(crate) struct Proven {
+    username: String,
+    changed_at: Timestamp,
+    reservation: Reservation,
+    /// The same password hashed with what the settings ask for now.
+    rehashed: Option<String>,
+}
+
+/// Checks `password` for `username`, for the sake of `event`.
+pub(crate) async fn prove(
+    app: &App,
+    event: Event,
+    username: &str,
+    password: &Password,
+    device: &Device,
+) -> Result<Proof, Error> {
+    let now = app.clock.now();
+    let address = device.address.to_canonical().to_string();
+    let secret = users::secret_by_name(app.db.reader(), username, &address).await?;
+    let known_here = secret.as_ref().is_some_and(|secret| secret.known_address);
+    let reservation = match app
+        .throttle
+        .reserve(&app.db, now, Some(username), known_here, device.address)
+        .await?
+    {
+        Reserved::Granted(reservation) => reservation,
+        Reserved::Throttled { retry_after } => return Ok(Proof::Throttled(retry_after)),
+    };
+    let stored = secret
+        .as_ref()
+        .and_then(|secret| secret.password_hash.as_deref());
+    let verdict = app.passwords.verify(password, stored).await?;
+    let changed_at = match secret {
+        Some(secret) if verdict != Verdict::Wrong && secret.disabled_at.is_none() => {
+            secret.password_changed_at
+        }
+        _ => {
+            write_failure(app, event, username, &reservation, device).await?;
+            return Ok(Proof::Wrong);
+        }
+    };
+    let rehashed = match verdict {
+        Verdict::RightButOld => Some(app.passwords.hash(password).await?),
+        _ => None,
+    };
+    Ok(Proof::Right(Proven {
+        username: username.to_owned(),
+        changed_at,
+        reservation,
+        rehashed,
+    }))
+}
+
+impl Proven {
+    /// The user, within the transaction that acts on the proof; `None` if the password was changed
+    /// or the user barred since it was checked.
+    pub(crate) async fn settle(self, tx: &mut Tx) -> Result<Option<User>, Error> {
+        let Some(user) = users::by_unchanged_password(tx, &self.username, self.changed_at).await?
+        else {
+            return Ok(None);
+        };
+        self.reservation.succeeded(tx).await?;
+        if let Some(hash) = &self.rehashed {
+            users::rehash(tx, user.id, hash, self.changed_at).await?;
+        }
+        Ok(Some(user))
+    }
+}
+
+async fn write_failure(
+    app: &App,
+    event: Event,
+    username: &str,
+    reservation: &Reservation,
+    device: &Device,
+) -> Result<(), Error> {
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    let user = users::by_name(&mut *tx, username).await?;
+    let record = |event| match &user {
+        Some(user) => Record::of(event, user),
+        None => Record {
+            username: Some(unknown(username)),
+            ..Record::anonymous(event)
+        },
+    };
+    let mut records = vec![record(event).refused()];
+    if reservation.failed(&mut tx, now).await? {
+        records.push(record(Event::Throttle));
+    }
+    audit::commit(tx, now, &Actor::visitor(device.address), &records).await
+}
+
+/// People type passwords where names belong: what nobody is called is not kept as it was typed.
+fn unknown(username: &str) -> String {
+    let digest = Sha256::digest(username);
+    format!(
+        "unknown ({:02x}{:02x}{:02x}{:02x})",
+        digest[0], digest[1], digest[2], digest[3]
+    )
+}

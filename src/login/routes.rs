@@ -1,0 +1,294 @@
+use rocket::http::Status;
+use rocket::{FromForm, Route, get, post, routes};
+use serde::Serialize;
+
+use super::{LoginForm, Outcome, Reauthenticated, reauthenticate, sign_in, sign_out};
+use crate::app::App;
+use crate::error::Error;
+use crate::http::cookies::SessionCookie;
+use crate::http::return_to::ReturnTo;
+use crate::http::{Answer, Failure, Posted, Refusal, Visit};
+use crate::pages::Page;
+use crate::passwords::{MAX_BYTES, Password};
+use crate::sessions::{CurrentSession, Denied, Session};
+use crate::token::Token;
+use crate::users::User;
+
+/// Where people are sent who asked for no other page.
+const HOME: &str = "/account";
+
+const WRONG: &str = "That user name and password do not belong together.";
+
+#[must_use]
+pub fn routes() -> Vec<Route> {
+    routes![
+        sign_in_form,
+        sign_in_post,
+        sign_out_form,
+        sign_out_post,
+        reauthenticate_form,
+        reauthenticate_post
+    ]
+}
+
+#[get("/login?<rd>&<flow>&<switch>")]
+fn sign_in_form(
+    app: &App,
+    _visit: Visit,
+    current: Option<CurrentSession>,
+    rd: Option<&str>,
+    flow: Option<&str>,
+    switch: Option<&str>,
+) -> Result<Answer, Failure> {
+    let user = current.map(|current| current.user);
+    if user.is_some() && switch.is_none() {
+        return Ok(Answer::see_other(&destination(app, rd)));
+    }
+    let page = SignInPage::new(rd, flow);
+    Ok(Answer::page(app, Status::Ok, &page, user.as_ref())?)
+}
+
+#[derive(FromForm)]
+struct SignInForm {
+    username: String,
+    password: String,
+    remember: Option<String>,
+    rd: Option<String>,
+    flow: Option<String>,
+}
+
+#[post("/login", data = "<form>")]
+async fn sign_in_post(
+    app: &App,
+    visit: Visit,
+    current: Option<CurrentSession>,
+    form: Posted<SignInForm>,
+) -> Result<Answer, Failure> {
+    let Posted(form) = form;
+    let page = SignInPage::new(form.rd.as_deref(), form.flow.as_deref());
+    if form.password.len() > MAX_BYTES {
+        return Ok(page.refused(
+            app,
+            Status::UnprocessableEntity,
+            "That password is too long to be anybody's here.",
+        )?);
+    }
+    let login = LoginForm {
+        username: form.username,
+        password: Password::new(form.password),
+        remember: form.remember.is_some_and(|remember| remember == "on"),
+    };
+    let current = current.as_ref().map(|current| &current.session);
+    match sign_in(app, &login, &visit.device(), current).await? {
+        Outcome::SignedIn(token, session) => {
+            Ok(Answer::see_other(&destination(app, form.rd.as_deref()))
+                .cookie(cookie_for(app, &token, &session)))
+        }
+        Outcome::Wrong => Ok(page.refused(app, Status::Unauthorized, WRONG)?.challenge()),
+        Outcome::Throttled(wait) => Err(Refusal::throttled(wait)
+            .link("/login", "Back to sign in")
+            .into()),
+    }
+}
+
+#[get("/logout")]
+fn sign_out_form(
+    app: &App,
+    _visit: Visit,
+    current: Option<CurrentSession>,
+) -> Result<Answer, Failure> {
+    let user = current.map(|current| current.user);
+    Ok(Answer::page(
+        app,
+        Status::Ok,
+        &SignOutPage {},
+        user.as_ref(),
+    )?)
+}
+
+#[derive(FromForm)]
+struct SignOutForm {
+    rd: Option<String>,
+}
+
+#[post("/logout", data = "<form>")]
+async fn sign_out_post(
+    app: &App,
+    visit: Visit,
+    current: Result<CurrentSession, Denied>,
+    form: Posted<SignOutForm>,
+) -> Result<Answer, Failure> {
+    match current {
+        Ok(current) => sign_out(app, &current, &visit.device()).await?,
+        // Whether the session ended is not known: the cookie stays, and the answer says so.
+        Err(Denied::Unavailable) => return Err(Refusal::unavailable().into()),
+        Err(_) => {}
+    }
+    let Posted(form) = form;
+    let back = form
+        .rd
+        .and_then(|rd| ReturnTo::parse(&rd, app.settings.url()));
+    Ok(
+        Answer::see_other(back.as_ref().map_or("/login", ReturnTo::as_str))
+            .cookie(SessionCookie::of(&app.settings).expire())
+            // Not "cookies": that empties the whole registrable domain.
+            .header("Clear-Site-Data", "\"cache\", \"storage\"".to_owned()),
+    )
+}
+
+#[get("/reauthenticate?<rd>")]
+fn reauthenticate_form(
+    app: &App,
+    _visit: Visit,
+    current: CurrentSession,
+    rd: Option<&str>,
+) -> Result<Answer, Failure> {
+    Ok(ReauthenticatePage::new(&current.user, rd).answer(app, Status::Ok, &current.user)?)
+}
+
+#[derive(FromForm)]
+struct ReauthenticateForm {
+    password: String,
+    rd: Option<String>,
+}
+
+#[post("/reauthenticate", data = "<form>")]
+async fn reauthenticate_post(
+    app: &App,
+    visit: Visit,
+    current: CurrentSession,
+    form: Posted<ReauthenticateForm>,
+) -> Result<Answer, Failure> {
+    let Posted(form) = form;
+    let rd = form.rd.as_deref();
+    let page = |error: &str| ReauthenticatePage {
+        error: Some(error.to_owned()),
+        ..ReauthenticatePage::new(&current.user, rd)
+    };
+    if form.password.len() > MAX_BYTES {
+        return Ok(page("That is not your password.").answer(
+            app,
+            Status::UnprocessableEntity,
+            &current.user,
+        )?);
+    }
+    match reauthenticate(
+        app,
+        &current,
+        &Password::new(form.password),
+        &visit.device(),
+    )
+    .await?
+    {
+        Reauthenticated::Done(token) => Ok(Answer::see_other(&destination(app, rd))
+            .cookie(cookie_for(app, &token, &current.session))),
+        Reauthenticated::Wrong => {
+            Ok(page("That is not your password.").answer(app, Status::Forbidden, &current.user)?)
+        }
+        Reauthenticated::Throttled(wait) => Err(Refusal::throttled(wait)
+            .link("/reauthenticate", "Back")
+            .into()),
+    }
+}
+
+fn destination(app: &App, rd: Option<&str>) -> String {
+    let back = rd.and_then(|rd| ReturnTo::parse(rd, app.settings.url()));
+    back.map_or_else(|| HOME.to_owned(), |back| back.as_str().to_owned())
+}
+
+/// Kept over the browser's end only for "keep me signed in", and never longer than the session.
+pub(crate) fn cookie_for(app: &App, token: &Token, session: &Session) -> String {
+    let max_age = session
+        .remember
+        .then(|| session.max_expires_at.since(app.clock.now()));
+    SessionCookie::of(&app.settings).issue(token, max_age)
+}
+
+#[derive(Serialize)]
+pub struct SignInPage {
+    rd: String,
+    flow: String,
+    error: Option<String>,
+    destination: Option<String>,
+}
+
+impl SignInPage {
+    /// The user name is not shown again: known and unknown ones get the same page, byte for byte.
+    fn new(rd: Option<&str>, flow: Option<&str>) -> Self {
+        Self {
+            rd: rd.unwrap_or_default().to_owned(),
+            flow: flow.unwrap_or_default().to_owned(),
+            error: None,
+            destination: None,
+        }
+    }
+
+    fn refused(self, app: &App, status: Status, error: &str) -> Result<Answer, Error> {
+        Answer::page(
+            app,
+            status,
+            &Self {
+                error: Some(error.to_owned()),
+                ..self
+            },
+            None,
+        )
+    }
+}
+
+impl Page for SignInPage {
+    const TEMPLATE: &'static str = "login/sign_in.html";
+
+    fn samples(text: &str) -> Vec<Self> {
+        let full = Self {
+            error: Some(text.to_owned()),
+            destination: Some(text.to_owned()),
+            ..Self::new(Some(text), Some(text))
+        };
+        vec![Self::new(None, None), full]
+    }
+}
+
+#[derive(Serialize)]
+pub struct SignOutPage {}
+
+impl Page for SignOutPage {
+    const TEMPLATE: &'static str = "login/sign_out.html";
+
+    fn samples(_: &str) -> Vec<Self> {
+        vec![Self {}]
+    }
+}
+
+#[derive(Serialize)]
+pub struct ReauthenticatePage {
+    rd: String,
+    error: Option<String>,
+    username: String,
+}
+
+impl ReauthenticatePage {
+    fn new(user: &User, rd: Option<&str>) -> Self {
+        Self {
+            rd: rd.unwrap_or_default().to_owned(),
+            error: None,
+            username: user.username.clone(),
+        }
+    }
+
+    fn answer(&self, app: &App, status: Status, user: &User) -> Result<Answer, Error> {
+        Answer::page(app, status, self, Some(user))
+    }
+}
+
+impl Page for ReauthenticatePage {
+    const TEMPLATE: &'static str = "login/reauthenticate.html";
+
+    fn samples(text: &str) -> Vec<Self> {
+        vec![Self {
+            rd: text.to_owned(),
+            error: Some(text.to_owned()),
+            username: text.to_owned(),
+        }]
+    }
+}

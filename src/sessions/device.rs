@@ -1,0 +1,22 @@
+//! A device in words, out of its user agent.
+
+use woothee::parser::Parser;
+
+/// `Firefox on Linux`; empty where the user agent says nothing of the kind.
+#[must_use]
+pub fn in_words(user_agent: &str) -> String {
+    let Some(found) = Parser::new().parse(user_agent) else {
+        return user_agent
+            .split(['/', ' '])
+            .next()
+            .unwrap_or_default()
+            .to_owned();
+    };
+    let known = |text: &str| !text.is_empty() && text != "UNKNOWN";
+    match (known(found.name), known(found.os)) {
+        (true, true) => format!("{} on {}", found.name, found.os),
+        (true, false) => found.name.to_owned(),
+        (false, true) => found.os.to_owned(),
+        (false, false) => String::new(),
+    }
+}

@@ -1,0 +1,201 @@
+//! Request guards: who asks.
+//!
+//! Each request looks its session up once, whatever number of guards ask.
+
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use rocket::http::Status;
+use rocket::outcome::{Outcome, try_outcome};
+use rocket::request::{self, FromRequest};
+use rocket::{Request, Rocket, Sentinel};
+
+use super::{Session, resume};
+use crate::app::App;
+use crate::error::Error;
+use crate::http::cookies::{Found, SessionCookie};
+use crate::token::{Token, TokenHash};
+use crate::users::User;
+
+/// The session that a request belongs to, with its user.
+///
+/// Fails for a visitor who is not signed in: a page then sends a browser to sign in and back, and
+/// answers 401 to anything else. With `Option<CurrentSession>` a failing database reads as `None`;
+/// with `Result<CurrentSession, Denied>` the two can be told apart.
+#[derive(Clone)]
+pub struct CurrentSession {
+    pub session: Session,
+    pub user: User,
+    pub(crate) token_hash: TokenHash,
+    pub(crate) app: Arc<App>,
+}
+
+/// The user who asks. Fails as [`CurrentSession`] does, and for a user who must choose another
+/// password first.
+#[derive(Clone, Debug)]
+pub struct CurrentUser(pub User);
+
+/// The user who asks, if that is an admin; 403 for any other user.
+#[derive(Clone, Debug)]
+pub struct Admin(pub User);
+
+/// Why a guard did not let a request through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Denied {
+    /// Nobody is signed in, or not any more.
+    Unauthenticated,
+    /// Signed in, and a new password must be chosen first.
+    PasswordChangeRequired,
+    /// Signed in, and not an admin.
+    Forbidden,
+    /// The database did not answer: try again.
+    Unavailable,
+}
+
+/// The last denial of a request's guards, for the answer.
+#[derive(Default)]
+pub(crate) struct Denial(pub std::sync::OnceLock<Denied>);
+
+/// Who presented what; the same for all guards of a request.
+enum Lookup {
+    Nobody,
+    Somebody(Box<CurrentSession>),
+    Failed,
+}
+
+async fn look_up(request: &Request<'_>, app: &Arc<App>) -> Lookup {
+    let Some(token) = presented(request, app) else {
+        return Lookup::Nobody;
+    };
+    match resume(app, &token).await {
+        Ok(None) => Lookup::Nobody,
+        Ok(Some((session, user))) => Lookup::Somebody(Box::new(CurrentSession {
+            session,
+            user,
+            token_hash: token.hash(),
+            app: app.clone(),
+        })),
+        Err(error) => {
+            report(&error);
+            Lookup::Failed
+        }
+    }
+}
+
+/// The token in the request's session cookie; none if it is missing, malformed or there twice.
+fn presented(request: &Request<'_>, app: &App) -> Option<Token> {
+    match SessionCookie::of(&app.settings).find(request.headers().get("cookie")) {
+        Found::One(value) => Token::parse(value),
+        Found::Nothing => None,
+        Found::Several => {
+            tracing::warn!("two session cookies in one request: neither is believed");
+            None
+        }
+    }
+}
+
+fn report(error: &Error) {
+    tracing::error!("a session could not be looked up: {error}");
+}
+
+fn deny<T>(request: &Request<'_>, status: Status, denied: Denied) -> request::Outcome<T, Denied> {
+    let _ = request.local_cache(Denial::default).0.set(denied);
+    Outcome::Error((status, denied))
+}
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for CurrentSession {
+    type Error = Denied;
+
+    async fn from_request(request: &'r Request<'_>) -> request::Outcome<Self, Denied> {
+        let Some(app) = request.rocket().state::<Arc<App>>() else {
+            return deny(request, Status::ServiceUnavailable, Denied::Unavailable);
+        };
+        match request.local_cache_async(look_up(request, app)).await {
+            Lookup::Somebody(current) => Outcome::Success((**current).clone()),
+            Lookup::Nobody => deny(request, Status::Unauthorized, Denied::Unauthenticated),
+            Lookup::Failed => deny(request, Status::ServiceUnavailable, Denied::Unavailable),
+        }
+    }
+}
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for CurrentUser {
+    type Error = Denied;
+
+    async fn from_request(request: &'r Request<'_>) -> request::Outcome<Self, Denied> {
+        let current = try_outcome!(CurrentSession::from_request(request).await);
+        if current.user.must_change_password {
+            return deny(request, Status::Forbidden, Denied::PasswordChangeRequired);
+        }
+        Outcome::Success(Self(current.user))
+    }
+}
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for Admin {
+    type Error = Denied;
+
+    async fn from_request(request: &'r Request<'_>) -> request::Outcome<Self, Denied> {
+        let CurrentUser(user) = try_outcome!(CurrentUser::from_request(request).await);
+        if !user.admin {
+            return deny(request, Status::Forbidden, Denied::Forbidden);
+        }
+        Outcome::Success(Self(user))
+    }
+}
+
+impl Deref for CurrentUser {
+    type Target = User;
+
+    fn deref(&self) -> &User {
+        &self.0
+    }
+}
+
+impl Deref for Admin {
+    type Target = User;
+
+    fn deref(&self) -> &User {
+        &self.0
+    }
+}
+
+impl fmt::Debug for CurrentSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CurrentSession")
+            .field("session", &self.session)
+            .field("user", &self.user)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Without the fairing there is no database to ask: better not to launch than to deny everyone.
+fn lacks_fairing(rocket: &Rocket<rocket::Ignite>, guard: &str) -> bool {
+    let lacks = rocket.state::<Arc<App>>().is_none();
+    if lacks {
+        tracing::error!(
+            "a route asks for {guard}, which needs Vestibule: add .attach(Vestibule::fairing()) to the rocket"
+        );
+    }
+    lacks
+}
+
+impl Sentinel for CurrentSession {
+    fn abort(rocket: &Rocket<rocket::Ignite>) -> bool {
+        lacks_fairing(rocket, "CurrentSession")
+    }
+}
+
+impl Sentinel for CurrentUser {
+    fn abort(rocket: &Rocket<rocket::Ignite>) -> bool {
+        lacks_fairing(rocket, "CurrentUser")
+    }
+}
+
+impl Sentinel for Admin {
+    fn abort(rocket: &Rocket<rocket::Ignite>) -> bool {
+        lacks_fairing(rocket, "Admin")
+    }
+}

@@ -1,0 +1,263 @@
+//! Sessions: who is signed in, on which device, until when.
+//!
+//! A session is found by the hash of its token and joined to its user in one look-up ([`resume`]).
+//! It ends by its user's sign-out, by a revoke, or by time; an ended one never comes back.
+
+pub mod device;
+mod guard;
+mod last_seen;
+mod object;
+mod routes;
+mod store;
+mod sweep;
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::audit::{self, Actor, Event, Record, Source};
+use crate::clock::Timestamp;
+use crate::db::Tx;
+use crate::error::Error;
+use crate::token::{Token, TokenHash};
+use crate::users::User;
+
+pub(crate) use guard::Denial;
+pub use guard::{Admin, CurrentSession, CurrentUser, Denied};
+pub use last_seen::{LastSeen, WRITE_INTERVAL};
+pub use routes::routes;
+pub use store::Listed;
+pub use sweep::{INTERVAL as SWEEP_INTERVAL, sweep};
+
+/// How one signed in; more than one with a second factor.
+pub const PASSWORD: &str = "password";
+
+/// A live session. Its `id` is public; the token that authenticates is with the browser alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    pub id: Uuid,
+    pub user_id: Uuid,
+    /// Authentication methods, such as `password`.
+    pub methods: Vec<String>,
+    /// "Keep me signed in".
+    pub remember: bool,
+    pub created_at: Timestamp,
+    /// When the password was last checked.
+    pub authenticated_at: Timestamp,
+    /// Within a minute; see [`LastSeen`].
+    pub last_seen_at: Timestamp,
+    pub idle_expires_at: Timestamp,
+    /// The end that use does not put off.
+    pub max_expires_at: Timestamp,
+    pub address: String,
+    pub user_agent: String,
+}
+
+impl Session {
+    /// When it ends if it is not used again.
+    #[must_use]
+    pub fn expires_at(&self) -> Timestamp {
+        self.idle_expires_at.min(self.max_expires_at)
+    }
+
+    #[must_use]
+    pub fn is_fresh(&self, now: Timestamp, reauthenticate_after: Duration) -> bool {
+        now < self.authenticated_at.plus(reauthenticate_after)
+    }
+}
+
+/// How a session came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndReason {
+    SignedOut,
+    /// The same browser signed in again.
+    Replaced,
+    Revoked,
+    Idle,
+    MaxLifetime,
+    /// The user's newer sessions took its place.
+    TooMany,
+    PasswordChanged,
+    RightsChanged,
+    Disabled,
+}
+
+impl EndReason {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::SignedOut => "signed_out",
+            Self::Replaced => "replaced",
+            Self::Revoked => "revoked",
+            Self::Idle => "idle",
+            Self::MaxLifetime => "max_lifetime",
+            Self::TooMany => "too_many",
+            Self::PasswordChanged => "password_changed",
+            Self::RightsChanged => "rights_changed",
+            Self::Disabled => "disabled",
+        }
+    }
+}
+
+/// From where a session is started.
+#[derive(Clone, Debug)]
+pub struct Device {
+    pub address: IpAddr,
+    pub user_agent: String,
+}
+
+/// Starts a session within the transaction that decided on it, and ends the least recently used
+/// ones beyond `sessions.max_per_user`. The token is for the browser.
+///
+/// # Errors
+/// The database failed.
+pub async fn start(
+    app: &App,
+    tx: &mut Tx,
+    user_id: Uuid,
+    device: &Device,
+    remember: bool,
+) -> Result<(Token, Session), Error> {
+    let now = app.clock.now();
+    let (idle, max) = app.settings.sessions.limits(remember);
+    let token = Token::generate();
+    let session = Session {
+        id: Uuid::now_v7(),
+        user_id,
+        methods: vec![PASSWORD.to_owned()],
+        remember,
+        created_at: now,
+        authenticated_at: now,
+        last_seen_at: now,
+        idle_expires_at: now.plus(idle),
+        max_expires_at: now.plus(max),
+        address: device.address.to_canonical().to_string(),
+        user_agent: audit::tame(&device.user_agent),
+    };
+    store::end_beyond(tx, user_id, app.settings.sessions.max_per_user - 1, now).await?;
+    store::insert(tx, &token.hash(), &session).await?;
+    Ok((token, session))
+}
+
+/// The live session that a token belongs to, and its user. `None`: unknown, ended, expired, or the
+/// user is disabled.
+///
+/// # Errors
+/// The database failed; the caller lets nobody in then.
+pub async fn resume(app: &App, token: &Token) -> Result<Option<(Session, User)>, Error> {
+    let hash = token.hash();
+    let now = app.clock.now();
+    let found = store::by_token(app.db.reader(), &hash).await?;
+    let Some((session, user)) =
+        found.filter(|(session, user)| now < session.expires_at() && user.disabled_at.is_none())
+    else {
+        return Ok(None);
+    };
+    app.last_seen
+        .note(&hash, &session, now, &app.settings.sessions);
+    Ok(Some((session, user)))
+}
+
+/// Gives a session a new token; the old one is dead once the transaction is committed.
+pub(crate) async fn rotate(app: &App, tx: &mut Tx, session: &Session) -> Result<Token, Error> {
+    let token = Token::generate();
+    store::rotate(tx, session.id, &token.hash(), app.clock.now()).await?;
+    Ok(token)
+}
+
+/// Ends one session, at its user's wish or for a new one; nothing if it is not live.
+pub(crate) async fn end(
+    tx: &mut Tx,
+    now: Timestamp,
+    id: Uuid,
+    reason: EndReason,
+    actor: &Actor,
+) -> Result<bool, Error> {
+    Ok(store::end(tx, id, now, reason, actor.name()).await?)
+}
+
+/// Ends all of a user's sessions, and says how many there were.
+pub(crate) async fn end_all_of(
+    tx: &mut Tx,
+    now: Timestamp,
+    user_id: Uuid,
+    reason: EndReason,
+    actor: &Actor,
+) -> Result<u64, Error> {
+    Ok(store::end_all_of(tx, user_id, None, now, reason, actor.name()).await?)
+}
+
+/// Ends all of a user's sessions but one.
+pub(crate) async fn end_others_of(
+    tx: &mut Tx,
+    now: Timestamp,
+    user: &User,
+    keep: Uuid,
+    reason: EndReason,
+    actor: &Actor,
+) -> Result<u64, Error> {
+    Ok(store::end_all_of(tx, user.id, Some(keep), now, reason, actor.name()).await?)
+}
+
+/// What to revoke.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// One session; with `of`, only if it is that user's.
+    One {
+        id: Uuid,
+        of: Option<Uuid>,
+    },
+    AllOf(User),
+    /// All of a user's but one.
+    OthersOf(User, Uuid),
+    Everyone,
+}
+
+/// Ends sessions by someone's decision, with an audit record for each; says how many were live.
+///
+/// # Errors
+/// The database failed; no session is ended then.
+pub async fn revoke(app: &App, actor: &Actor, which: &Which) -> Result<usize, Error> {
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    let ended = store::revoke(&mut tx, which, now, actor.name()).await?;
+    let records: Vec<Record> = ended
+        .into_iter()
+        .map(|ended| {
+            let record = Record {
+                user_id: Some(ended.user_id),
+                username: Some(ended.username),
+                ..Record::anonymous(Event::SessionRevoke)
+            };
+            record.session(ended.id)
+        })
+        .collect();
+    audit::commit(tx, now, actor, &records).await?;
+    Ok(records.len())
+}
+
+/// Sessions for the command line, newest first.
+///
+/// # Errors
+/// The database failed.
+pub async fn list(app: &App, user: Option<&User>, ended_too: bool) -> Result<Vec<Listed>, Error> {
+    let user_id = user.map(|user| user.id);
+    Ok(store::list(app.db.reader(), user_id, ended_too, app.clock.now()).await?)
+}
+
+/// The actor for what happens by time alone.
+pub(crate) fn by_time() -> Actor {
+    Actor {
+        source: Source::System,
+        username: None,
+        address: None,
+    }
+}
+
+pub(crate) async fn stored_object(app: &App, hash: &TokenHash) -> Result<Option<String>, Error> {
+    Ok(store::data(app.db.reader(), hash).await?)
+}

@@ -1,0 +1,333 @@
+use sqlx::{FromRow, Row, SqlitePool, sqlite::SqliteRow};
+use uuid::Uuid;
+
+use super::{EndReason, Session, Which};
+use crate::clock::Timestamp;
+use crate::db::Connection;
+use crate::token::TokenHash;
+use crate::users::User;
+
+impl FromRow<'_, SqliteRow> for Session {
+    fn from_row(row: &SqliteRow) -> Result<Self, sqlx::Error> {
+        let methods: String = row.try_get("methods")?;
+        Ok(Self {
+            id: row.try_get("id")?,
+            user_id: row.try_get("user_id")?,
+            methods: methods.split(',').map(str::to_owned).collect(),
+            remember: row.try_get("remember")?,
+            created_at: row.try_get("created_at")?,
+            authenticated_at: row.try_get("authenticated_at")?,
+            last_seen_at: row.try_get("last_seen_at")?,
+            idle_expires_at: row.try_get("idle_expires_at")?,
+            max_expires_at: row.try_get("expires_at")?,
+            address: row.try_get("address")?,
+            user_agent: row.try_get("user_agent")?,
+        })
+    }
+}
+
+/// The look-up of every request. Times are judged by the caller.
+pub(super) async fn by_token(
+    pool: &SqlitePool,
+    hash: &TokenHash,
+) -> Result<Option<(Session, User)>, sqlx::Error> {
+    let row = sqlx::query(
+        "SELECT s.id, s.methods, s.remember, s.created_at, s.authenticated_at, s.last_seen_at, s.idle_expires_at,
+                s.expires_at, s.address, s.user_agent,
+                u.id AS user_id, u.username, u.display_name, u.email, u.admin, u.must_change_password,
+                u.created_at AS user_created_at, u.disabled_at,
+                (SELECT string_agg(m.group_name, ',' ORDER BY m.group_name) FROM memberships m WHERE m.user_id = u.id) AS group_names
+         FROM sessions s JOIN users u ON u.id = s.user_id
+         WHERE s.token_hash = $1 AND s.ended_at IS NULL",
+    )
+    .bind(hash.as_bytes())
+    .fetch_optional(pool)
+    .await?;
+    row.map(|row| Ok((Session::from_row(&row)?, User::from_row(&row)?)))
+        .transpose()
+}
+
+pub(super) async fn insert(
+    connection: &mut Connection,
+    hash: &TokenHash,
+    session: &Session,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO sessions (token_hash, id, user_id, methods, remember, created_at, authenticated_at, last_seen_at,
+                               idle_expires_at, expires_at, address, user_agent)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+    )
+    .bind(hash.as_bytes())
+    .bind(session.id)
+    .bind(session.user_id)
+    .bind(session.methods.join(","))
+    .bind(i64::from(session.remember))
+    .bind(session.created_at)
+    .bind(session.authenticated_at)
+    .bind(session.last_seen_at)
+    .bind(session.idle_expires_at)
+    .bind(session.max_expires_at)
+    .bind(&session.address)
+    .bind(&session.user_agent)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// A new token for a live session whose password was just checked.
+pub(super) async fn rotate(
+    connection: &mut Connection,
+    id: Uuid,
+    hash: &TokenHash,
+    now: Timestamp,
+) -> Result<(), sqlx::Error> {
+    let done = sqlx::query("UPDATE sessions SET token_hash = $2, authenticated_at = $3 WHERE id = $1 AND ended_at IS NULL")
+        .bind(id)
+        .bind(hash.as_bytes())
+        .bind(now)
+        .execute(connection)
+        .await?;
+    // It was ended meanwhile: the new token must not be handed out.
+    if done.rows_affected() == 1 {
+        Ok(())
+    } else {
+        Err(sqlx::Error::RowNotFound)
+    }
+}
+
+/// False if it was not live.
+pub(super) async fn end(
+    connection: &mut Connection,
+    id: Uuid,
+    now: Timestamp,
+    reason: EndReason,
+    by: &str,
+) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query("UPDATE sessions SET ended_at = $2, end_reason = $3, ended_by = $4 WHERE id = $1 AND ended_at IS NULL")
+        .bind(id)
+        .bind(now)
+        .bind(reason.as_str())
+        .bind(by)
+        .execute(connection)
+        .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+pub(super) async fn end_all_of(
+    connection: &mut Connection,
+    user_id: Uuid,
+    keep: Option<Uuid>,
+    now: Timestamp,
+    reason: EndReason,
+    by: &str,
+) -> Result<u64, sqlx::Error> {
+    let done = sqlx::query(
+        "UPDATE sessions SET ended_at = $3, end_reason = $4, ended_by = $5
+         WHERE user_id = $1 AND ended_at IS NULL AND ($2 IS NULL OR id <> $2)",
+    )
+    .bind(user_id)
+    .bind(keep)
+    .bind(now)
+    .bind(reason.as_str())
+    .bind(by)
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+/// Ends the least recently used sessions of a user until `keep` are left.
+pub(super) async fn end_beyond(
+    connection: &mut Connection,
+    user_id: Uuid,
+    keep: u32,
+    now: Timestamp,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE sessions SET ended_at = $3, end_reason = $4, ended_by = 'vestibule'
+         WHERE user_id = $1 AND ended_at IS NULL AND id NOT IN (
+             SELECT id FROM sessions WHERE user_id = $1 AND ended_at IS NULL
+             ORDER BY last_seen_at DESC, id DESC LIMIT $2)",
+    )
+    .bind(user_id)
+    .bind(keep)
+    .bind(now)
+    .bind(EndReason::TooMany.as_str())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// A session that was just revoked.
+#[derive(FromRow)]
+pub(super) struct Ended {
+    pub id: Uuid,
+    pub user_id: Uuid,
+    pub username: String,
+}
+
+pub(super) async fn revoke(
+    connection: &mut Connection,
+    which: &Which,
+    now: Timestamp,
+    by: &str,
+) -> Result<Vec<Ended>, sqlx::Error> {
+    let (id, user_id, keep) = match which {
+        Which::One { id, of } => (Some(*id), *of, None),
+        Which::AllOf(user) => (None, Some(user.id), None),
+        Which::OthersOf(user, keep) => (None, Some(user.id), Some(*keep)),
+        Which::Everyone => (None, None, None),
+    };
+    sqlx::query_as(
+        "UPDATE sessions SET ended_at = $4, end_reason = $5, ended_by = $6
+         WHERE ended_at IS NULL AND ($1 IS NULL OR id = $1) AND ($2 IS NULL OR user_id = $2) AND ($3 IS NULL OR id <> $3)
+         RETURNING id, user_id, (SELECT username FROM users WHERE users.id = sessions.user_id) AS username",
+    )
+    .bind(id)
+    .bind(user_id)
+    .bind(keep)
+    .bind(now)
+    .bind(EndReason::Revoked.as_str())
+    .bind(by)
+    .fetch_all(connection)
+    .await
+}
+
+/// Puts the idle end off, if the session is still live; never beyond its other end.
+pub(super) async fn touch(
+    connection: &mut Connection,
+    hash: &TokenHash,
+    seen: Timestamp,
+    idle_end: Timestamp,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE sessions SET last_seen_at = $2, idle_expires_at = $3
+         WHERE token_hash = $1 AND ended_at IS NULL AND last_seen_at < $2 AND idle_expires_at > $2",
+    )
+    .bind(hash.as_bytes())
+    .bind(seen)
+    .bind(idle_end)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Token hashes of sessions that ended by time and are not marked yet.
+pub(super) async fn expired(
+    pool: &SqlitePool,
+    now: Timestamp,
+    limit: u32,
+) -> Result<Vec<Vec<u8>>, sqlx::Error> {
+    sqlx::query_scalar("SELECT token_hash FROM sessions WHERE ended_at IS NULL AND (idle_expires_at <= $1 OR expires_at <= $1) LIMIT $2")
+        .bind(now)
+        .bind(limit)
+        .fetch_all(pool)
+        .await
+}
+
+pub(super) async fn mark_expired(
+    connection: &mut Connection,
+    hash: &[u8],
+    now: Timestamp,
+    by: &str,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE sessions
+         SET ended_at = CASE WHEN expires_at < idle_expires_at THEN expires_at ELSE idle_expires_at END,
+             end_reason = CASE WHEN expires_at <= idle_expires_at THEN $3 ELSE $4 END, ended_by = $5
+         WHERE token_hash = $1 AND ended_at IS NULL AND (idle_expires_at <= $2 OR expires_at <= $2)",
+    )
+    .bind(hash)
+    .bind(now)
+    .bind(EndReason::MaxLifetime.as_str())
+    .bind(EndReason::Idle.as_str())
+    .bind(by)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn delete_ended(
+    connection: &mut Connection,
+    before: Timestamp,
+    limit: u32,
+) -> Result<u64, sqlx::Error> {
+    let done = sqlx::query("DELETE FROM sessions WHERE token_hash IN (SELECT token_hash FROM sessions WHERE ended_at < $1 LIMIT $2)")
+        .bind(before)
+        .bind(limit)
+        .execute(connection)
+        .await?;
+    Ok(done.rows_affected())
+}
+
+pub(super) async fn data(
+    pool: &SqlitePool,
+    hash: &TokenHash,
+) -> Result<Option<String>, sqlx::Error> {
+    sqlx::query_scalar("SELECT data FROM sessions WHERE token_hash = $1 AND ended_at IS NULL")
+        .bind(hash.as_bytes())
+        .fetch_optional(pool)
+        .await
+}
+
+pub(super) async fn data_for_change(
+    connection: &mut Connection,
+    id: Uuid,
+) -> Result<Option<String>, sqlx::Error> {
+    sqlx::query_scalar("SELECT data FROM sessions WHERE id = $1 AND ended_at IS NULL")
+        .bind(id)
+        .fetch_optional(connection)
+        .await
+}
+
+pub(super) async fn set_data(
+    connection: &mut Connection,
+    id: Uuid,
+    data: &str,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE sessions SET data = $2 WHERE id = $1 AND ended_at IS NULL")
+        .bind(id)
+        .bind(data)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// A session as lists show it.
+#[derive(Clone, Debug, serde::Serialize, FromRow)]
+pub struct Listed {
+    pub id: Uuid,
+    pub username: String,
+    pub methods: String,
+    pub remember: bool,
+    pub address: String,
+    pub user_agent: String,
+    pub created_at: Timestamp,
+    pub last_seen_at: Timestamp,
+    pub authenticated_at: Timestamp,
+    pub expires_at: Timestamp,
+    pub ended_at: Option<Timestamp>,
+    pub end_reason: Option<String>,
+    pub ended_by: Option<String>,
+}
+
+pub(super) async fn list(
+    pool: &SqlitePool,
+    user_id: Option<Uuid>,
+    ended_too: bool,
+    now: Timestamp,
+) -> Result<Vec<Listed>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT s.id, u.username, s.methods, s.remember, s.address, s.user_agent, s.created_at, s.last_seen_at, s.authenticated_at,
+                CASE WHEN s.expires_at < s.idle_expires_at THEN s.expires_at ELSE s.idle_expires_at END AS expires_at,
+                s.ended_at, s.end_reason, s.ended_by
+         FROM sessions s JOIN users u ON u.id = s.user_id
+         WHERE ($1 IS NULL OR s.user_id = $1)
+           AND ($2 = 1 OR (s.ended_at IS NULL AND s.idle_expires_at > $3 AND s.expires_at > $3))
+         ORDER BY s.id DESC",
+    )
+    .bind(user_id)
+    .bind(i64::from(ended_too))
+    .bind(now)
+    .fetch_all(pool)
+    .await
+}

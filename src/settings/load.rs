@@ -1,0 +1,328 @@
+//! Where settings come from. Lowest first: defaults, the file's profiles, `DATABASE_URL`,
+//! the environment, the command line.
+
+use std::path::Path;
+
+use rocket::figment::providers::{Format, Serialized, Toml};
+use rocket::figment::value::{Dict, Map, Value};
+use rocket::figment::{Error, Figment, Metadata, Profile, Provider};
+
+use super::{Refused, Server, Settings};
+
+/// Of Rocket's own keys, those that may be set; the others could weaken what Vestibule promises.
+const SERVER_KEYS: [&str; 4] = ["address", "port", "workers", "shutdown"];
+const TABLE: &str = "vestibule";
+
+/// What a command was given to find its settings.
+pub struct Sources<'a> {
+    /// The file of `--config`, or Rocket.toml of the working directory, which may be absent.
+    pub file: Option<&'a Path>,
+    pub environment: Vec<(String, String)>,
+    /// The address of `--database`.
+    pub database: Option<&'a str>,
+}
+
+/// Settings that were found and checked, and where each came from.
+pub struct Effective {
+    pub settings: Settings,
+    pub server: Server,
+    figment: Figment,
+}
+
+/// One line of `vestibule config show`.
+#[derive(serde::Serialize)]
+pub struct Origin {
+    pub key: String,
+    pub value: serde_json::Value,
+    pub source: String,
+}
+
+impl Effective {
+    /// # Errors
+    /// The file cannot be read, a key or profile is unknown, a value is mistyped, or values
+    /// contradict each other.
+    pub fn load(sources: &Sources) -> Result<Self, Refused> {
+        let profile = selected_profile(&sources.environment);
+        let environment = Environment::read(&sources.environment)?;
+        let mut figment = Figment::from(Serialized::defaults(Server::default()))
+            .merge(Serialized::default(TABLE, Settings::default()))
+            .merge(file(sources.file, &profile)?);
+        figment = figment
+            .merge(database_url(
+                "DATABASE_URL",
+                environment.database_url.as_deref(),
+            ))
+            .merge(environment)
+            .merge(database_url("--database", sources.database))
+            .select(profile);
+        let server: Server = figment.extract().map_err(|e| refused(&e))?;
+        let settings: Settings = figment.focus(TABLE).extract().map_err(|e| refused(&e))?;
+        let settings = settings.checked(&server)?;
+        Ok(Self {
+            settings,
+            server,
+            figment,
+        })
+    }
+
+    /// Every setting with its value and where it came from; secrets are hidden.
+    #[must_use]
+    pub fn origins(&self) -> Vec<Origin> {
+        let server = serde_json::to_value(&self.server).unwrap_or_default();
+        let settings = serde_json::to_value(&self.settings).unwrap_or_default();
+        let mut origins = Vec::new();
+        self.collect("", "", &server, &mut origins);
+        self.collect(&format!("{TABLE}."), "", &settings, &mut origins);
+        origins
+    }
+
+    fn collect(&self, table: &str, key: &str, value: &serde_json::Value, to: &mut Vec<Origin>) {
+        if let Some(fields) = value.as_object() {
+            for (name, value) in fields {
+                let key = if key.is_empty() {
+                    name.clone()
+                } else {
+                    format!("{key}.{name}")
+                };
+                self.collect(table, &key, value, to);
+            }
+            return;
+        }
+        let source = self.figment.find_metadata(&format!("{table}{key}"));
+        to.push(Origin {
+            key: key.to_owned(),
+            value: value.clone(),
+            source: source.map_or_else(|| "default".to_owned(), describe),
+        });
+    }
+}
+
+pub(super) fn of_host(figment: &Figment) -> Result<Settings, Refused> {
+    let environment = Environment::read(&std::env::vars().collect::<Vec<_>>())?;
+    let figment = Figment::from(Serialized::default(TABLE, Settings::default()))
+        .merge(figment)
+        .merge(database_url(
+            "DATABASE_URL",
+            environment.database_url.as_deref(),
+        ))
+        .merge(environment)
+        .select(figment.profile().clone());
+    let port = figment
+        .extract_inner("port")
+        .unwrap_or_else(|_| Server::default().port);
+    let settings: Settings = figment.focus(TABLE).extract().map_err(|e| refused(&e))?;
+    settings.checked(&Server {
+        port,
+        ..Server::default()
+    })
+}
+
+fn selected_profile(environment: &[(String, String)]) -> Profile {
+    let built_for = if cfg!(debug_assertions) {
+        "debug"
+    } else {
+        "release"
+    };
+    let named = environment
+        .iter()
+        .find(|(name, _)| name == "ROCKET_PROFILE");
+    Profile::new(named.map_or(built_for, |(_, value)| value))
+}
+
+/// The file's profiles, each of its keys known; nothing if there is no Rocket.toml.
+fn file(named: Option<&Path>, selected: &Profile) -> Result<Figment, Refused> {
+    let path = named.unwrap_or(Path::new("Rocket.toml"));
+    if named.is_some() && !path.is_file() {
+        return Err(format!("{}: there is no such file", path.display()).into());
+    }
+    if path.is_dir() {
+        return Err(format!("{}: is a folder, not a file", path.display()).into());
+    }
+    if !path.exists() {
+        return Ok(Figment::new());
+    }
+    // file_exact: the file that is named, and no parent folder's.
+    let toml = Toml::file_exact(path).nested();
+    let profiles = toml.data().map_err(|e| refused(&e))?;
+    let faults: Vec<String> = profiles
+        .iter()
+        .flat_map(|(profile, keys)| unknown_keys(path, profile, keys, selected))
+        .collect();
+    if faults.is_empty() {
+        Ok(Figment::from(toml))
+    } else {
+        Err(Refused(faults))
+    }
+}
+
+fn unknown_keys(path: &Path, profile: &Profile, keys: &Dict, selected: &Profile) -> Vec<String> {
+    let path = path.display();
+    let known = ["default", "global", "debug", "release"];
+    if !known.iter().any(|name| profile == name) && profile != selected {
+        return vec![format!(
+            "{path}: [{profile}] is not a profile; settings stand under [default.{TABLE}], \
+             and under [debug], [release] or the profile that ROCKET_PROFILE names"
+        )];
+    }
+    keys.keys()
+        .filter(|key| *key != TABLE && !SERVER_KEYS.contains(&key.as_str()))
+        .map(|key| {
+            format!(
+                "{path}: {profile}.{key}: is not taken; of Rocket's own keys only {} are",
+                SERVER_KEYS.join(", ")
+            )
+        })
+        .collect()
+}
+
+/// `VESTIBULE_KEY`, `VESTIBULE_TABLE__KEY`, and `ROCKET_KEY` too for the server's own keys.
+///
+/// Not figment's own provider, which drops keys without a word when they do not fit its tables.
+struct Environment {
+    server: Dict,
+    settings: Dict,
+    database_url: Option<String>,
+}
+
+impl Environment {
+    fn read(variables: &[(String, String)]) -> Result<Self, Refused> {
+        let mut read = Self {
+            server: Dict::new(),
+            settings: Dict::new(),
+            database_url: None,
+        };
+        let mut faults = Vec::new();
+        for (name, value) in variables {
+            if name == "DATABASE_URL" {
+                read.database_url = Some(value.clone());
+            } else if let Some(key) = name.strip_prefix("ROCKET_").map(str::to_ascii_lowercase) {
+                if SERVER_KEYS.contains(&key.as_str()) {
+                    read.server.insert(key, value_of(value));
+                } else if key != "profile" {
+                    faults.push(format!(
+                        "{name}: is not taken; of Rocket's own keys only {} are",
+                        SERVER_KEYS.join(", ")
+                    ));
+                }
+            } else if let Some(key) = name.strip_prefix("VESTIBULE_").map(str::to_ascii_lowercase) {
+                let table = if SERVER_KEYS.contains(&key.as_str()) {
+                    &mut read.server
+                } else {
+                    &mut read.settings
+                };
+                if let Err(fault) = insert(table, &key, value) {
+                    faults.push(format!("{name}: {fault}"));
+                }
+            }
+        }
+        if faults.is_empty() {
+            Ok(read)
+        } else {
+            Err(Refused(faults))
+        }
+    }
+}
+
+fn insert(settings: &mut Dict, key: &str, value: &str) -> Result<(), String> {
+    let (path, name) = key
+        .rsplit_once("__")
+        .map_or((None, key), |(path, name)| (Some(path), name));
+    if name.starts_with("service_") || name.starts_with("port_") || value.starts_with("tcp://") {
+        return Err("Kubernetes puts this there for a service called vestibule; set enableServiceLinks: false for the pod".to_owned());
+    }
+    let mut table = settings;
+    for step in path.into_iter().flat_map(|path| path.split("__")) {
+        let entry = table
+            .entry(step.to_owned())
+            .or_insert_with(|| Value::from(Dict::new()));
+        table = match entry {
+            Value::Dict(_, inner) => inner,
+            _ => return Err(format!("{step} is set as a value and as a table")),
+        };
+    }
+    table.insert(name.to_owned(), value_of(value));
+    Ok(())
+}
+
+/// Numbers, booleans and lists as in TOML; anything else is text.
+fn value_of(text: &str) -> Value {
+    text.parse().unwrap_or_else(|_| Value::from(text))
+}
+
+impl Provider for Environment {
+    fn metadata(&self) -> Metadata {
+        Metadata::named("environment").interpolater(|_, keys| {
+            keys.iter()
+                .map(|key| key.to_ascii_uppercase())
+                .collect::<Vec<_>>()
+                .join("__")
+        })
+    }
+
+    fn data(&self) -> Result<Map<Profile, Dict>, Error> {
+        let mut keys = self.server.clone();
+        keys.insert(TABLE.to_owned(), Value::from(self.settings.clone()));
+        // Profile::Global: the environment wins over every profile of the file.
+        Ok(Profile::Global.collect(keys))
+    }
+}
+
+fn database_url(named: &'static str, url: Option<&str>) -> Figment {
+    url.map_or_else(Figment::new, |url| {
+        Figment::from(NamedValue {
+            named,
+            dict: Dict::from([("database_url".to_owned(), Value::from(url))]),
+        })
+    })
+}
+
+struct NamedValue {
+    named: &'static str,
+    dict: Dict,
+}
+
+impl Provider for NamedValue {
+    fn metadata(&self) -> Metadata {
+        Metadata::named(self.named)
+    }
+
+    fn data(&self) -> Result<Map<Profile, Dict>, Error> {
+        Ok(Profile::Global.collect(Dict::from([(
+            TABLE.to_owned(),
+            Value::from(self.dict.clone()),
+        )])))
+    }
+}
+
+fn describe(metadata: &Metadata) -> String {
+    match &metadata.source {
+        Some(source) => source.to_string(),
+        None if metadata.name.starts_with("rocket::figment") || metadata.name.contains("::") => {
+            "default".to_owned()
+        }
+        None => metadata.name.to_string(),
+    }
+}
+
+/// One sentence a fault: the key, what is wrong, and where it stands.
+fn refused(error: &Error) -> Refused {
+    Refused(
+        error
+            .clone()
+            .into_iter()
+            .map(|fault| {
+                let place = fault
+                    .metadata
+                    .as_ref()
+                    .map(|m| format!(" ({})", describe(m)))
+                    .unwrap_or_default();
+                let key = fault.path.join(".");
+                if key.is_empty() {
+                    format!("{}{place}", fault.kind)
+                } else {
+                    format!("{key}: {}{place}", fault.kind)
+                }
+            })
+            .collect(),
+    )
+}

@@ -1,0 +1,272 @@
+//! Every setting, with its default and the reason for it.
+//!
+//! They come from `[default.vestibule]` of Rocket.toml and from the environment (`load`), and
+//! are refused as a whole when they contradict each other or promise less than they should (`check`).
+
+mod check;
+mod load;
+mod text;
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use rocket::figment::Figment;
+use rocket::serde::{Deserialize, Serialize};
+use url::Url;
+
+pub use check::Refused;
+pub use load::{Effective, Origin, Sources};
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const HOUR: Duration = Duration::from_secs(60 * 60);
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// What Vestibule can be told; the keys of `[default.vestibule]`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// What browsers call this service: scheme, host and port. `http://localhost:PORT` if not set.
+    pub public_url: Option<Url>,
+    /// Allows an http `public_url` off loopback, as on a home network without certificates.
+    pub insecure_http: bool,
+    /// `sqlite:` and a path, seen from the working directory.
+    pub database_url: String,
+    /// Addresses and networks whose X-Forwarded-* headers are believed. None by default.
+    #[serde(with = "text::networks")]
+    pub trusted_proxies: Vec<IpNet>,
+    pub sessions: Sessions,
+    pub passwords: Passwords,
+    pub throttle: Throttle,
+    pub log_format: LogFormat,
+    pub log_level: LogLevel,
+    /// A folder whose templates replace the embedded ones of the same name.
+    pub templates_dir: Option<PathBuf>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            public_url: None,
+            insecure_http: false,
+            database_url: "sqlite:vestibule.db".to_owned(),
+            trusted_proxies: Vec::new(),
+            sessions: Sessions::default(),
+            passwords: Passwords::default(),
+            throttle: Throttle::default(),
+            log_format: LogFormat::Text,
+            log_level: LogLevel::Info,
+            templates_dir: None,
+        }
+    }
+}
+
+/// How long sessions live, and how many.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Sessions {
+    /// Ends a session that is not used: a working day.
+    #[serde(with = "text::duration")]
+    pub idle_timeout: Duration,
+    /// Ends it even if it is used.
+    #[serde(with = "text::duration")]
+    pub max_lifetime: Duration,
+    /// The same for "keep me signed in", as people expect it of their own devices.
+    #[serde(with = "text::duration")]
+    pub remember_idle_timeout: Duration,
+    #[serde(with = "text::duration")]
+    pub remember_max_lifetime: Duration,
+    /// More than a person's devices; the sign-in after that ends the least recently used.
+    pub max_per_user: u32,
+    /// How long ended sessions stay listed.
+    #[serde(with = "text::duration")]
+    pub history: Duration,
+    /// Age of the last password check after which sensitive changes ask again.
+    #[serde(with = "text::duration")]
+    pub reauthenticate_after: Duration,
+}
+
+impl Default for Sessions {
+    fn default() -> Self {
+        Self {
+            idle_timeout: 12 * HOUR,
+            max_lifetime: 7 * DAY,
+            remember_idle_timeout: 30 * DAY,
+            remember_max_lifetime: 90 * DAY,
+            max_per_user: 50,
+            history: 90 * DAY,
+            reauthenticate_after: 15 * MINUTE,
+        }
+    }
+}
+
+impl Sessions {
+    /// (idle timeout, max lifetime) of a session.
+    #[must_use]
+    pub fn limits(&self, remember: bool) -> (Duration, Duration) {
+        if remember {
+            (self.remember_idle_timeout, self.remember_max_lifetime)
+        } else {
+            (self.idle_timeout, self.max_lifetime)
+        }
+    }
+}
+
+/// What a password must be, and what its hash costs.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Passwords {
+    /// Characters; NIST 800-63B-4 asks for 15 where a password is the only factor.
+    pub min_length: usize,
+    /// argon2id's memory, passes and lanes: OWASP's minimum. Raised values rehash at the next sign-in.
+    pub memory_kib: u32,
+    pub iterations: u32,
+    pub lanes: u32,
+    /// The most hashes computed at once; the number of cores if not set.
+    pub hashing_threads: Option<usize>,
+}
+
+impl Default for Passwords {
+    fn default() -> Self {
+        Self {
+            min_length: 15,
+            memory_kib: 19_456,
+            iterations: 2,
+            lanes: 1,
+            hashing_threads: None,
+        }
+    }
+}
+
+impl Passwords {
+    #[must_use]
+    pub fn threads(&self) -> usize {
+        self.hashing_threads.unwrap_or_else(cores)
+    }
+}
+
+/// How many wrong passwords are heard, and how soon a try comes back.
+///
+/// Each user name and each address (IPv4, or IPv6 /64) has a bucket of tries; a failure takes one,
+/// and one comes back each interval. Nobody is shut out for good, nobody may guess for ever.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Throttle {
+    /// A person who mistypes five times waits, as with most lockouts.
+    pub account_tries: u32,
+    /// At most 96 guesses a day for one account.
+    #[serde(with = "text::duration")]
+    pub account_interval: Duration,
+    /// A whole household or office may share one address.
+    pub address_tries: u32,
+    #[serde(with = "text::duration")]
+    pub address_interval: Duration,
+}
+
+impl Default for Throttle {
+    fn default() -> Self {
+        Self {
+            account_tries: 5,
+            account_interval: 15 * MINUTE,
+            address_tries: 50,
+            address_interval: MINUTE,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+/// No level prints cookies, passwords or codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+/// Of Rocket's own keys, the ones that the binary takes.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default)]
+pub struct Server {
+    /// Loopback: a reverse proxy on the same machine reaches it, the network does not.
+    pub address: IpAddr,
+    pub port: u16,
+    pub workers: usize,
+    pub shutdown: Shutdown,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            address: IpAddr::from([127, 0, 0, 1]),
+            port: 8000,
+            workers: cores(),
+            shutdown: Shutdown::default(),
+        }
+    }
+}
+
+/// Seconds that running requests are given when the server is told to stop.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Shutdown {
+    /// Answers that take longer than Rocket's own 2 s were cut though their change was made.
+    pub grace: u32,
+    pub mercy: u32,
+}
+
+impl Default for Shutdown {
+    fn default() -> Self {
+        Self {
+            grace: 10,
+            mercy: 3,
+        }
+    }
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, Into::into)
+}
+
+impl Settings {
+    /// Settings of a site that embeds Vestibule: the `vestibule` table of its own figment, under
+    /// the environment.
+    ///
+    /// # Errors
+    /// A key is unknown or mistyped, or values contradict each other; the text names the key.
+    pub fn of_host(figment: &Figment) -> Result<Self, Refused> {
+        load::of_host(figment)
+    }
+
+    /// What browsers call this service.
+    ///
+    /// # Panics
+    /// The settings were not checked; each way to make them checks them.
+    #[must_use]
+    pub fn url(&self) -> &Url {
+        self.public_url
+            .as_ref()
+            .expect("checked settings have a public_url")
+    }
+
+    /// Whether browsers reach this service by https, so that cookies can be Secure.
+    #[must_use]
+    pub fn secure(&self) -> bool {
+        self.url().scheme() == "https"
+    }
+
+    /// An absolute address of this service.
+    #[must_use]
+    pub fn link(&self, path: &str) -> String {
+        format!("{}{path}", self.url().as_str().trim_end_matches('/'))
+    }
+}

@@ -1,0 +1,49 @@
+//! How durations and networks are written in settings.
+
+/// `30m`, `12h`, `7d`.
+pub mod duration {
+    use std::time::Duration;
+
+    use rocket::serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub fn serialize<S: Serializer>(duration: &Duration, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(&humantime::format_duration(*duration))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+        let wanted = "a duration is written like \"30m\", \"12h\" or \"7d\"";
+        let text = String::deserialize(from).map_err(|_| D::Error::custom(wanted))?;
+        humantime::parse_duration(&text)
+            .map_err(|e| D::Error::custom(format!("{text:?}: {e}; {wanted}")))
+    }
+}
+
+/// `["127.0.0.1", "10.0.0.0/8"]`: an address alone is the network of that one address.
+pub mod networks {
+    use std::net::IpAddr;
+
+    use ipnet::IpNet;
+    use rocket::serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub fn serialize<S: Serializer>(networks: &[IpNet], to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(networks.iter().map(ToString::to_string))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<IpNet>, D::Error> {
+        Vec::<String>::deserialize(from)?
+            .iter()
+            .map(|text| {
+                parse(text).ok_or_else(|| {
+                    D::Error::custom(format!(
+                        "{text:?} is no address and no network like 10.0.0.0/8"
+                    ))
+                })
+            })
+            .collect()
+    }
+
+    fn parse(text: &str) -> Option<IpNet> {
+        let address = text.parse::<IpAddr>().ok().map(IpNet::from);
+        address.or_else(|| text.parse().ok())
+    }
+}

@@ -1,0 +1,110 @@
+//! The binary's own site: what a host that embeds Vestibule has for itself.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use rocket::config::{Config, Ident};
+use rocket::fairing::AdHoc;
+use rocket::http::Status;
+use rocket::shield::Shield;
+use rocket::{Build, Orbit, Request, Rocket, catch, catchers, get, routes};
+
+use crate::app::App;
+use crate::http::{Answer, Refusal, Visit, headers};
+use crate::sessions::CurrentSession;
+use crate::settings::Server;
+use crate::vestibule::Vestibule;
+
+/// The whole service, ready to be launched.
+#[must_use]
+pub fn rocket(app: Arc<App>, server: &Server) -> Rocket<Build> {
+    rocket::custom(config(server))
+        .attach(AdHoc::on_liftoff("Banner", |rocket| {
+            Box::pin(async move { print_banner(rocket) })
+        }))
+        .attach(Vestibule::of(app))
+        // Our own headers stand in for Rocket's.
+        .attach(Shield::new())
+        .attach(AdHoc::on_response("Headers", |request, response| {
+            Box::pin(async move {
+                if let Some(app) = request.rocket().state::<Arc<App>>() {
+                    headers::secure(app, response);
+                }
+            })
+        }))
+        .mount("/", routes![home, healthz, readyz])
+        .register("/", catchers![error])
+}
+
+fn print_banner(rocket: &Rocket<Orbit>) {
+    let Some(app) = rocket.state::<Arc<App>>() else {
+        return;
+    };
+    let config = rocket.config();
+    let url = app.settings.url().as_str().trim_end_matches('/');
+    let _ = writeln!(
+        std::io::stdout(),
+        "Vestibule {}\n  Address    {url} (listening on {}:{})\n  Database   {}",
+        env!("CARGO_PKG_VERSION"),
+        config.address,
+        config.port,
+        app.db.path().display()
+    );
+    if app.settings.insecure_http && !app.settings.secure() {
+        tracing::warn!("insecure_http: passwords and cookies can be read by anyone on the way");
+    }
+}
+
+fn config(server: &Server) -> Config {
+    let mut shutdown = rocket::config::Shutdown {
+        grace: server.shutdown.grace,
+        mercy: server.shutdown.mercy,
+        ..Default::default()
+    };
+    shutdown.force = true;
+    Config {
+        address: server.address,
+        port: server.port,
+        workers: server.workers,
+        shutdown,
+        // Believes anyone: http::peer has the trusted proxies.
+        ip_header: None,
+        ident: Ident::none(),
+        // Rocket prints whole requests; panics are told by the panic hook.
+        log_level: rocket::config::LogLevel::Off,
+        cli_colors: false,
+        ..Config::release_default()
+    }
+}
+
+#[get("/")]
+fn home(_visit: Visit, current: Option<CurrentSession>) -> Answer {
+    Answer::see_other(if current.is_some() {
+        "/account"
+    } else {
+        "/login"
+    })
+}
+
+/// The process answers. Says nothing else, to anyone.
+#[get("/healthz")]
+fn healthz() -> Answer {
+    Answer::text(Status::Ok, "ok".to_owned())
+}
+
+/// A sign-in could be written now.
+#[get("/readyz")]
+async fn readyz(app: &App) -> Answer {
+    match app.db.probe_write().await {
+        Ok(()) => Answer::text(Status::Ok, "ready".to_owned()),
+        Err(error) => {
+            tracing::warn!("not ready: {error}");
+            Answer::text(Status::ServiceUnavailable, "not ready".to_owned())
+        }
+    }
+}
+
+#[catch(default)]
+fn error(status: Status, _: &Request<'_>) -> Refusal {
+    Refusal::of_status(status)
+}

@@ -1,0 +1,244 @@
+use sqlx::{Executor, FromRow, Row, Sqlite, SqlitePool, sqlite::SqliteRow};
+use uuid::Uuid;
+
+use super::User;
+use crate::clock::Timestamp;
+use crate::db::Connection;
+
+impl FromRow<'_, SqliteRow> for User {
+    fn from_row(row: &SqliteRow) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            id: row.try_get("user_id")?,
+            username: row.try_get("username")?,
+            display_name: row.try_get("display_name")?,
+            email: row.try_get("email")?,
+            groups: group_list(row.try_get("group_names")?),
+            admin: row.try_get("admin")?,
+            must_change_password: row.try_get("must_change_password")?,
+            created_at: row.try_get("user_created_at")?,
+            disabled_at: row.try_get("disabled_at")?,
+        })
+    }
+}
+
+/// Group names hold no comma.
+fn group_list(joined: Option<String>) -> Vec<String> {
+    joined
+        .map(|names| names.split(',').map(str::to_owned).collect())
+        .unwrap_or_default()
+}
+
+/// `None`: there is no such user. The name is compared without case.
+///
+/// # Errors
+/// The database failed.
+pub async fn by_name<'c>(
+    executor: impl Executor<'c, Database = Sqlite>,
+    username: &str,
+) -> Result<Option<User>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT u.id AS user_id, u.username, u.display_name, u.email, u.admin, u.must_change_password,
+                u.created_at AS user_created_at, u.disabled_at,
+                (SELECT string_agg(m.group_name, ',' ORDER BY m.group_name) FROM memberships m WHERE m.user_id = u.id) AS group_names
+         FROM users u WHERE u.username = $1",
+    )
+    .bind(username.to_ascii_lowercase())
+    .fetch_optional(executor)
+    .await
+}
+
+/// All users by name.
+///
+/// # Errors
+/// The database failed.
+pub async fn list(pool: &SqlitePool) -> Result<Vec<User>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT u.id AS user_id, u.username, u.display_name, u.email, u.admin, u.must_change_password,
+                u.created_at AS user_created_at, u.disabled_at,
+                (SELECT string_agg(m.group_name, ',' ORDER BY m.group_name) FROM memberships m WHERE m.user_id = u.id) AS group_names
+         FROM users u ORDER BY u.username",
+    )
+    .fetch_all(pool)
+    .await
+}
+
+/// What signing in needs to know of a user.
+#[derive(Debug, FromRow)]
+pub(crate) struct Secret {
+    pub password_hash: Option<String>,
+    pub password_changed_at: Timestamp,
+    pub disabled_at: Option<Timestamp>,
+    /// Whether a session of this user was started from the address before.
+    pub known_address: bool,
+}
+
+pub(crate) async fn secret_by_name(
+    pool: &SqlitePool,
+    username: &str,
+    address: &str,
+) -> Result<Option<Secret>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT password_hash, password_changed_at, disabled_at,
+                EXISTS (SELECT 1 FROM sessions WHERE user_id = users.id AND address = $2) AS known_address
+         FROM users WHERE username = $1",
+    )
+    .bind(username.to_ascii_lowercase())
+    .bind(address)
+    .fetch_optional(pool)
+    .await
+}
+
+/// Whether anybody is an admin and may sign in.
+pub(crate) async fn any_admin<'c>(
+    executor: impl Executor<'c, Database = Sqlite>,
+) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM users WHERE admin = 1 AND disabled_at IS NULL)",
+    )
+    .fetch_one(executor)
+    .await
+}
+
+/// False if the name is taken.
+pub(super) async fn insert(
+    connection: &mut Connection,
+    user: &User,
+    hash: &str,
+) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query(
+        "INSERT INTO users (id, username, display_name, email, admin, password_hash, password_changed_at, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $7) ON CONFLICT (username) DO NOTHING",
+    )
+    .bind(user.id)
+    .bind(&user.username)
+    .bind(&user.display_name)
+    .bind(&user.email)
+    .bind(i64::from(user.admin))
+    .bind(hash)
+    .bind(user.created_at)
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+pub(super) async fn update(connection: &mut Connection, user: &User) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE users SET display_name = $2, email = $3, admin = $4, must_change_password = $5 WHERE id = $1")
+        .bind(user.id)
+        .bind(&user.display_name)
+        .bind(&user.email)
+        .bind(i64::from(user.admin))
+        .bind(i64::from(user.must_change_password))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn set_password(
+    connection: &mut Connection,
+    id: Uuid,
+    hash: &str,
+    now: Timestamp,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE users SET password_hash = $2, password_changed_at = $3, must_change_password = 0 WHERE id = $1")
+        .bind(id)
+        .bind(hash)
+        .bind(now)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// The same password hashed anew, unless it was changed meanwhile.
+pub(crate) async fn rehash(
+    connection: &mut Connection,
+    id: Uuid,
+    hash: &str,
+    changed_at: Timestamp,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE users SET password_hash = $2 WHERE id = $1 AND password_changed_at = $3")
+        .bind(id)
+        .bind(hash)
+        .bind(changed_at)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn set_disabled(
+    connection: &mut Connection,
+    id: Uuid,
+    at: Option<Timestamp>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE users SET disabled_at = $2 WHERE id = $1")
+        .bind(id)
+        .bind(at)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn delete(connection: &mut Connection, id: Uuid) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM users WHERE id = $1")
+        .bind(id)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn join(
+    connection: &mut Connection,
+    user_id: Uuid,
+    group: &str,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("INSERT INTO groups (name) VALUES ($1) ON CONFLICT (name) DO NOTHING")
+        .bind(group)
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query("INSERT INTO memberships (user_id, group_name) VALUES ($1, $2) ON CONFLICT (user_id, group_name) DO NOTHING")
+        .bind(user_id)
+        .bind(group)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn leave(
+    connection: &mut Connection,
+    user_id: Uuid,
+    group: &str,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM memberships WHERE user_id = $1 AND group_name = $2")
+        .bind(user_id)
+        .bind(group)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn groups_of(
+    connection: &mut Connection,
+    user_id: Uuid,
+) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar("SELECT group_name FROM memberships WHERE user_id = $1 ORDER BY group_name")
+        .bind(user_id)
+        .fetch_all(connection)
+        .await
+}
+
+/// `None`: the user is gone or barred, or the password was changed since `changed_at`.
+pub(crate) async fn by_unchanged_password(
+    connection: &mut Connection,
+    username: &str,
+    changed_at: Timestamp,
+) -> Result<Option<User>, sqlx::Error> {
+    let unchanged: Option<i64> =
+        sqlx::query_scalar("SELECT 1 FROM users WHERE username = $1 AND password_changed_at = $2 AND disabled_at IS NULL")
+            .bind(username.to_ascii_lowercase())
+            .bind(changed_at)
+            .fetch_optional(&mut *connection)
+            .await?;
+    match unchanged {
+        Some(_) => by_name(connection, username).await,
+        None => Ok(None),
+    }
+}

@@ -1,0 +1,5 @@
+//! The specification of Vestibule, as tests. `requirements` lists which test holds which requirement.
+
+mod flow;
+mod requirements;
+mod support;

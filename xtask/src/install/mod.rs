@@ -1,0 +1,59 @@
+//! Where a missing program or package comes from.
+
+mod crates;
+mod debian;
+mod npm;
+
+pub use crates::Tool;
+pub use npm::is_installed as npm_is_installed;
+
+use crate::run::{Outcome, command_line, step};
+
+pub enum Source {
+    /// Debian packages.
+    Debian(&'static [&'static str]),
+    /// What the lock file in this folder lists.
+    Npm(&'static str),
+    /// A program from crates.io.
+    Crates(Tool),
+}
+
+/// Debian's packages first, for npm may be one of them.
+pub fn install(sources: &[&Source]) -> Outcome {
+    let packages = debian_packages(sources);
+    if !packages.is_empty() {
+        debian::install(&packages)?;
+    }
+    for source in sources {
+        match source {
+            Source::Debian(_) => {}
+            Source::Npm(folder) => step(&mut npm::ci(folder))?,
+            Source::Crates(tool) => step(&mut tool.install())?,
+        }
+    }
+    Ok(())
+}
+
+fn debian_packages(sources: &[&Source]) -> Vec<&'static str> {
+    let packages = sources.iter().filter_map(|source| match source {
+        Source::Debian(packages) => Some(*packages),
+        _ => None,
+    });
+    packages.flatten().copied().collect()
+}
+
+impl Source {
+    /// What a person would type.
+    pub fn command_line(&self) -> String {
+        command_line(&match self {
+            Source::Debian(packages) => debian::apt_install(packages),
+            Source::Npm(folder) => npm::ci(folder),
+            Source::Crates(tool) => tool.install(),
+        })
+    }
+}
+
+pub fn on_path(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+}

@@ -1,0 +1,33 @@
+//! Developer commands, one file each: `cargo xtask --help`.
+
+mod fuzz;
+mod install;
+mod need;
+mod run;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    about = "Vestibule's developer commands"
+)]
+enum Command {
+    Test(test::Test),
+    Fuzz(fuzz::Fuzz),
+}
+
+fn main() -> ExitCode {
+    let done = match Command::parse() {
+        Command::Test(command) => command.run(),
+        Command::Fuzz(command) => command.run(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(stop) => stop.report(),
+    }
+}

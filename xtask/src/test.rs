@@ -1,0 +1,93 @@
+use std::path::Path;
+use std::process::Command;
+
+use clap::Args;
+
+use crate::install::{Source, Tool, npm_is_installed, on_path};
+use crate::need::{Need, install_missing, refuse_missing};
+use crate::run::{Outcome, cargo, say, step};
+
+/// Install what the tests need, then run every test
+#[derive(Args)]
+#[command(after_help = "Example: cargo xtask test -- sign_in")]
+pub struct Test {
+    /// Refuse to start when something is missing, instead of installing it
+    #[arg(long)]
+    no_install: bool,
+    /// Arguments for the test runner
+    #[arg(last = true, value_name = "ARGS")]
+    runner: Vec<String>,
+}
+
+const SQLX: Tool = Tool {
+    package: "sqlx-cli",
+    version: "0.9.0",
+    program: "sqlx",
+    features: &["sqlite", "sqlx-toml"],
+};
+
+const BROWSER_TESTS: &str = "tests/browser";
+
+const NEEDS: &[Need] = &[
+    Need {
+        what: "chromium and chromedriver",
+        why: "for the tests that sign in with a real browser",
+        present: || {
+            Path::new("/usr/bin/chromium").exists() && Path::new("/usr/bin/chromedriver").exists()
+        },
+        source: Source::Debian(&["chromium", "chromium-driver"]),
+    },
+    Need {
+        what: "npm",
+        why: "to install axe-core",
+        present: || on_path("npm"),
+        source: Source::Debian(&["nodejs", "npm"]),
+    },
+    Need {
+        what: "axe-core",
+        why: "for the test that looks for accessibility faults on each page",
+        present: || npm_is_installed(BROWSER_TESTS),
+        source: Source::Npm(BROWSER_TESTS),
+    },
+    Need {
+        what: "sqlx-cli 0.9.0",
+        why: "for the test that runs the migrations with the real program",
+        present: || SQLX.is_installed(),
+        source: Source::Crates(SQLX),
+    },
+];
+
+impl Test {
+    pub fn run(&self) -> Outcome {
+        if self.no_install {
+            refuse_missing(NEEDS)?;
+        } else {
+            install_missing(NEEDS)?;
+        }
+        say("all that the tests need is here");
+        step(&mut self.doc_tests())?;
+        step(&mut self.tests())
+    }
+
+    fn doc_tests(&self) -> Command {
+        self.cargo_test(&["--workspace", "--doc"])
+    }
+
+    /// Apart from the doc tests, which `--all-targets` skips; last, so that the output ends with
+    /// the closing line of tests that ran.
+    fn tests(&self) -> Command {
+        self.cargo_test(&["--workspace", "--all-targets"])
+    }
+
+    fn cargo_test(&self, selection: &[&str]) -> Command {
+        let mut test = cargo();
+        test.arg("test").args(selection);
+        if !self.runner.is_empty() {
+            test.arg("--").args(&self.runner);
+        }
+        // An absent component is a failure here, never a skip.
+        test.env("TEST_REQUIRE_COMPONENTS", "1");
+        test.env("TEST_SQLX", SQLX.path());
+        test
+    }
+}
