@@ -1,6 +1,8 @@
 //! The specification of Vestibule, as tests. `requirements` lists which test holds which requirement.
 
 mod admin_sessions;
+mod admin_users;
+mod devices;
 mod flow;
 mod requirements;
 mod support;
