@@ -4,5 +4,6 @@ mod admin_sessions;
 mod admin_users;
 mod devices;
 mod flow;
+mod forward_auth;
 mod requirements;
 mod support;
