@@ -113,6 +113,20 @@ fn a_restore_brings_back_what_was_and_keeps_what_is() {
 }
 
 #[test]
+fn a_restore_is_told_in_the_audit_trail() {
+    let machine = with_user();
+    machine.cli(&["db", "backup", "copy.db"]).done();
+    machine.cli(&["db", "restore", "copy.db"]).done();
+    let arguments = ["audit", "list", "--event", "database_restore", "--json"];
+    let entries = machine.cli(&arguments).done().json();
+    assert_eq!(entries.as_array().map(Vec::len), Some(1), "{entries}");
+    assert_eq!(
+        (&entries[0]["source"], &entries[0]["detail"]),
+        (&"cli".into(), &"copy.db".into())
+    );
+}
+
+#[test]
 fn a_restore_brings_back_a_database_that_is_gone() {
     let machine = with_user();
     machine.cli(&["db", "backup", "copy.db"]).done();

@@ -1,8 +1,12 @@
 //! What Vestibule exists for: who is signed in stays signed in while the server stops and starts.
 
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
+use std::time::{Duration, Instant};
+
 use rustix::process::Signal;
 
-use super::{Browser, Machine, Server};
+use super::{Browser, Machine, Server, parse, wait_for};
 use crate::support::PASSWORD;
 
 /// The first admin, made with the link that a first start prints.
@@ -164,6 +168,59 @@ fn log_08_there_is_no_default_account() {
             assert_eq!(answer.status, 401, "{name}, {password}");
         }
     }
+}
+
+#[test]
+fn flt_08_a_request_that_has_begun_is_answered_and_new_ones_are_refused() {
+    let machine = Machine::new();
+    machine.add_user("alice", &[]);
+    let mut server = machine.start();
+    let mut browser = machine.anonymous();
+    let body = format!("username=alice&password={}", PASSWORD.replace(' ', "+"));
+    let head = format!(
+        "POST /login HTTP/1.1\r\nHost: {0}\r\nOrigin: http://{0}\r\nConnection: close\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {1}\r\n\r\n",
+        browser.host,
+        body.len()
+    );
+    let address = (Ipv4Addr::LOCALHOST, machine.port);
+    let mut stream = TcpStream::connect(address).expect("a listening server");
+    stream.write_all(head.as_bytes()).expect("a head");
+    stream
+        .write_all(&body.as_bytes()[..9])
+        .expect("half a body");
+    // An answer to somebody who came later shows that the first is being served.
+    assert_eq!(machine.anonymous().get("/healthz").status, 200);
+    server.signal(Signal::TERM);
+    wait_for("the listener to close", || {
+        TcpStream::connect(address).is_err().then_some(())
+    });
+    stream.write_all(&body.as_bytes()[9..]).expect("the rest");
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).expect("an answer");
+    let answer = parse(&answer);
+    assert_eq!(answer.status, 303, "{}", answer.body);
+    assert_eq!(server.ended().code(), Some(0));
+    let cookie = answer.header("set-cookie");
+    browser.cookie = cookie.split(';').next().expect("a cookie").to_owned();
+    let _again = machine.start();
+    assert_eq!(browser.session().status, 200);
+}
+
+#[test]
+fn flt_08_a_client_that_says_nothing_more_holds_the_end_up_for_the_grace_time_at_most() {
+    let machine = Machine::with_file("[default]\nshutdown = { grace = 1, mercy = 1 }\n");
+    let mut server = machine.start();
+    let address = (Ipv4Addr::LOCALHOST, machine.port);
+    let mut stream = TcpStream::connect(address).expect("a listening server");
+    stream.write_all(b"GET /login HT").expect("half a line");
+    assert_eq!(machine.anonymous().get("/healthz").status, 200);
+    let told = Instant::now();
+    assert_eq!(server.stop().code(), Some(0));
+    assert!(
+        told.elapsed() < Duration::from_secs(8),
+        "grace, mercy and a second"
+    );
 }
 
 #[test]
