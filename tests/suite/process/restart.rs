@@ -208,7 +208,7 @@ fn flt_08_a_request_that_has_begun_is_answered_and_new_ones_are_refused() {
 }
 
 #[test]
-fn flt_08_a_client_that_says_nothing_more_holds_the_end_up_for_the_grace_time_at_most() {
+fn flt_08_a_client_that_says_nothing_more_does_not_hold_up_the_end_beyond_grace_and_mercy() {
     let machine = Machine::with_file("[default]\nshutdown = { grace = 1, mercy = 1 }\n");
     let mut server = machine.start();
     let address = (Ipv4Addr::LOCALHOST, machine.port);
@@ -217,10 +217,8 @@ fn flt_08_a_client_that_says_nothing_more_holds_the_end_up_for_the_grace_time_at
     assert_eq!(machine.anonymous().get("/healthz").status, 200);
     let told = Instant::now();
     assert_eq!(server.stop().code(), Some(0));
-    assert!(
-        told.elapsed() < Duration::from_secs(8),
-        "grace, mercy and a second"
-    );
+    // Less than the defaults would take, and more than a busy machine needs.
+    assert!(told.elapsed() < Duration::from_secs(8));
 }
 
 #[test]

@@ -149,7 +149,9 @@ fn sec_04_the_servers_process_shows_no_secret() {
 #[test]
 fn sec_06_the_server_leaves_no_core_dump() {
     let machine = Machine::new();
-    let server = machine.start();
+    let mut command = machine.command("/bin/sh");
+    command.args(["-c", "ulimit -c unlimited; exec \"$0\"", PROGRAM]);
+    let server = machine.start_command(command);
     let limits = fs::read_to_string(format!("/proc/{}/limits", server.id())).expect("a process");
     let core = limits
         .lines()
