@@ -1,8 +1,11 @@
 //! The database's file: what is refused, so that nothing is lost and nothing made in a wrong place.
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::{FileExt, PermissionsExt, symlink};
 use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use sqlx::Connection as _;
@@ -199,12 +202,16 @@ fn cfg_06_readiness_is_denied_while_nothing_can_be_written() {
             .execute(&mut other)
             .await
             .expect("a lock");
-        let answer = machine.anonymous().get("/readyz");
-        assert_eq!((answer.status, answer.body.as_str()), (503, "not ready"));
+        wait_for("the service to be not ready", || {
+            let answer = machine.anonymous().get("/readyz");
+            (answer.status == 503).then(|| assert_eq!(answer.body, "not ready"))
+        });
         assert_eq!(status("/healthz"), 200);
         other.close().await.expect("a close");
     });
-    assert_eq!(status("/readyz"), 200);
+    wait_for("the service to be ready", || {
+        (status("/readyz") == 200).then_some(())
+    });
 }
 
 #[test]
@@ -344,4 +351,83 @@ fn cfg_07_the_sqlite_that_is_built_in_does_not_corrupt_its_wal() {
         .map(|part| part.parse().expect("a number"))
         .collect();
     assert!(numbers >= vec![3, 51, 3], "{version}");
+}
+
+#[test]
+fn cfg_06_readiness_is_denied_while_the_disk_is_full_and_given_again_when_there_is_room() {
+    let machine = Machine::new();
+    let small_disk = "mount -t tmpfs -o size=3m none \"$PWD\"";
+    if !can_mount(&machine, small_disk) {
+        return;
+    }
+    let server = machine.start_command(mounted(&machine, small_disk, &["serve"]));
+    let disk = format!(
+        "/proc/{}/root{}",
+        server.id(),
+        machine.folder.path().display()
+    );
+    let readiness = || machine.anonymous().get("/readyz").status;
+    let code = server.setup_code();
+    let first = [
+        ("code", code.as_str()),
+        ("username", "owner"),
+        ("password", crate::support::PASSWORD),
+    ];
+    let mut owner = machine.anonymous();
+    assert_eq!(owner.post("/setup", &first).status, 303);
+    let mut filler = fs::File::create(format!("{disk}/filler")).expect("a file");
+    while filler.write_all(&[0; 4096]).is_ok() {}
+    wait_for("the service to be not ready", || {
+        (readiness() == 503).then_some(())
+    });
+    assert_eq!(
+        owner.session().status,
+        200,
+        "who is signed in is known all the same"
+    );
+    fs::remove_file(format!("{disk}/filler")).expect("a file");
+    drop(filler);
+    let room = Instant::now();
+    wait_for("the service to be ready", || {
+        (readiness() == 200).then_some(())
+    });
+    assert!(room.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn a_database_on_a_read_only_disk_is_said_to_be() {
+    let machine = with_database();
+    let read_only = "mount --bind \"$PWD\" \"$PWD\" && mount -o remount,ro,bind \"$PWD\"";
+    if !can_mount(&machine, read_only) {
+        return;
+    }
+    for command in [
+        &["serve"][..],
+        &["user", "disable", "alice"],
+        &["user", "list"],
+    ] {
+        let err = super::Ran::to_its_end(mounted(&machine, read_only, command), b"").failed();
+        assert!(
+            err.contains("vestibule.db") && err.contains("writable"),
+            "{command:?}: {err}"
+        );
+    }
+}
+
+/// A command of vestibule's in a folder of its own making, which nobody else sees.
+fn mounted(machine: &Machine, mount: &str, arguments: &[&str]) -> Command {
+    let mut command = machine.command("unshare");
+    let script = format!("{mount} && cd \"$PWD\" && exec \"$0\" \"$@\"");
+    command.args(["--mount", "/bin/sh", "-c", &script, super::PROGRAM]);
+    command.args(arguments);
+    command
+}
+
+fn can_mount(machine: &Machine, mount: &str) -> bool {
+    let can = super::is_there("unshare", "full and read-only disks are told")
+        && super::Ran::to_its_end(mounted(machine, mount, &["--version"]), b"").code == 0;
+    if !can {
+        println!("not root, so it is not tested that full and read-only disks are told");
+    }
+    can
 }
