@@ -93,9 +93,7 @@ pub fn run() -> ExitCode {
 fn dispatch(cli: Cli) -> Done {
     let sources = Sources {
         file: cli.config.as_deref(),
-        environment: std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .collect(),
+        environment: std::env::vars_os().collect(),
         database: cli.database.as_deref(),
     };
     match cli.command.unwrap_or(Command::Serve) {

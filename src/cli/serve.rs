@@ -1,4 +1,4 @@
-use super::{Done, Fault, logging, output, runtime};
+use super::{Done, Fault, logging, runtime};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::db::{self, Location};
@@ -23,7 +23,7 @@ async fn serve(effective: Effective) -> Done {
     app.close().await;
     match launched {
         Ok(_) => {
-            output::err("vestibule: stopped");
+            tracing::info!("stopped");
             Ok(())
         }
         Err(error) => Err(explain(&error, &server)),

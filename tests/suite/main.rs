@@ -5,5 +5,7 @@ mod admin_users;
 mod devices;
 mod flow;
 mod forward_auth;
+mod panics;
+mod process;
 mod requirements;
 mod support;
