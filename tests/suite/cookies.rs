@@ -3,7 +3,7 @@
 use rocket::http::Method;
 use vestibule::users::NewUser;
 
-use crate::support::{Client, PASSWORD, TestApp, logged, refused_settings};
+use crate::support::{Client, PASSWORD, TestApp, Wire, logged, refused_settings};
 
 const NAME: &str = "__Host-vestibule";
 
@@ -322,5 +322,25 @@ async fn fwd_02_a_malformed_token_is_nobodys() {
             expected,
             "{other}"
         );
+    }
+}
+
+#[rocket::async_test]
+async fn fwd_02_what_is_no_text_is_nobodys() {
+    let app = TestApp::start().await;
+    let good = app.signed_in("alice").await.token().into_bytes();
+    let wire = Wire::of(&app).await;
+    for (value, expected) in [
+        (good.clone(), "HTTP/1.1 200 "),
+        (vec![0xff; 43], "HTTP/1.1 401 "),
+        ([&good[..42], b"\xff"].concat(), "HTTP/1.1 401 "),
+        ([&good[..], b"\xc0\x80"].concat(), "HTTP/1.1 401 "),
+        ([&good[..], b"\0"].concat(), "HTTP/1.1 400 "),
+    ] {
+        let head = b"GET /api/session HTTP/1.1\r\nHost: auth.example.com\r\nConnection: close\r\nCookie: __Host-vestibule=";
+        let answer = wire
+            .exchange(&[&head[..], &value, b"\r\n\r\n"].concat())
+            .await;
+        assert!(answer.starts_with(expected), "{value:?}: {answer}");
     }
 }
