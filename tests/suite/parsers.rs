@@ -11,6 +11,9 @@ use proptest::sample::select;
 use vestibule::fuzzing;
 
 const OF_COOKIES: &[&str] = &[
+    "__Host-vestibule=A",
+    "__Host-vestibule=A; ",
+    " __Host-vestibule=B;",
     "__Host-vestibule",
     "__Host-vestibule",
     "vestibule",
