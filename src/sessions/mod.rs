@@ -151,7 +151,10 @@ pub async fn start(
 pub async fn resume(app: &App, token: &Token) -> Result<Option<(Session, User)>, Error> {
     let hash = token.hash();
     let now = app.clock.now();
-    let found = store::by_token(app.db.reader(), &hash).await?;
+    let mut found = store::by_token(app.db.reader(), &hash).await?;
+    if let Some((session, _)) = &mut found {
+        app.last_seen.count(&hash, session);
+    }
     let Some((session, user)) =
         found.filter(|(session, user)| now < session.expires_at() && user.disabled_at.is_none())
     else {
