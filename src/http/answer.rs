@@ -54,7 +54,8 @@ impl Answer {
         let body = json::to_string(value).unwrap_or_default();
         Self {
             status,
-            content_type: ContentType::JSON.with_params(("charset", "utf-8")),
+            // UTF-8 by its definition (RFC 8259, 8.1): it has no charset parameter.
+            content_type: ContentType::JSON,
             body,
             headers: Vec::new(),
         }

@@ -76,6 +76,10 @@ impl Fields {
         }
         let fields: Vec<(String, String)> =
             url::form_urlencoded::parse(body).into_owned().collect();
+        // Rocket lets it pass, even where forms are strict.
+        if fields.iter().any(|(name, _)| name == "_method") {
+            return Err(Refusal::method_override());
+        }
         let names: BTreeSet<&str> = fields.iter().map(|(name, _)| name.as_str()).collect();
         if names.len() < fields.len() {
             return Err(Refusal::doubled_field());

@@ -171,12 +171,12 @@ impl Refusal {
         .link(public_url.as_str(), public_url.as_str())
     }
 
-    pub(super) fn unexpected_body() -> Self {
+    pub(super) fn method_override() -> Self {
         Self::new(
-            Status::BadRequest,
-            "unexpected_body",
-            "Bad request",
-            "A page is asked for without a body.",
+            Status::Forbidden,
+            "method_override",
+            "Not a form of ours",
+            "A page is asked for without a form, and no form of this service names a method.",
         )
     }
 

@@ -55,9 +55,9 @@ impl<'r> FromRequest<'r> for Visit {
         }
         // Rocket takes a form's `_method=get` for the method: a GET that carries a form is none.
         if matches!(request.method(), Method::Get | Method::Head)
-            && request.content_type().is_some()
+            && request.content_type().is_some_and(|kind| kind.is_form())
         {
-            return Refusal::unexpected_body().stop(request);
+            return Refusal::method_override().stop(request);
         }
         Outcome::Success(Self {
             address: peer::client_address(request, &app.settings),

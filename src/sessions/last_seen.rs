@@ -44,23 +44,36 @@ impl LastSeen {
         self.notes().insert(*hash, Use { at: now, idle_end });
     }
 
+    /// A use counts as soon as it is noted: else a session would run out before the write that
+    /// puts its end off, and come back with it.
+    pub(super) fn count(&self, hash: &TokenHash, session: &mut Session) {
+        if let Some(used) = self.notes().get(hash) {
+            session.last_seen_at = session.last_seen_at.max(used.at);
+            session.idle_expires_at = session.idle_expires_at.max(used.idle_end);
+        }
+    }
+
     /// Writes what was noted since the last time, in one transaction.
     ///
     /// # Errors
     /// The database failed; the notes are kept for the next time.
     pub async fn write(&self, app: &App) -> Result<(), Error> {
-        let noted: Vec<_> = self.notes().drain().collect();
+        let noted: Vec<_> = self
+            .notes()
+            .iter()
+            .map(|(hash, used)| (*hash, *used))
+            .collect();
         if noted.is_empty() {
             return Ok(());
         }
-        let written = write_all(app, &noted).await;
-        if written.is_err() {
-            let mut notes = self.notes();
-            for (hash, used) in noted {
-                notes.entry(hash).or_insert(used);
+        write_all(app, &noted).await?;
+        let mut notes = self.notes();
+        for (hash, written) in noted {
+            if notes.get(&hash).is_some_and(|used| used.at == written.at) {
+                notes.remove(&hash);
             }
         }
-        written
+        Ok(())
     }
 
     fn notes(&self) -> std::sync::MutexGuard<'_, HashMap<TokenHash, Use>> {

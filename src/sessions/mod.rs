@@ -152,14 +152,8 @@ pub async fn start(
 /// The database failed; the caller lets nobody in then.
 pub async fn resume(app: &App, token: &Token) -> Result<Option<(Session, User)>, Error> {
     let hash = token.hash();
-    let now = app.clock.now();
     let found = store::by_token(app.db.reader(), &hash).await?;
-    let Some((session, user)) = found.filter(|(session, user)| is_live(session, user, now)) else {
-        return Ok(None);
-    };
-    app.last_seen
-        .note(&hash, &session, now, &app.settings.sessions);
-    Ok(Some((session, user)))
+    Ok(found.and_then(|(session, user)| if_live(app, &hash, session, user)))
 }
 
 /// The same for the secret of a protected host, which is good for `host` alone.
@@ -171,20 +165,25 @@ pub async fn resume_at_site(
     secret: &Token,
     host: &str,
 ) -> Result<Option<(Session, User)>, Error> {
-    let now = app.clock.now();
     let found = store::by_site_secret(app.db.reader(), &secret.hash(), host).await?;
-    let Some((hash, session, user)) =
-        found.filter(|(_, session, user)| is_live(session, user, now))
-    else {
-        return Ok(None);
-    };
-    app.last_seen
-        .note(&hash, &session, now, &app.settings.sessions);
-    Ok(Some((session, user)))
+    Ok(found.and_then(|(hash, session, user)| if_live(app, &hash, session, user)))
 }
 
-fn is_live(session: &Session, user: &User, now: Timestamp) -> bool {
-    now < session.expires_at() && user.disabled_at.is_none()
+/// Judges the times, and notes the use of a session that is live.
+fn if_live(
+    app: &App,
+    hash: &TokenHash,
+    mut session: Session,
+    user: User,
+) -> Option<(Session, User)> {
+    let now = app.clock.now();
+    app.last_seen.count(hash, &mut session);
+    if now >= session.expires_at() || user.disabled_at.is_some() {
+        return None;
+    }
+    app.last_seen
+        .note(hash, &session, now, &app.settings.sessions);
+    Some((session, user))
 }
 
 /// Gives a session a new token; the old one is dead once the transaction is committed.

@@ -19,6 +19,8 @@ const BATCH: u32 = 500;
 /// # Errors
 /// The database failed; what is left is done the next time.
 pub async fn sweep(app: &App) -> Result<(), Error> {
+    // What was used is not to be taken for idle.
+    app.last_seen.write(app).await?;
     while mark_expired(app).await? == BATCH as usize {}
     while delete_old(app).await? == u64::from(BATCH) {}
     Ok(())

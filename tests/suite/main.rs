@@ -2,10 +2,18 @@
 
 mod admin_sessions;
 mod admin_users;
+mod cookies;
+mod csrf;
 mod devices;
 mod flow;
 mod forward_auth;
+mod headers;
+mod pages;
 mod panics;
+mod parsers;
 mod process;
+mod redirects;
 mod requirements;
+mod routes;
+mod sessions;
 mod support;

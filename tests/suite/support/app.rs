@@ -1,15 +1,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rocket::figment::Figment;
 use rocket::figment::providers::{Format, Toml};
+use rocket::http::Method;
 use rocket::local::asynchronous::Client as Local;
+use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use vestibule::app::App;
 use vestibule::audit::Actor;
 use vestibule::db::{self, Location};
 use vestibule::passwords::Password;
-use vestibule::settings::Server;
+use vestibule::settings::{Refused, Server};
 use vestibule::users::{self, NewUser, User};
 use vestibule::{Clock, Settings, Timestamp};
 
@@ -138,6 +142,98 @@ impl TestApp {
             .expect("a new user")
     }
 
+    /// Browsers in which a user has signed in, as many as asked for: the sessions are written behind
+    /// the service's back, for no password is checked that often.
+    pub async fn many_signed_in(&self, username: &str, count: usize) -> Vec<Client> {
+        let user = self.user(username).await;
+        let settings = &self.app.settings.sessions;
+        let now = self.clock.now();
+        let mut tx = self.app.db.begin().await.expect("a transaction");
+        let mut clients = Vec::new();
+        for _ in 0..count {
+            let mut token = [0; 32];
+            getrandom::fill(&mut token).expect("random bytes");
+            sqlx::query(
+                "INSERT INTO sessions (token_hash, id, user_id, methods, remember, created_at, authenticated_at,
+                                       last_seen_at, idle_expires_at, expires_at, address, user_agent, device)
+                 VALUES ($1, $2, $3, 'password', 0, $4, $4, $4, $5, $6, '203.0.113.7', 'a browser', 'A browser')",
+            )
+            .bind(Sha256::digest(token).to_vec())
+            .bind(uuid::Uuid::now_v7())
+            .bind(user.id)
+            .bind(now)
+            .bind(now.plus(settings.idle_timeout))
+            .bind(now.plus(settings.max_lifetime))
+            .execute(&mut *tx)
+            .await
+            .expect("a session");
+            let mut client = self.anonymous();
+            let token = URL_SAFE_NO_PAD.encode(token);
+            client.cookies.insert("__Host-vestibule".to_owned(), token);
+            clients.push(client);
+        }
+        tx.commit().await.expect("a commit");
+        clients
+    }
+
+    /// The paths of all routes of a method; what a path leaves open is filled with an id of nobody.
+    pub fn paths(&self, method: Method) -> Vec<String> {
+        let routes = self.local.rocket().routes();
+        let mut paths: Vec<String> = routes
+            .filter(|route| route.method == method && !is_for_proxies(route.uri.path()))
+            .map(|route| {
+                let segments = route.uri.path().split('/').map(|segment| {
+                    if segment.starts_with('<') {
+                        "00000000-0000-7000-8000-000000000000"
+                    } else {
+                        segment
+                    }
+                });
+                segments.collect::<Vec<_>>().join("/")
+            })
+            .collect();
+        paths.sort();
+        paths
+    }
+
+    /// All that the database says, row by row.
+    pub async fn dump(&self) -> Vec<String> {
+        let tables = self
+            .sql("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")
+            .await;
+        let mut rows = Vec::new();
+        for table in tables {
+            let columns: Vec<String> =
+                sqlx::query_scalar("SELECT 'quote(\"' || name || '\")' FROM pragma_table_info($1)")
+                    .bind(&table)
+                    .fetch_all(self.app.db.reader())
+                    .await
+                    .expect("columns");
+            let query = format!(
+                "SELECT '{table}: ' || concat_ws(', ', {}) FROM \"{table}\" ORDER BY 1",
+                columns.join(", ")
+            );
+            let found: Vec<String> = sqlx::query_scalar(sqlx::AssertSqlSafe(query))
+                .fetch_all(self.app.db.reader())
+                .await
+                .expect("rows");
+            // What readiness writes to see that it can be written.
+            rows.extend(
+                found
+                    .into_iter()
+                    .filter(|row| !row.starts_with("throttle: 'probe'")),
+            );
+        }
+        rows
+    }
+
+    /// The database's files, byte by byte: each write changes them.
+    pub fn files(&self) -> Vec<Vec<u8>> {
+        ["vestibule.db", "vestibule.db-wal"]
+            .map(|name| std::fs::read(self.folder.path().join(name)).expect("a file"))
+            .to_vec()
+    }
+
     /// Time passes; what was noted of sessions before is written first, as the server does each second.
     pub async fn wait(&self, duration: Duration) {
         self.app
@@ -169,6 +265,10 @@ impl TestApp {
 
 /// Settings that `lines` change; behind a proxy on this machine that ends TLS, unless they say otherwise.
 pub fn settings(lines: &str) -> Settings {
+    read_settings(lines).expect("good settings")
+}
+
+fn read_settings(lines: &str) -> Result<Settings, Refused> {
     let url = if lines.contains("public_url") {
         String::new()
     } else {
@@ -180,5 +280,18 @@ pub fn settings(lines: &str) -> Settings {
         "trusted_proxies = [\"127.0.0.1\"]\n"
     };
     let text = format!("[default.vestibule]\n{url}{proxies}{lines}");
-    Settings::of_host(&Figment::from(Toml::string(&text).nested())).expect("good settings")
+    Settings::of_host(&Figment::from(Toml::string(&text).nested()))
+}
+
+/// Why settings with these lines are refused.
+pub fn refused_settings(lines: &str) -> String {
+    match read_settings(lines) {
+        Ok(_) => panic!("taken: {lines}"),
+        Err(refused) => refused.to_string(),
+    }
+}
+
+/// Endpoints that proxies ask about, and paths of protected hosts: they have rules of their own.
+pub fn is_for_proxies(path: &str) -> bool {
+    path.starts_with("/api/authz/") || path.starts_with("/.vestibule/")
 }

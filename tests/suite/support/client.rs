@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rocket::http::{Header, Method};
 use rocket::local::asynchronous::Client as Local;
 
-use super::{Answer, ORIGIN};
+use super::{Answer, ORIGIN, TestApp};
 
 /// A browser: keeps cookies by name, sends forms as a page of ours does. It sits behind the trusted
 /// proxy on this machine, which says where it comes from.
@@ -34,6 +34,11 @@ impl Client {
             address: address.to_owned(),
             ..self
         }
+    }
+
+    /// Talks to the service as it is now, after a restart.
+    pub fn connect(&mut self, app: &TestApp) {
+        self.local = app.local.clone();
     }
 
     /// The session cookie's value.

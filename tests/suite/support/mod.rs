@@ -3,10 +3,14 @@
 mod answer;
 mod app;
 mod client;
+mod log;
+mod wire;
 
 pub use answer::Answer;
-pub use app::{TestApp, settings};
+pub use app::{TestApp, is_for_proxies, refused_settings};
 pub use client::Client;
+pub use log::logged;
+pub use wire::Wire;
 
 /// Every user's password, unless a test is about passwords.
 pub const PASSWORD: &str = "correct horse battery";
