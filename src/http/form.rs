@@ -5,6 +5,7 @@ use std::sync::Arc;
 use rocket::Request;
 use rocket::data::{self, ByteUnit, Data, FromData};
 use rocket::form::{Form, FromForm, Strict};
+use rocket::http::Status;
 use rocket::outcome::Outcome;
 
 use super::{Refusal, origin};
@@ -73,6 +74,9 @@ fn parse<T: for<'f> FromForm<'f> + 'static>(body: &[u8]) -> Result<T, Refusal> {
     let mut names: Vec<String> = url::form_urlencoded::parse(body)
         .map(|(name, _)| name.into_owned())
         .collect();
+    if !names.iter().all(|name| is_plain(name)) {
+        return Err(Refusal::of_status(Status::UnprocessableEntity));
+    }
     let count = names.len();
     names.sort_unstable();
     names.dedup();
@@ -82,4 +86,10 @@ fn parse<T: for<'f> FromForm<'f> + 'static>(body: &[u8]) -> Result<T, Refusal> {
     Form::<Strict<T>>::parse_encoded(text.into())
         .map(Strict::into_inner)
         .map_err(|errors| Refusal::wrong_fields(&errors))
+}
+
+/// Rocket reads `name[]` and `name.x` as `name`: a doubled field under another spelling.
+fn is_plain(name: &str) -> bool {
+    name.bytes()
+        .all(|byte| byte.is_ascii_lowercase() || byte == b'_')
 }

@@ -55,8 +55,7 @@ pub fn check(
         return Err(Weakness::Short { min_length });
     }
     let lower = password.to_lowercase();
-    let core = core(&lower);
-    if common::contains(&lower) || common::contains(core) {
+    if is_common(&lower) || is_common(core(&lower)) {
         return Err(Weakness::Common);
     }
     let site = host
@@ -64,10 +63,32 @@ pub fn check(
         .max_by_key(|label| label.len())
         .unwrap_or(host);
     let names = [PRODUCT, username, host, site];
-    match names.iter().find(|name| is_made_of(core, name)) {
+    match names.iter().find(|name| is_made_of(&lower, name)) {
         Some(name) => Err(Weakness::Names((*name).to_owned())),
         None => Ok(()),
     }
+}
+
+/// Whether it is one that is tried first, once or more: `passwordpassword`, `123123123123123`.
+fn is_common(text: &str) -> bool {
+    let word = repeated(text);
+    let few = word.len() < text.len() && word.chars().count() < 5;
+    few || common::contains(text) || common::contains(word)
+}
+
+/// The shortest beginning of `text` that makes all of it when it is said again and again.
+fn repeated(text: &str) -> &str {
+    let starts = text.char_indices().map(|(at, _)| at).skip(1);
+    starts
+        .map(|at| &text[..at])
+        .find(|word| {
+            text.len().is_multiple_of(word.len())
+                && text
+                    .as_bytes()
+                    .chunks(word.len())
+                    .all(|chunk| chunk == word.as_bytes())
+        })
+        .unwrap_or(text)
 }
 
 /// Without the digits and signs that people put around a word: `password1234567!` is `password`.
@@ -75,12 +96,12 @@ fn core(lower: &str) -> &str {
     lower.trim_matches(|c: char| c.is_numeric() || c.is_ascii_punctuation() || c.is_whitespace())
 }
 
-/// Whether `name`, once or more, is all that `core` says.
-fn is_made_of(core: &str, name: &str) -> bool {
+/// Whether `name`, once or more, is all that `lower` says in letters.
+fn is_made_of(lower: &str, name: &str) -> bool {
     let name = name.to_lowercase();
     name.len() >= 3
-        && core.contains(&name)
-        && core
+        && lower.contains(&name)
+        && lower
             .replace(&name, "")
             .chars()
             .filter(|c| c.is_alphabetic())

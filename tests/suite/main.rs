@@ -1,5 +1,7 @@
 //! The specification of Vestibule, as tests. `requirements` lists which test holds which requirement.
 
+mod brute;
 mod flow;
+mod login;
 mod requirements;
 mod support;

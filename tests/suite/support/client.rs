@@ -69,7 +69,7 @@ impl Client {
     }
 
     /// Sends what stands for a form's body.
-    pub async fn post_body(&mut self, path: &str, body: &str) -> Answer {
+    pub async fn post_body(&mut self, path: &str, body: impl AsRef<[u8]>) -> Answer {
         let headers = [
             ("Accept", "text/html"),
             ("Content-Type", "application/x-www-form-urlencoded"),
@@ -92,7 +92,7 @@ impl Client {
         method: Method,
         path: &str,
         headers: &[(&str, &str)],
-        body: &str,
+        body: impl AsRef<[u8]>,
     ) -> Answer {
         let has = |name: &str| {
             headers
@@ -133,7 +133,7 @@ impl Client {
         method: Method,
         path: &str,
         headers: &[(String, String)],
-        body: &str,
+        body: impl AsRef<[u8]>,
     ) -> Answer {
         self.send_from("127.0.0.1:40000", method, path, headers, body)
             .await
@@ -146,7 +146,7 @@ impl Client {
         method: Method,
         path: &str,
         headers: &[(String, String)],
-        body: &str,
+        body: impl AsRef<[u8]>,
     ) -> Answer {
         let mut request = self
             .local

@@ -3,10 +3,12 @@
 mod answer;
 mod app;
 mod client;
+mod log;
 
 pub use answer::Answer;
-pub use app::TestApp;
+pub use app::{TestApp, settings};
 pub use client::Client;
+pub use log::logged;
 
 /// Every user's password, unless a test is about passwords.
 pub const PASSWORD: &str = "correct horse battery";
