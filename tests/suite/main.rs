@@ -3,5 +3,6 @@
 mod brute;
 mod flow;
 mod login;
+mod password;
 mod requirements;
 mod support;
