@@ -6,7 +6,7 @@ mod client;
 mod log;
 
 pub use answer::Answer;
-pub use app::{TestApp, settings};
+pub use app::TestApp;
 pub use client::Client;
 pub use log::logged;
 
