@@ -2,18 +2,25 @@
 
 mod admin_sessions;
 mod admin_users;
+mod audit;
+mod brute;
 mod cookies;
 mod csrf;
 mod devices;
+mod embedding;
 mod flow;
 mod forward_auth;
 mod headers;
+mod input;
+mod login;
 mod pages;
 mod panics;
 mod parsers;
+mod password;
 mod process;
 mod redirects;
 mod requirements;
 mod routes;
+mod secrets;
 mod sessions;
 mod support;
