@@ -1,4 +1,4 @@
-use rocket::http::Status;
+use rocket::http::{ContentType, Status};
 use rocket::{FromForm, Route, get, post, routes};
 use serde::Serialize;
 
@@ -17,6 +17,9 @@ use crate::users::User;
 /// Where people are sent who asked for no other page.
 const HOME: &str = "/account";
 
+/// Where people are who have just signed out.
+const SIGNED_OUT: &str = "/login?signed_out";
+
 const WRONG: &str = "That user name and password do not belong together.";
 
 #[must_use]
@@ -26,12 +29,13 @@ pub fn routes() -> Vec<Route> {
         sign_in_post,
         sign_out_form,
         sign_out_post,
+        forget,
         reauthenticate_form,
         reauthenticate_post
     ]
 }
 
-#[get("/login?<rd>&<flow>&<switch>")]
+#[get("/login?<rd>&<flow>&<switch>&<signed_out>")]
 fn sign_in_form(
     app: &App,
     _visit: Visit,
@@ -39,12 +43,16 @@ fn sign_in_form(
     rd: Option<&str>,
     flow: Option<&str>,
     switch: Option<&str>,
+    signed_out: Option<&str>,
 ) -> Result<Answer, Failure> {
     let user = current.map(|current| current.user);
     if user.is_some() && switch.is_none() {
         return Ok(Answer::see_other(&destination(app, rd)));
     }
-    let page = SignInPage::new(rd, flow);
+    let page = SignInPage {
+        signed_out: signed_out.is_some(),
+        ..SignInPage::new(rd, flow)
+    };
     Ok(Answer::page(app, Status::Ok, &page, user.as_ref())?)
 }
 
@@ -129,11 +137,23 @@ async fn sign_out_post(
         .rd
         .and_then(|rd| ReturnTo::parse(&rd, app.settings.url()));
     Ok(
-        Answer::see_other(back.as_ref().map_or("/login", ReturnTo::as_str))
+        Answer::see_other(back.as_ref().map_or(SIGNED_OUT, ReturnTo::as_str))
             .cookie(SessionCookie::of(&app.settings).expire())
             // Not "cookies": that empties the whole registrable domain.
             .header("Clear-Site-Data", "\"cache\", \"storage\"".to_owned()),
     )
+}
+
+/// An empty picture in the page that a sign-out leads to. A browser may keep the page that it just
+/// left, `no-store` or not, and puts it away only after the sign-out's own answer cleared its cache.
+#[get("/.vestibule/forget.svg")]
+fn forget(_visit: Visit) -> Answer {
+    Answer::text(
+        Status::Ok,
+        "<svg xmlns=\"http://www.w3.org/2000/svg\"/>".to_owned(),
+    )
+    .content_type(ContentType::SVG)
+    .header("Clear-Site-Data", "\"cache\"".to_owned())
 }
 
 #[get("/reauthenticate?<rd>")]
@@ -210,6 +230,7 @@ pub struct SignInPage {
     flow: String,
     error: Option<String>,
     destination: Option<String>,
+    signed_out: bool,
 }
 
 impl SignInPage {
@@ -220,6 +241,7 @@ impl SignInPage {
             flow: flow.unwrap_or_default().to_owned(),
             error: None,
             destination: None,
+            signed_out: false,
         }
     }
 
@@ -245,7 +267,11 @@ impl Page for SignInPage {
             destination: Some(text.to_owned()),
             ..Self::new(Some(text), Some(text))
         };
-        vec![Self::new(None, None), full]
+        let signed_out = Self {
+            signed_out: true,
+            ..Self::new(None, None)
+        };
+        vec![Self::new(None, None), full, signed_out]
     }
 }
 

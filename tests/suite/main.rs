@@ -1,5 +1,7 @@
 //! The specification of Vestibule, as tests. `requirements` lists which test holds which requirement.
 
+mod browser;
+mod docs;
 mod flow;
 mod requirements;
 mod support;
