@@ -51,6 +51,7 @@ async fn no_answer_to_a_wrong_form_has_a_fault() {
     browser.visit(&server.url("/reauthenticate")).await;
     browser.fill("password", "not it").await;
     browser.submit("/reauthenticate").await;
+    browser.find("[role=alert]").await;
     look_here(&browser, "reauthenticate refused").await;
     browser.visit(&server.url("/account/password")).await;
     browser.fill("current_password", "not it").await;
@@ -58,14 +59,15 @@ async fn no_answer_to_a_wrong_form_has_a_fault() {
         .fill("new_password", "a lantern over wet cobbles")
         .await;
     browser.submit("/account/password").await;
+    browser.find("[role=alert]").await;
     look_here(&browser, "password refused").await;
     browser.visit(&server.setup_link()).await;
     browser.fill("username", "no name!").await;
     browser.fill("password", PASSWORD).await;
     browser.submit("/setup").await;
+    browser.find("[role=alert]").await;
     look_here(&browser, "set up refused").await;
     sign_in_until_throttled(&browser, &server).await;
-    browser.find(".status").await;
     look_here(&browser, "throttled").await;
 }
 

@@ -154,7 +154,7 @@ impl Browser {
         self.client.active_element().await.expect("a focus")
     }
 
-    /// Shows pages as wide as this, in the light or the dark.
+    /// Shows pages as wide as this, in the light or the dark; nothing moves meanwhile.
     pub async fn shows(&self, width: u32, scheme: &str) {
         self.devtools(
             "Emulation.setDeviceMetricsOverride",
@@ -163,7 +163,10 @@ impl Browser {
         .await;
         self.devtools(
             "Emulation.setEmulatedMedia",
-            json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]}),
+            json!({"features": [
+                {"name": "prefers-color-scheme", "value": scheme},
+                {"name": "prefers-reduced-motion", "value": "reduce"},
+            ]}),
         )
         .await;
     }
