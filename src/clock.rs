@@ -35,6 +35,11 @@ impl Timestamp {
         Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
+    #[must_use]
+    pub fn from_micros(unix_micros: i64) -> Self {
+        Self(unix_micros)
+    }
+
     /// Unix microseconds.
     #[must_use]
     pub fn unix_micros(self) -> i64 {

@@ -8,10 +8,12 @@ use std::path::Path;
 use rocket_dyn_templates::minijinja::{self, AutoEscape, Environment, UndefinedBehavior};
 use serde::Serialize;
 
-use crate::account::{AccountPage, PasswordPage};
+use crate::account::{AccountPage, DevicesPage, PasswordPage};
+use crate::admin::sessions::{RevokeEveryonePage, SessionsPage};
+use crate::admin::users::{DeletePage, NewUserPage, UserPage, UsersPage};
 use crate::error::Error;
 use crate::http::{Link, Refusal};
-use crate::login::{ReauthenticatePage, SignInPage, SignOutPage};
+use crate::login::{PasswordAgainPage, ReauthenticatePage, SignInPage, SignOutPage};
 use crate::settings::Settings;
 use crate::setup::SetupPage;
 use crate::users::User;
@@ -27,6 +29,38 @@ const EMBEDDED: &[(&str, &str)] = &[
     (
         "account/password.html",
         include_str!("../templates/account/password.html"),
+    ),
+    (
+        "account/sessions.html",
+        include_str!("../templates/account/sessions.html"),
+    ),
+    (
+        "admin/revoke_everyone.html",
+        include_str!("../templates/admin/revoke_everyone.html"),
+    ),
+    (
+        "admin/sessions.html",
+        include_str!("../templates/admin/sessions.html"),
+    ),
+    (
+        "admin/user.html",
+        include_str!("../templates/admin/user.html"),
+    ),
+    (
+        "admin/user_delete.html",
+        include_str!("../templates/admin/user_delete.html"),
+    ),
+    (
+        "admin/user_new.html",
+        include_str!("../templates/admin/user_new.html"),
+    ),
+    (
+        "admin/users.html",
+        include_str!("../templates/admin/users.html"),
+    ),
+    (
+        "login/password_again.html",
+        include_str!("../templates/login/password_again.html"),
     ),
     (
         "login/reauthenticate.html",
@@ -142,6 +176,14 @@ impl Pages {
 pub fn render_samples(pages: &Pages, text: &str) -> Result<Vec<(String, String)>, Error> {
     let mut rendered = Vec::new();
     samples_of::<AccountPage>(pages, text, &mut rendered)?;
+    samples_of::<DevicesPage>(pages, text, &mut rendered)?;
+    samples_of::<DeletePage>(pages, text, &mut rendered)?;
+    samples_of::<NewUserPage>(pages, text, &mut rendered)?;
+    samples_of::<RevokeEveryonePage>(pages, text, &mut rendered)?;
+    samples_of::<SessionsPage>(pages, text, &mut rendered)?;
+    samples_of::<UserPage>(pages, text, &mut rendered)?;
+    samples_of::<UsersPage>(pages, text, &mut rendered)?;
+    samples_of::<PasswordAgainPage>(pages, text, &mut rendered)?;
     samples_of::<ErrorPage>(pages, text, &mut rendered)?;
     samples_of::<PasswordPage>(pages, text, &mut rendered)?;
     samples_of::<ReauthenticatePage>(pages, text, &mut rendered)?;

@@ -2,6 +2,7 @@
 //!
 //! A record commits together with the change it tells of ([`commit`]).
 
+mod shown;
 mod store;
 
 use std::fmt;
@@ -15,6 +16,7 @@ use crate::db::{Connection, Tx};
 use crate::error::Error;
 use crate::users::User;
 
+pub use shown::{Shown, in_words};
 pub use store::{Filter, list, recent_sign_ins};
 
 /// Texts from outside are cut here; no record can fill the disk.

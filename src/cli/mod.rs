@@ -129,7 +129,6 @@ fn harden() {
 
 /// Opens the database for a command, making it ready first.
 async fn open(effective: Effective) -> Result<Arc<App>, Fault> {
-    logging::init(&effective.settings);
     let location = Location::parse(&effective.settings.database_url)?;
     db::prepare(&location).await?;
     Ok(App::open(effective.settings, Clock::system(), &location).await?)
@@ -144,6 +143,7 @@ fn runtime(workers: usize) -> Result<Runtime, Fault> {
 
 /// Runs a command's work on an open database.
 fn with_app(effective: Effective, work: impl AsyncFnOnce(&App) -> Done) -> Done {
+    let _logging = logging::init(&effective.settings);
     runtime(1)?.block_on(async {
         let app = open(effective).await?;
         let done = work(&app).await;

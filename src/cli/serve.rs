@@ -6,7 +6,7 @@ use crate::settings::Effective;
 use crate::site;
 
 pub fn run(effective: Effective) -> Done {
-    logging::init(&effective.settings);
+    let _logging = logging::init(&effective.settings);
     runtime(effective.server.workers)?.block_on(serve(effective))
 }
 

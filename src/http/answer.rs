@@ -15,7 +15,7 @@ use crate::pages::{self, Page};
 use crate::users::User;
 
 /// A finished answer.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Answer {
     status: Status,
     content_type: ContentType,
@@ -118,6 +118,19 @@ pub enum Failure {
     Broke(Error),
 }
 
+impl Failure {
+    /// What is told of it; what broke is logged.
+    pub(crate) fn into_refusal(self, request: &Request<'_>) -> Refusal {
+        match self {
+            Self::Refused(refusal) => *refusal,
+            Self::Broke(error) => {
+                tracing::error!(path = %request.uri().path(), "{error}");
+                Refusal::of_status(error.status())
+            }
+        }
+    }
+}
+
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(Box::new(refusal))
@@ -138,13 +151,7 @@ impl From<sqlx::Error> for Failure {
 
 impl<'r> Responder<'r, 'static> for Failure {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
-        match self {
-            Self::Refused(refusal) => refusal.respond_to(request),
-            Self::Broke(error) => {
-                tracing::error!(path = %request.uri().path(), "{error}");
-                Refusal::of_status(error.status()).respond_to(request)
-            }
-        }
+        self.into_refusal(request).respond_to(request)
     }
 }
 

@@ -15,7 +15,9 @@ pub mod return_to;
 mod visit;
 
 pub use answer::{Answer, Failure};
-pub use form::Posted;
+pub use form::{Fields, Posted};
+pub(crate) use headers::Instead;
 pub use refusal::{Link, Refusal};
+pub use return_to::back_to;
 pub use visit::Visit;
 pub(crate) use visit::{is_ours, navigates, wants_json};

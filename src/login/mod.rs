@@ -2,6 +2,7 @@
 
 mod proof;
 mod routes;
+mod sensitive;
 
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use crate::token::Token;
 pub(crate) use proof::{Proof, prove};
 pub use routes::routes;
 pub(crate) use routes::{ReauthenticatePage, SignInPage, SignOutPage, cookie_for};
+pub(crate) use sensitive::{PasswordAgainPage, Sensitive};
 
 /// What the sign-in form holds.
 #[derive(Debug)]

@@ -6,10 +6,9 @@ use super::{LoginForm, Outcome, Reauthenticated, reauthenticate, sign_in, sign_o
 use crate::app::App;
 use crate::error::Error;
 use crate::http::cookies::SessionCookie;
-use crate::http::return_to::ReturnTo;
-use crate::http::{Answer, Failure, Posted, Refusal, Visit};
+use crate::http::{Answer, Failure, Posted, Refusal, Visit, back_to};
 use crate::pages::Page;
-use crate::passwords::{MAX_BYTES, Password};
+use crate::passwords::Password;
 use crate::sessions::{CurrentSession, Denied, Session};
 use crate::token::Token;
 use crate::users::User;
@@ -47,7 +46,7 @@ fn sign_in_form(
 ) -> Result<Answer, Failure> {
     let user = current.map(|current| current.user);
     if user.is_some() && switch.is_none() {
-        return Ok(Answer::see_other(&destination(app, rd)));
+        return Ok(Answer::see_other(&back_to(app, rd, HOME)));
     }
     let page = SignInPage {
         signed_out: signed_out.is_some(),
@@ -74,13 +73,6 @@ async fn sign_in_post(
 ) -> Result<Answer, Failure> {
     let Posted(form) = form;
     let page = SignInPage::new(form.rd.as_deref(), form.flow.as_deref());
-    if form.password.len() > MAX_BYTES {
-        return Ok(page.refused(
-            app,
-            Status::UnprocessableEntity,
-            "That password is too long to be anybody's here.",
-        )?);
-    }
     let login = LoginForm {
         username: form.username,
         password: Password::new(form.password),
@@ -89,7 +81,7 @@ async fn sign_in_post(
     let current = current.as_ref().map(|current| &current.session);
     match sign_in(app, &login, &visit.device(), current).await? {
         Outcome::SignedIn(token, session) => {
-            Ok(Answer::see_other(&destination(app, form.rd.as_deref()))
+            Ok(Answer::see_other(&back_to(app, form.rd.as_deref(), HOME))
                 .cookie(cookie_for(app, &token, &session)))
         }
         Outcome::Wrong => Ok(page.refused(app, Status::Unauthorized, WRONG)?.challenge()),
@@ -133,11 +125,8 @@ async fn sign_out_post(
         Err(_) => {}
     }
     let Posted(form) = form;
-    let back = form
-        .rd
-        .and_then(|rd| ReturnTo::parse(&rd, app.settings.url()));
     Ok(
-        Answer::see_other(back.as_ref().map_or(SIGNED_OUT, ReturnTo::as_str))
+        Answer::see_other(&back_to(app, form.rd.as_deref(), SIGNED_OUT))
             .cookie(SessionCookie::of(&app.settings).expire())
             // Not "cookies": that empties the whole registrable domain.
             .header("Clear-Site-Data", "\"cache\", \"storage\"".to_owned()),
@@ -185,13 +174,6 @@ async fn reauthenticate_post(
         error: Some(error.to_owned()),
         ..ReauthenticatePage::new(&current.user, rd)
     };
-    if form.password.len() > MAX_BYTES {
-        return Ok(page("That is not your password.").answer(
-            app,
-            Status::UnprocessableEntity,
-            &current.user,
-        )?);
-    }
     match reauthenticate(
         app,
         &current,
@@ -200,7 +182,7 @@ async fn reauthenticate_post(
     )
     .await?
     {
-        Reauthenticated::Done(token) => Ok(Answer::see_other(&destination(app, rd))
+        Reauthenticated::Done(token) => Ok(Answer::see_other(&back_to(app, rd, HOME))
             .cookie(cookie_for(app, &token, &current.session))),
         Reauthenticated::Wrong => {
             Ok(page("That is not your password.").answer(app, Status::Forbidden, &current.user)?)
@@ -209,11 +191,6 @@ async fn reauthenticate_post(
             .link("/reauthenticate", "Back")
             .into()),
     }
-}
-
-fn destination(app: &App, rd: Option<&str>) -> String {
-    let back = rd.and_then(|rd| ReturnTo::parse(rd, app.settings.url()));
-    back.map_or_else(|| HOME.to_owned(), |back| back.as_str().to_owned())
 }
 
 /// Kept over the browser's end only for "keep me signed in", and never longer than the session.

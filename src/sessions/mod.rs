@@ -6,8 +6,10 @@
 pub mod device;
 mod guard;
 mod last_seen;
+pub mod listing;
 mod object;
 mod routes;
+pub mod shown;
 mod store;
 mod sweep;
 
@@ -29,7 +31,7 @@ pub(crate) use guard::Denial;
 pub use guard::{Admin, CurrentSession, CurrentUser, Denied};
 pub use last_seen::{LastSeen, WRITE_INTERVAL};
 pub use routes::routes;
-pub use store::Listed;
+pub use store::Found;
 pub use sweep::{INTERVAL as SWEEP_INTERVAL, sweep};
 
 /// How one signed in; more than one with a second factor.
@@ -204,49 +206,46 @@ pub(crate) async fn end_others_of(
 }
 
 /// What to revoke.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Which {
     /// One session; with `of`, only if it is that user's.
-    One {
-        id: Uuid,
-        of: Option<Uuid>,
-    },
-    AllOf(User),
-    /// All of a user's but one.
-    OthersOf(User, Uuid),
-    Everyone,
+    One { id: Uuid, of: Option<Uuid> },
+    /// A user's; all but `keep`.
+    AllOf { user_id: Uuid, keep: Option<Uuid> },
 }
 
 /// Ends sessions by someone's decision, with an audit record for each; says how many were live.
 ///
 /// # Errors
 /// The database failed; no session is ended then.
-pub async fn revoke(app: &App, actor: &Actor, which: &Which) -> Result<usize, Error> {
+pub async fn revoke(app: &App, actor: &Actor, which: Which) -> Result<usize, Error> {
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
-    let ended = store::revoke(&mut tx, which, now, actor.name()).await?;
+    let ended = store::revoke(&mut tx, &which, now, actor.name()).await?;
     let records: Vec<Record> = ended
         .into_iter()
-        .map(|ended| {
-            let record = Record {
-                user_id: Some(ended.user_id),
-                username: Some(ended.username),
-                ..Record::anonymous(Event::SessionRevoke)
-            };
-            record.session(ended.id)
+        .map(|ended| Record {
+            user_id: Some(ended.user_id),
+            username: Some(ended.username),
+            ..Record::anonymous(Event::SessionRevoke).session(ended.id)
         })
         .collect();
     audit::commit(tx, now, actor, &records).await?;
     Ok(records.len())
 }
 
-/// Sessions for the command line, newest first.
+/// Ends everyone's sessions but `keep`, with one audit record for all; says how many were live.
 ///
 /// # Errors
-/// The database failed.
-pub async fn list(app: &App, user: Option<&User>, ended_too: bool) -> Result<Vec<Listed>, Error> {
-    let user_id = user.map(|user| user.id);
-    Ok(store::list(app.db.reader(), user_id, ended_too, app.clock.now()).await?)
+/// The database failed; no session is ended then.
+pub async fn revoke_everyone(app: &App, actor: &Actor, keep: Option<Uuid>) -> Result<u64, Error> {
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    let ended = store::revoke_everyone(&mut tx, keep, now, actor.name()).await?;
+    let record =
+        Record::anonymous(Event::SessionRevoke).detail(format!("everyone: {ended} sessions"));
+    audit::commit(tx, now, actor, &[record]).await?;
+    Ok(ended)
 }
 
 /// The actor for what happens by time alone.

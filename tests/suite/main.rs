@@ -1,5 +1,6 @@
 //! The specification of Vestibule, as tests. `requirements` lists which test holds which requirement.
 
+mod admin_sessions;
 mod browser;
 mod docs;
 mod flow;

@@ -33,6 +33,7 @@ async fn no_page_for_users_has_a_fault() {
     };
     look(&browser, "account", &server.url("/account")).await;
     look(&browser, "password", &server.url("/account/password")).await;
+    look(&browser, "devices", &server.url("/account/sessions")).await;
     let again = server.url("/reauthenticate");
     look(&browser, "reauthenticate", &again).await;
     look(&browser, "switch user", &server.url("/login?switch")).await;
@@ -41,6 +42,27 @@ async fn no_page_for_users_has_a_fault() {
         "",
     );
     look(&browser, "must change", &server.url("/account/password")).await;
+}
+
+#[rocket::async_test]
+async fn no_page_for_admins_has_a_fault() {
+    let Some((server, browser)) = signed_in(false).await else {
+        return;
+    };
+    server.command(&["user", "set", "alice", "--admin", "true"], "");
+    browser.sign_in(&server, "alice", PASSWORD, false).await;
+    browser.arrives_at(&server.url("/account")).await;
+    let sessions = server.url("/admin/sessions?state=all");
+    look(&browser, "sessions", &sessions).await;
+    let everyone = server.url("/admin/sessions/revoke-everyone");
+    look(&browser, "sign everyone out", &everyone).await;
+    look(&browser, "users", &server.url("/admin/users")).await;
+    look(&browser, "new user", &server.url("/admin/users/new")).await;
+    browser.visit(&server.url("/admin/users")).await;
+    let user = browser.find("main td a").await;
+    user.click().await.expect("a click");
+    browser.find("form[action$='/disable']").await;
+    look_here(&browser, "user").await;
 }
 
 #[rocket::async_test]
