@@ -26,6 +26,8 @@ mod vestibule;
 
 pub use clock::{Clock, Timestamp};
 pub use error::Error;
+#[doc(hidden)]
+pub use sessions::sweep;
 pub use sessions::{Admin, CurrentSession, CurrentUser, Denied, Session};
 pub use settings::Settings;
 pub use users::User;

@@ -8,10 +8,11 @@ use uuid::Uuid;
 use super::query::{self, address, bad};
 use crate::app::App;
 use crate::audit::Actor;
+use crate::error::Error;
 use crate::http::{Answer, Failure, Refusal, Visit, back_to};
 use crate::login::Sensitive;
 use crate::pages::Page;
-use crate::sessions::listing::{self, Cursor, Query, Sort, State};
+use crate::sessions::listing::{self, Cursor, Listing, Query, Sort, State};
 use crate::sessions::shown::Shown;
 use crate::sessions::{self, Admin, CurrentSession, Which};
 
@@ -57,9 +58,8 @@ async fn list(
         return Err(bad("after").into());
     }
     let listing = listing::page(app, &query).await?;
-    let count = listing::count_live(app, COUNT_MOST).await?;
     let page = SessionsPage {
-        count: count_text(count),
+        count: found_text(app, &query, &listing).await?,
         more: listing.next.map(|next| link(&query, Some(&next))),
         first: query.after.is_some().then(|| link(&query, None)),
         rd: link(&query, query.after.as_ref()),
@@ -98,6 +98,18 @@ fn link(query: &Query, after: Option<&Cursor>) -> String {
     )
 }
 
+/// How many were found. A search is not counted beyond its page: that could read every row.
+async fn found_text(app: &App, query: &Query, listing: &Listing) -> Result<String, Error> {
+    let shown = listing.sessions.len();
+    match (query.q.is_empty(), &listing.next, &query.after) {
+        (true, ..) => Ok(count_text(
+            listing::count(app, query.state, COUNT_MOST).await?,
+        )),
+        (false, None, None) => Ok(shown.to_string()),
+        (false, ..) => Ok(format!("more than {shown}")),
+    }
+}
+
 fn count_text(count: u32) -> String {
     if count >= COUNT_MOST {
         "more than 10,000".to_owned()
@@ -129,7 +141,7 @@ async fn revoke(
 
 #[get("/admin/sessions/revoke-everyone")]
 async fn revoke_everyone_form(app: &App, _visit: Visit, admin: Admin) -> Result<Answer, Failure> {
-    let count = listing::count_live(app, COUNT_MOST).await?;
+    let count = listing::count(app, State::Live, COUNT_MOST).await?;
     let page = RevokeEveryonePage {
         count: count_text(count),
         others: count_text(count.saturating_sub(1)),

@@ -35,7 +35,7 @@ pub enum Command {
 }
 
 pub fn run(command: &Command, effective: Effective) -> Done {
-    let _logging = logging::init(&effective.settings);
+    let _logging = logging::init_for_command(&effective.settings);
     let location = Location::parse(&effective.settings.database_url)?;
     runtime(1)?.block_on(async {
         match command {

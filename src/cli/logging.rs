@@ -23,13 +23,26 @@ const LINES_A_SECOND: u32 = 50;
 /// statements at the lower ones.
 #[must_use]
 pub fn init(settings: &Settings) -> WorkerGuard {
-    let level = match settings.log_level {
+    start(settings, level(settings.log_level))
+}
+
+/// The same for a command: it says itself what it did, and the log only what went wrong.
+#[must_use]
+pub fn init_for_command(settings: &Settings) -> WorkerGuard {
+    start(settings, level(settings.log_level).min(Level::WARN))
+}
+
+fn level(level: LogLevel) -> Level {
+    match level {
         LogLevel::Error => Level::ERROR,
         LogLevel::Warn => Level::WARN,
         LogLevel::Info => Level::INFO,
         LogLevel::Debug => Level::DEBUG,
         LogLevel::Trace => Level::TRACE,
-    };
+    }
+}
+
+fn start(settings: &Settings, level: Level) -> WorkerGuard {
     let shown = Targets::new()
         .with_default(LevelFilter::ERROR)
         .with_target("vestibule", level)

@@ -143,7 +143,7 @@ fn runtime(workers: usize) -> Result<Runtime, Fault> {
 
 /// Runs a command's work on an open database.
 fn with_app(effective: Effective, work: impl AsyncFnOnce(&App) -> Done) -> Done {
-    let _logging = logging::init(&effective.settings);
+    let _logging = logging::init_for_command(&effective.settings);
     runtime(1)?.block_on(async {
         let app = open(effective).await?;
         let done = work(&app).await;

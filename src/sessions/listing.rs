@@ -99,12 +99,12 @@ pub async fn page(app: &App, query: &Query) -> Result<Listing, Error> {
     Ok(Listing { sessions, next })
 }
 
-/// How many live sessions there are; counted up to `most` only.
+/// How many sessions there are in a state; counted up to `most` only.
 ///
 /// # Errors
 /// The database failed.
-pub async fn count_live(app: &App, most: u32) -> Result<u32, Error> {
-    Ok(store::count(app.db.reader(), app.clock.now(), most).await?)
+pub async fn count(app: &App, state: State, most: u32) -> Result<u32, Error> {
+    Ok(store::count(app.db.reader(), state, app.clock.now(), most).await?)
 }
 
 fn sort(sessions: &mut [Found], by: Sort) {

@@ -1,7 +1,9 @@
 //! The specification of Vestibule, as tests. `requirements` lists which test holds which requirement.
 
 mod admin_sessions;
+mod admin_users;
 mod browser;
+mod devices;
 mod docs;
 mod flow;
 mod requirements;

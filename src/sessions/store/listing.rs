@@ -187,17 +187,23 @@ async fn count_at(pool: &SqlitePool, prefix: &str) -> Result<u32, sqlx::Error> {
         .await
 }
 
-/// Live sessions, counted up to `most`.
+/// Sessions in a state, counted up to `most`.
 pub(crate) async fn count(
     pool: &SqlitePool,
+    state: State,
     now: Timestamp,
     most: u32,
 ) -> Result<u32, sqlx::Error> {
-    sqlx::query_scalar("SELECT count(*) FROM (SELECT 1 FROM sessions WHERE ended_at IS NULL AND idle_expires_at > $1 AND expires_at > $1 LIMIT $2)")
-        .bind(now)
-        .bind(most)
-        .fetch_one(pool)
-        .await
+    let mut sql =
+        QueryBuilder::<Sqlite>::new("SELECT count(*) FROM (SELECT 1 FROM sessions s WHERE ");
+    match state {
+        State::All => {
+            sql.push("1 = 1");
+        }
+        one => push_state(&mut sql, one, now),
+    }
+    sql.push(" LIMIT ").push_bind(most).push(")");
+    sql.build_query_scalar().fetch_one(pool).await
 }
 
 /// `192.168.`, `2001:db8::1`: digits and separators of an address and nothing else.

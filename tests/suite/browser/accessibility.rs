@@ -59,7 +59,7 @@ async fn no_page_for_admins_has_a_fault() {
     look(&browser, "users", &server.url("/admin/users")).await;
     look(&browser, "new user", &server.url("/admin/users/new")).await;
     browser.visit(&server.url("/admin/users")).await;
-    let user = browser.find("main td a").await;
+    let user = browser.find("main th[scope=row] a").await;
     user.click().await.expect("a click");
     browser.find("form[action$='/disable']").await;
     look_here(&browser, "user").await;
