@@ -58,11 +58,19 @@ async fn no_page_for_admins_has_a_fault() {
     look(&browser, "sign everyone out", &everyone).await;
     look(&browser, "users", &server.url("/admin/users")).await;
     look(&browser, "new user", &server.url("/admin/users/new")).await;
-    browser.visit(&server.url("/admin/users")).await;
-    let user = browser.find("main th[scope=row] a").await;
-    user.click().await.expect("a click");
-    browser.find("form[action$='/disable']").await;
-    look_here(&browser, "user").await;
+    server.command(&["user", "add", "bob", "--password-stdin"], PASSWORD);
+    for (name, row) in [("oneself", 1), ("user", 2)] {
+        browser.visit(&server.url("/admin/users")).await;
+        let link = format!("tbody tr:nth-child({row}) th a");
+        let user = browser.find(&link).await;
+        user.click().await.expect("a click");
+        browser.find("main dl").await;
+        look_here(&browser, name).await;
+    }
+    let delete = browser.find("a[href$='/delete']").await;
+    delete.click().await.expect("a click");
+    browser.find("form[action$='/delete']").await;
+    look_here(&browser, "delete user").await;
 }
 
 #[rocket::async_test]
