@@ -21,13 +21,11 @@ const LINES_A_SECOND: u32 = 50;
 ///
 /// Only what Vestibule says itself follows `log_level`: Rocket and sqlx print whole requests and
 /// statements at the lower ones.
-#[must_use]
 pub fn init(settings: &Settings) -> WorkerGuard {
     start(settings, level(settings.log_level))
 }
 
 /// The same for a command: it says itself what it did, and the log only what went wrong.
-#[must_use]
 pub fn init_for_command(settings: &Settings) -> WorkerGuard {
     start(settings, level(settings.log_level).min(Level::WARN))
 }

@@ -14,7 +14,7 @@ pub mod duration {
     fn in_one_unit(duration: Duration) -> String {
         let seconds = duration.as_secs();
         let units = [(86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")];
-        match units.iter().find(|(unit, _)| seconds % unit == 0) {
+        match units.iter().find(|(unit, _)| seconds.is_multiple_of(*unit)) {
             Some((unit, name)) if seconds > 0 && duration.subsec_nanos() == 0 => {
                 format!("{}{name}", seconds / unit)
             }

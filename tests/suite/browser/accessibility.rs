@@ -7,6 +7,8 @@ use super::{Browser, Server, required, signed_in, signed_up};
 use crate::support::PASSWORD;
 
 const WIDTHS: [u32; 2] = [360, 1280];
+/// About where columns become cards.
+const BETWEEN: [u32; 3] = [680, 965, 1100];
 const SCHEMES: [&str; 2] = ["light", "dark"];
 
 #[rocket::async_test]
@@ -126,20 +128,33 @@ async fn look(browser: &Browser, name: &str, url: &str) {
 /// At the page that is open: wide enough, and without a fault that axe knows of.
 async fn look_here(browser: &Browser, name: &str) {
     browser.find("main h1").await;
+    for width in BETWEEN {
+        browser.shows(width, "light").await;
+        assert_fits(browser, width, name).await;
+    }
     for width in WIDTHS {
         for scheme in SCHEMES {
             browser.shows(width, scheme).await;
             let name = format!("{name} at {width} px in the {scheme}");
             keep_picture(browser, &name).await;
-            assert_eq!(browser.run("return innerWidth").await, width);
-            let page =
-                "const page = document.documentElement; return page.scrollWidth - page.clientWidth";
-            assert_eq!(browser.run(page).await, 0, "{name}: it is too wide");
+            assert_fits(browser, width, &name).await;
             let styled = browser.run("return document.styleSheets.length").await;
             assert_eq!(styled, 1, "{name}: its stylesheet");
             assert_eq!(faults(browser).await, "", "{name}");
         }
     }
+}
+
+/// There is nothing to scroll to at the side.
+async fn assert_fits(browser: &Browser, width: u32, name: &str) {
+    assert_eq!(browser.run("return innerWidth").await, width);
+    let beyond =
+        "const page = document.documentElement; return page.scrollWidth - page.clientWidth";
+    assert_eq!(
+        browser.run(beyond).await,
+        0,
+        "{name}: wider than {width} px"
+    );
 }
 
 /// What axe finds, a line each.
