@@ -1,5 +1,6 @@
+use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,10 +28,11 @@ pub struct Browser {
     profile: Arc<TempDir>,
 }
 
-/// Chromedriver, and the browser that it started.
+/// Chromedriver, and the browser that it started for a profile.
 struct Driver {
     process: Child,
     browser: Option<Pid>,
+    profile: Arc<TempDir>,
 }
 
 impl Browser {
@@ -62,7 +64,7 @@ impl Browser {
     }
 
     async fn open(profile: Arc<TempDir>, scripts: bool) -> Self {
-        let (mut driver, address) = Driver::start();
+        let (mut driver, address) = Driver::start(profile.clone());
         let client = ClientBuilder::new(HttpConnector::new())
             .capabilities(capabilities(profile.path(), scripts))
             .connect(&address)
@@ -195,7 +197,7 @@ impl Browser {
 
 impl Driver {
     /// Starts chromedriver on a free port, and says its address.
-    fn start() -> (Self, String) {
+    fn start(profile: Arc<TempDir>) -> (Self, String) {
         let mut process = Command::new(DRIVER)
             .arg("--port=0")
             .stdout(Stdio::piped())
@@ -214,19 +216,69 @@ impl Driver {
         let driver = Self {
             process,
             browser: None,
+            profile,
         };
         (driver, format!("http://127.0.0.1:{port}"))
     }
 }
 
 impl Drop for Driver {
+    /// Killing chromedriver alone would leave its browser behind, and a browser that is still
+    /// ending writes into a profile that is being removed.
     fn drop(&mut self) {
-        if let Some(browser) = self.browser {
-            let _ = kill_process(browser, Signal::KILL);
+        let profile = self.profile.path().to_string_lossy();
+        let browser = self
+            .browser
+            .filter(|id| command_line(*id).contains(&*profile));
+        let family = browser.map(family).unwrap_or_default();
+        for id in &family {
+            let _ = kill_process(*id, Signal::KILL);
+        }
+        while family.iter().any(|id| runs(*id)) {
+            std::thread::yield_now();
         }
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// A process and all that it started.
+fn family(id: Pid) -> Vec<Pid> {
+    let tasks = fs::read_dir(proc(id, "task"))
+        .into_iter()
+        .flatten()
+        .flatten();
+    let children = tasks.filter_map(|task| fs::read_to_string(task.path().join("children")).ok());
+    let children: Vec<Pid> = children
+        .flat_map(|ids| {
+            let ids = ids
+                .split_whitespace()
+                .filter_map(|id| Pid::from_raw(id.parse().ok()?));
+            ids.collect::<Vec<_>>()
+        })
+        .collect();
+    [vec![id], children.into_iter().flat_map(family).collect()].concat()
+}
+
+/// Whether it is there and has not ended, waited for or not.
+fn runs(id: Pid) -> bool {
+    let stat = fs::read_to_string(proc(id, "stat")).unwrap_or_default();
+    let state = stat
+        .rsplit(") ")
+        .next()
+        .and_then(|rest| rest.chars().next());
+    state.is_some_and(|state| !['Z', 'X'].contains(&state))
+}
+
+fn command_line(id: Pid) -> String {
+    let line = fs::read(proc(id, "cmdline")).unwrap_or_default();
+    String::from_utf8_lossy(&line).into_owned()
+}
+
+fn proc(id: Pid, file: &str) -> PathBuf {
+    Path::new("/proc")
+        .join(id.as_raw_nonzero().to_string())
+        .join(file)
 }
 
 const DRIVER: &str = "/usr/bin/chromedriver";
@@ -261,7 +313,6 @@ const ARGUMENTS: [&str; 8] = [
     "--disable-sync",
 ];
 
-/// Killing chromedriver alone would leave its browser behind.
 fn browser_id(client: &Client) -> Option<Pid> {
     let id = client.capabilities()?.get("goog:processID")?.as_i64()?;
     Pid::from_raw(i32::try_from(id).ok()?)
