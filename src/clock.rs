@@ -131,3 +131,19 @@ impl Clock {
         }
     }
 }
+
+/// Something that is done at most once in a while.
+#[derive(Debug, Default)]
+pub struct Seldom(AtomicI64);
+
+impl Seldom {
+    /// Whether the last time is `interval` ago; if so, this is a time.
+    pub fn is_due(&self, now: Timestamp, interval: Duration) -> bool {
+        let last = self.0.load(Ordering::Relaxed);
+        now.since(Timestamp(last)) >= interval
+            && self
+                .0
+                .compare_exchange(last, now.0, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
+    }
+}

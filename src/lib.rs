@@ -8,6 +8,7 @@ pub mod cli;
 pub mod clock;
 pub mod db;
 mod error;
+pub mod forward_auth;
 #[doc(hidden)]
 pub mod fuzzing;
 mod http;

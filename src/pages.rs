@@ -12,13 +12,19 @@ use crate::account::{AccountPage, DevicesPage, PasswordPage};
 use crate::admin::sessions::{RevokeEveryonePage, SessionsPage};
 use crate::admin::users::{DeletePage, NewUserPage, UserPage, UsersPage};
 use crate::error::Error;
+use crate::forward_auth::ForbiddenPage;
 use crate::http::{Link, Refusal};
-use crate::login::{PasswordAgainPage, ReauthenticatePage, SignInPage, SignOutPage};
+use crate::login::{ContinuePage, PasswordAgainPage, ReauthenticatePage, SignInPage, SignOutPage};
 use crate::settings::Settings;
 use crate::setup::SetupPage;
 use crate::users::User;
 
 const EMBEDDED: &[(&str, &str)] = &[
+    ("continue.html", include_str!("../templates/continue.html")),
+    (
+        "forward_auth/forbidden.html",
+        include_str!("../templates/forward_auth/forbidden.html"),
+    ),
     ("layout.html", include_str!("../templates/layout.html")),
     ("parts.html", include_str!("../templates/parts.html")),
     ("error.html", include_str!("../templates/error.html")),
@@ -184,6 +190,8 @@ pub fn render_samples(pages: &Pages, text: &str) -> Result<Vec<(String, String)>
     samples_of::<UserPage>(pages, text, &mut rendered)?;
     samples_of::<UsersPage>(pages, text, &mut rendered)?;
     samples_of::<PasswordAgainPage>(pages, text, &mut rendered)?;
+    samples_of::<ContinuePage>(pages, text, &mut rendered)?;
+    samples_of::<ForbiddenPage>(pages, text, &mut rendered)?;
     samples_of::<ErrorPage>(pages, text, &mut rendered)?;
     samples_of::<PasswordPage>(pages, text, &mut rendered)?;
     samples_of::<ReauthenticatePage>(pages, text, &mut rendered)?;

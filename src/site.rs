@@ -10,6 +10,7 @@ use rocket::shield::Shield;
 use rocket::{Build, Orbit, Request, Rocket, catch, catchers, get, routes};
 
 use crate::app::App;
+use crate::forward_auth;
 use crate::http::{Answer, Refusal, Visit, headers};
 use crate::sessions::CurrentSession;
 use crate::settings::Server;
@@ -33,6 +34,8 @@ pub fn rocket(app: Arc<App>, server: &Server) -> Rocket<Build> {
             })
         }))
         .mount("/", routes![home, healthz, readyz])
+        .mount("/", forward_auth::routes())
+        .mount("/", forward_auth::enter_routes())
         .register("/", catchers![error])
 }
 

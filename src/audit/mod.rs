@@ -41,6 +41,8 @@ pub enum Event {
     UserEnable,
     UserDelete,
     DatabaseRestore,
+    SiteChange,
+    RuleChange,
 }
 
 impl Event {
@@ -61,6 +63,8 @@ impl Event {
             Self::UserEnable => "user_enable",
             Self::UserDelete => "user_delete",
             Self::DatabaseRestore => "database_restore",
+            Self::SiteChange => "site_change",
+            Self::RuleChange => "rule_change",
         }
     }
 }

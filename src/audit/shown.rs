@@ -79,6 +79,8 @@ pub fn in_words(event: &str) -> &str {
         "user_enable" => "User enabled",
         "user_delete" => "User deleted",
         "database_restore" => "Database restored",
+        "site_change" => "Site changed",
+        "rule_change" => "Rule changed",
         other => other,
     }
 }

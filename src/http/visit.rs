@@ -50,7 +50,7 @@ impl<'r> FromRequest<'r> for Visit {
             .local_cache(Ours::default)
             .0
             .store(true, Ordering::Relaxed);
-        if !is_asset(request) && !origin::is_for_us(request, app.settings.url()) {
+        if !origin::is_for_us(request, app.settings.url()) {
             return Refusal::misdirected(app.settings.url()).stop(request);
         }
         // Rocket takes a form's `_method=get` for the method: a GET that carries a form is none.
@@ -70,12 +70,17 @@ impl<'r> FromRequest<'r> for Visit {
     }
 }
 
-/// What is the same for everyone and on every host, such as the stylesheet of an error page that is
-/// shown for a wrong one.
-fn is_asset(request: &Request<'_>) -> bool {
-    request
-        .route()
-        .is_some_and(|route| route.uri.path().starts_with("/.vestibule/"))
+/// Whether a person opens a page with this request.
+#[derive(Clone, Copy, Debug)]
+pub struct Opened(pub bool);
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for Opened {
+    type Error = std::convert::Infallible;
+
+    async fn from_request(request: &'r Request<'_>) -> request::Outcome<Self, Self::Error> {
+        Outcome::Success(Self(navigates(request)))
+    }
 }
 
 /// Whether a browser opens this as a page. Browsers without Sec-Fetch headers are told by `Accept`.

@@ -2,11 +2,12 @@ use rocket::http::{ContentType, Status};
 use rocket::{FromForm, Route, get, post, routes};
 use serde::Serialize;
 
+use super::way::Way;
 use super::{LoginForm, Outcome, Reauthenticated, reauthenticate, sign_in, sign_out};
 use crate::app::App;
 use crate::error::Error;
-use crate::http::cookies::SessionCookie;
-use crate::http::{Answer, Failure, Posted, Refusal, Visit, back_to};
+use crate::http::cookies::HostCookie;
+use crate::http::{Answer, Failure, Opened, Posted, Refusal, Visit, back_to};
 use crate::pages::Page;
 use crate::passwords::Password;
 use crate::sessions::{CurrentSession, Denied, Session};
@@ -34,25 +35,41 @@ pub fn routes() -> Vec<Route> {
     ]
 }
 
-#[get("/login?<rd>&<flow>&<switch>&<signed_out>")]
-fn sign_in_form(
+#[get("/login?<rd>&<flow>&<switch>&<retry>&<signed_out>")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the parameters of the page's address"
+)]
+async fn sign_in_form(
     app: &App,
     _visit: Visit,
+    opened: Opened,
     current: Option<CurrentSession>,
     rd: Option<&str>,
     flow: Option<&str>,
     switch: Option<&str>,
+    retry: Option<&str>,
     signed_out: Option<&str>,
 ) -> Result<Answer, Failure> {
-    let user = current.map(|current| current.user);
-    if user.is_some() && switch.is_none() {
-        return Ok(Answer::see_other(&back_to(app, rd, HOME)));
+    let way = Way::find(app, rd, flow).await?;
+    match &current {
+        Some(current) if switch.is_none() && (opened.0 || !way.needs_ticket()) => {
+            let next = if current.user.must_change_password {
+                "/account/password".to_owned()
+            } else {
+                way.next(app, &current.token_hash, retry.is_some()).await?
+            };
+            Ok(Answer::see_other(&next))
+        }
+        _ => {
+            let user = current.as_ref().map(|current| &current.user);
+            let page = SignInPage {
+                signed_out: signed_out.is_some(),
+                ..SignInPage::new(rd, flow, &way)
+            };
+            Ok(Answer::page(app, Status::Ok, &page, user)?)
+        }
     }
-    let page = SignInPage {
-        signed_out: signed_out.is_some(),
-        ..SignInPage::new(rd, flow)
-    };
-    Ok(Answer::page(app, Status::Ok, &page, user.as_ref())?)
 }
 
 #[derive(FromForm)]
@@ -72,7 +89,8 @@ async fn sign_in_post(
     form: Posted<SignInForm>,
 ) -> Result<Answer, Failure> {
     let Posted(form) = form;
-    let page = SignInPage::new(form.rd.as_deref(), form.flow.as_deref());
+    let way = Way::find(app, form.rd.as_deref(), form.flow.as_deref()).await?;
+    let page = SignInPage::new(form.rd.as_deref(), form.flow.as_deref(), &way);
     let login = LoginForm {
         username: form.username,
         password: Password::new(form.password),
@@ -81,8 +99,8 @@ async fn sign_in_post(
     let current = current.as_ref().map(|current| &current.session);
     match sign_in(app, &login, &visit.device(), current).await? {
         Outcome::SignedIn(token, session) => {
-            Ok(Answer::see_other(&back_to(app, form.rd.as_deref(), HOME))
-                .cookie(cookie_for(app, &token, &session)))
+            let cookie = cookie_for(app, &token, &session);
+            Ok(way.leave(app, &token.hash()).await?.cookie(cookie))
         }
         Outcome::Wrong => Ok(page.refused(app, Status::Unauthorized, WRONG)?.challenge()),
         Outcome::Throttled(wait) => Err(Refusal::throttled(wait)
@@ -127,7 +145,7 @@ async fn sign_out_post(
     let Posted(form) = form;
     Ok(
         Answer::see_other(&back_to(app, form.rd.as_deref(), SIGNED_OUT))
-            .cookie(SessionCookie::of(&app.settings).expire())
+            .cookie(HostCookie::session(&app.settings).expire())
             // Not "cookies": that empties the whole registrable domain.
             .header("Clear-Site-Data", "\"cache\", \"storage\"".to_owned()),
     )
@@ -198,7 +216,7 @@ pub(crate) fn cookie_for(app: &App, token: &Token, session: &Session) -> String 
     let max_age = session
         .remember
         .then(|| session.max_expires_at.since(app.clock.now()));
-    SessionCookie::of(&app.settings).issue(token, max_age)
+    HostCookie::session(&app.settings).issue(token, max_age)
 }
 
 #[derive(Serialize)]
@@ -212,12 +230,12 @@ pub struct SignInPage {
 
 impl SignInPage {
     /// The user name is not shown again: known and unknown ones get the same page, byte for byte.
-    fn new(rd: Option<&str>, flow: Option<&str>) -> Self {
+    fn new(rd: Option<&str>, flow: Option<&str>, way: &Way) -> Self {
         Self {
             rd: rd.unwrap_or_default().to_owned(),
             flow: flow.unwrap_or_default().to_owned(),
             error: None,
-            destination: None,
+            destination: way.host(),
             signed_out: false,
         }
     }
@@ -239,16 +257,28 @@ impl Page for SignInPage {
     const TEMPLATE: &'static str = "login/sign_in.html";
 
     fn samples(text: &str) -> Vec<Self> {
-        let full = Self {
-            error: Some(text.to_owned()),
-            destination: Some(text.to_owned()),
-            ..Self::new(Some(text), Some(text))
+        let empty = || Self {
+            rd: String::new(),
+            flow: String::new(),
+            error: None,
+            destination: None,
+            signed_out: false,
         };
-        let signed_out = Self {
-            signed_out: true,
-            ..Self::new(None, None)
-        };
-        vec![Self::new(None, None), full, signed_out]
+        let text = || text.to_owned();
+        vec![
+            empty(),
+            Self {
+                rd: text(),
+                flow: text(),
+                error: Some(text()),
+                destination: Some(text()),
+                signed_out: false,
+            },
+            Self {
+                signed_out: true,
+                ..empty()
+            },
+        ]
     }
 }
 

@@ -154,14 +154,37 @@ pub async fn resume(app: &App, token: &Token) -> Result<Option<(Session, User)>,
     let hash = token.hash();
     let now = app.clock.now();
     let found = store::by_token(app.db.reader(), &hash).await?;
-    let Some((session, user)) =
-        found.filter(|(session, user)| now < session.expires_at() && user.disabled_at.is_none())
+    let Some((session, user)) = found.filter(|(session, user)| is_live(session, user, now)) else {
+        return Ok(None);
+    };
+    app.last_seen
+        .note(&hash, &session, now, &app.settings.sessions);
+    Ok(Some((session, user)))
+}
+
+/// The same for the secret of a protected host, which is good for `host` alone.
+///
+/// # Errors
+/// The database failed; the caller lets nobody in then.
+pub async fn resume_at_site(
+    app: &App,
+    secret: &Token,
+    host: &str,
+) -> Result<Option<(Session, User)>, Error> {
+    let now = app.clock.now();
+    let found = store::by_site_secret(app.db.reader(), &secret.hash(), host).await?;
+    let Some((hash, session, user)) =
+        found.filter(|(_, session, user)| is_live(session, user, now))
     else {
         return Ok(None);
     };
     app.last_seen
         .note(&hash, &session, now, &app.settings.sessions);
     Ok(Some((session, user)))
+}
+
+fn is_live(session: &Session, user: &User, now: Timestamp) -> bool {
+    now < session.expires_at() && user.disabled_at.is_none()
 }
 
 /// Gives a session a new token; the old one is dead once the transaction is committed.

@@ -6,5 +6,6 @@ mod browser;
 mod devices;
 mod docs;
 mod flow;
+mod forward_auth;
 mod requirements;
 mod support;

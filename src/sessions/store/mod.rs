@@ -54,6 +54,33 @@ pub(super) async fn by_token(
         .transpose()
 }
 
+/// The same by the secret of a protected host, with the hash of the session's own token.
+pub(super) async fn by_site_secret(
+    pool: &SqlitePool,
+    secret: &TokenHash,
+    host: &str,
+) -> Result<Option<(TokenHash, Session, User)>, sqlx::Error> {
+    let row = sqlx::query(
+        "SELECT s.token_hash, s.id, s.methods, s.remember, s.created_at, s.authenticated_at, s.last_seen_at, s.idle_expires_at,
+                s.expires_at, s.address, s.user_agent,
+                u.id AS user_id, u.username, u.display_name, u.email, u.admin, u.must_change_password,
+                u.created_at AS user_created_at, u.disabled_at,
+                (SELECT string_agg(m.group_name, ',' ORDER BY m.group_name) FROM memberships m WHERE m.user_id = u.id) AS group_names
+         FROM site_secrets w JOIN sessions s ON s.token_hash = w.token_hash JOIN users u ON u.id = s.user_id
+         WHERE w.secret_hash = $1 AND w.host = $2 AND s.ended_at IS NULL",
+    )
+    .bind(secret.as_bytes())
+    .bind(host)
+    .fetch_optional(pool)
+    .await?;
+    row.map(|row| {
+        let bytes: Vec<u8> = row.try_get("token_hash")?;
+        let hash = TokenHash::from_bytes(&bytes).ok_or(sqlx::Error::RowNotFound)?;
+        Ok((hash, Session::from_row(&row)?, User::from_row(&row)?))
+    })
+    .transpose()
+}
+
 pub(super) async fn insert(
     connection: &mut Connection,
     hash: &TokenHash,
@@ -94,6 +121,16 @@ pub(super) async fn rotate(
     hash: &TokenHash,
     now: Timestamp,
 ) -> Result<(), sqlx::Error> {
+    // What hangs on the old token ends with it.
+    for statement in [
+        "DELETE FROM site_secrets WHERE token_hash = (SELECT token_hash FROM sessions WHERE id = $1)",
+        "DELETE FROM tickets WHERE token_hash = (SELECT token_hash FROM sessions WHERE id = $1)",
+    ] {
+        sqlx::query(statement)
+            .bind(id)
+            .execute(&mut *connection)
+            .await?;
+    }
     let done = sqlx::query("UPDATE sessions SET token_hash = $2, authenticated_at = $3 WHERE id = $1 AND ended_at IS NULL")
         .bind(id)
         .bind(hash.as_bytes())
