@@ -3,10 +3,12 @@
 mod admin_sessions;
 mod admin_users;
 mod audit;
+mod browser;
 mod brute;
 mod cookies;
 mod csrf;
 mod devices;
+mod docs;
 mod embedding;
 mod flow;
 mod forward_auth;
