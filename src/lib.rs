@@ -1,5 +1,6 @@
 //! # Vestibule
 mod account;
+mod admin;
 pub mod app;
 mod assets;
 pub mod audit;

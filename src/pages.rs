@@ -9,6 +9,8 @@ use rocket_dyn_templates::minijinja::{self, AutoEscape, Environment, UndefinedBe
 use serde::Serialize;
 
 use crate::account::{AccountPage, PasswordPage};
+use crate::admin::audit::AuditPage;
+use crate::admin::overview::OverviewPage;
 use crate::error::Error;
 use crate::http::{Link, Refusal};
 use crate::login::{ReauthenticatePage, SignInPage, SignOutPage};
@@ -27,6 +29,14 @@ const EMBEDDED: &[(&str, &str)] = &[
     (
         "account/password.html",
         include_str!("../templates/account/password.html"),
+    ),
+    (
+        "admin/audit.html",
+        include_str!("../templates/admin/audit.html"),
+    ),
+    (
+        "admin/overview.html",
+        include_str!("../templates/admin/overview.html"),
     ),
     (
         "login/reauthenticate.html",
@@ -142,6 +152,8 @@ impl Pages {
 pub fn render_samples(pages: &Pages, text: &str) -> Result<Vec<(String, String)>, Error> {
     let mut rendered = Vec::new();
     samples_of::<AccountPage>(pages, text, &mut rendered)?;
+    samples_of::<AuditPage>(pages, text, &mut rendered)?;
+    samples_of::<OverviewPage>(pages, text, &mut rendered)?;
     samples_of::<ErrorPage>(pages, text, &mut rendered)?;
     samples_of::<PasswordPage>(pages, text, &mut rendered)?;
     samples_of::<ReauthenticatePage>(pages, text, &mut rendered)?;

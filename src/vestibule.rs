@@ -14,7 +14,7 @@ use crate::db::{self, Location, Lock};
 use crate::error::Error;
 use crate::http::{headers, is_ours};
 use crate::settings::Settings;
-use crate::{account, assets, login, sessions, setup};
+use crate::{account, admin, assets, login, sessions, setup};
 
 /// Attached to a rocket, it brings sign-in and sessions: the guards, and the pages under `/login`,
 /// `/logout`, `/setup`, `/account`, `/reauthenticate` and `/api/session`.
@@ -63,6 +63,7 @@ impl Fairing for Vestibule {
             setup::routes(),
             account::routes(),
             sessions::routes(),
+            admin::routes(),
             assets::routes(),
         ];
         Ok(slices

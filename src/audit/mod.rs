@@ -2,6 +2,8 @@
 //!
 //! A record commits together with the change it tells of ([`commit`]).
 
+mod filter;
+mod id;
 mod store;
 
 use std::fmt;
@@ -15,7 +17,9 @@ use crate::db::{Connection, Tx};
 use crate::error::Error;
 use crate::users::User;
 
-pub use store::{Filter, list, recent_sign_ins};
+pub use filter::{Filter, address, moment, search, until};
+pub use id::{first_id_at, new_id_at};
+pub use store::{count_sign_ins, list, recent_sign_ins};
 
 /// Texts from outside are cut here; no record can fill the disk.
 const MAX_CHARS: usize = 512;
@@ -59,6 +63,59 @@ impl Event {
             Self::UserEnable => "user_enable",
             Self::UserDelete => "user_delete",
             Self::DatabaseRestore => "database_restore",
+        }
+    }
+
+    /// `None`: no event is called so.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::all()
+            .iter()
+            .copied()
+            .find(|event| event.as_str() == text)
+    }
+
+    #[must_use]
+    pub fn all() -> &'static [Self] {
+        clap::ValueEnum::value_variants()
+    }
+
+    /// For people: what kind of thing it is.
+    #[must_use]
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::SignIn => "Sign-in",
+            Self::SignOut => "Sign-out",
+            Self::Reauthenticate => "Password asked again",
+            Self::Throttle => "Throttle",
+            Self::Setup => "Set-up",
+            Self::SessionRevoke => "Session revoked",
+            Self::PasswordChange => "Password change",
+            Self::PasswordSet => "Password set by an admin",
+            Self::UserCreate => "New user",
+            Self::UserChange => "User changed",
+            Self::UserDisable => "User disabled",
+            Self::UserEnable => "User enabled",
+            Self::UserDelete => "User deleted",
+            Self::DatabaseRestore => "Database restored",
+        }
+    }
+
+    /// For people: what happened.
+    #[must_use]
+    pub fn in_words(self, ok: bool) -> &'static str {
+        match (self, ok) {
+            (Self::SignIn, true) => "Signed in",
+            (Self::SignIn, false) => "Sign-in refused",
+            (Self::SignOut, _) => "Signed out",
+            (Self::Reauthenticate, true) => "Gave the password again",
+            (Self::Reauthenticate, false) => "Wrong password, asked again",
+            (Self::Throttle, _) => "Tries used up",
+            (Self::Setup, true) => "Set up as the first admin",
+            (Self::Setup, false) => "Set-up refused",
+            (Self::PasswordChange, true) => "Changed the password",
+            (Self::PasswordChange, false) => "Password change refused",
+            (other, _) => other.kind(),
         }
     }
 }
@@ -222,7 +279,7 @@ async fn write(
         Source::System => "system",
     };
     let entry = Entry {
-        id: Uuid::now_v7(),
+        id: new_id_at(now),
         at: now,
         event: record.event.as_str().to_owned(),
         result: if record.ok { "ok" } else { "refused" }.to_owned(),

@@ -249,6 +249,15 @@ pub async fn list(app: &App, user: Option<&User>, ended_too: bool) -> Result<Vec
     Ok(store::list(app.db.reader(), user_id, ended_too, app.clock.now()).await?)
 }
 
+/// How many sessions are live; some that ended by time may be counted until the next sweep, a minute
+/// at most.
+///
+/// # Errors
+/// The database failed.
+pub async fn count_live(app: &App) -> Result<i64, Error> {
+    Ok(store::count_live(app.db.reader()).await?)
+}
+
 /// The actor for what happens by time alone.
 pub(crate) fn by_time() -> Actor {
     Actor {

@@ -16,7 +16,7 @@ use crate::sessions::{self, EndReason};
 
 pub use name::{InvalidName, group_name, text_of_person, username};
 pub(crate) use store::{any_admin, by_unchanged_password, rehash, secret_by_name};
-pub use store::{by_name, list};
+pub use store::{by_name, count, list};
 
 /// A person who signs in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
