@@ -12,6 +12,7 @@ mod error;
 pub mod fuzzing;
 mod http;
 mod login;
+mod metrics;
 #[doc(hidden)]
 pub mod pages;
 pub mod passwords;

@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::{Refusal, wants_json};
 use crate::app::App;
 use crate::error::Error;
+use crate::metrics::count_denial;
 use crate::pages::{self, Page};
 use crate::users::User;
 
@@ -138,13 +139,15 @@ impl From<sqlx::Error> for Failure {
 
 impl<'r> Responder<'r, 'static> for Failure {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
-        match self {
-            Self::Refused(refusal) => refusal.respond_to(request),
+        let refusal = match self {
+            Self::Refused(refusal) => *refusal,
             Self::Broke(error) => {
                 tracing::error!(path = %request.uri().path(), "{error}");
-                Refusal::of_status(error.status()).respond_to(request)
+                Refusal::of_status(error.status())
             }
-        }
+        };
+        count_denial(request, refusal.reason());
+        refusal.respond_to(request)
     }
 }
 

@@ -151,7 +151,8 @@ pub async fn start(
 pub async fn resume(app: &App, token: &Token) -> Result<Option<(Session, User)>, Error> {
     let hash = token.hash();
     let now = app.clock.now();
-    let found = store::by_token(app.db.reader(), &hash).await?;
+    let look_up = store::by_token(app.db.reader(), &hash);
+    let found = app.db.timings().look_up(look_up).await?;
     let Some((session, user)) =
         found.filter(|(session, user)| now < session.expires_at() && user.disabled_at.is_none())
     else {
