@@ -64,12 +64,16 @@ pub fn address(text: &str) -> Result<IpAddr, String> {
 }
 
 /// # Errors
-/// It is longer than any search needs to be.
+/// It is longer than any search needs to be, or holds what no record does: SQLite would take a
+/// pattern to end at NUL.
 pub fn search(text: &str) -> Result<String, String> {
     if text.chars().count() > LONGEST_SEARCH {
         return Err(format!(
             "is longer than the {LONGEST_SEARCH} characters that a search may have"
         ));
+    }
+    if text.chars().any(char::is_control) {
+        return Err("holds control characters, which no record does".to_owned());
     }
     Ok(text.to_ascii_lowercase())
 }

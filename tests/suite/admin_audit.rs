@@ -208,8 +208,6 @@ const FILTERS: &[(&str, &[&str])] = &[
 /// A service with an admin, whose own records are away, and four others.
 async fn with_records() -> (TestApp, Client) {
     let app = TestApp::start().await;
-    let admin = app.admin().await;
-    app.execute("DELETE FROM audit").await;
     let visitor = |address: &str| Actor::visitor(address.parse::<IpAddr>().expect("an address"));
     let by_root = Actor {
         username: Some("root".to_owned()),
@@ -244,6 +242,9 @@ async fn with_records() -> (TestApp, Client) {
         write(&app, &actor, &[record]).await;
         app.clock.advance(DAY);
     }
+    let admin = app.admin().await;
+    app.execute("DELETE FROM audit WHERE username = 'admin'")
+        .await;
     (app, admin)
 }
 
@@ -359,6 +360,7 @@ async fn adm_06_parameters_that_are_not_good_are_named_and_refused() {
         "event=SIGN_IN",
         "address=203.0.113",
         "address=203.0.113.7%25",
+        "q=%00",
         &long,
     ] {
         let name = query.split('=').next().unwrap_or_default();
@@ -380,7 +382,6 @@ async fn parameters_that_find_nothing_find_nothing() {
         "user=%FF%FE",
         "user=%27%20OR%201=1",
         "q=%27%22%3B--",
-        "q=%00",
         "after=00000000-0000-7000-8000-000000000000",
         "until=0001-01-01",
     ] {
@@ -553,7 +554,7 @@ async fn the_command_line_refuses_what_is_not_good() {
     let app = TestApp::start().await;
     for arguments in [
         "--limit 0",
-        "--limit -1",
+        "--limit=-1",
         "--since yesterday",
         "--until 2026-02-30",
         "--event sign_inn",
@@ -561,7 +562,7 @@ async fn the_command_line_refuses_what_is_not_good() {
     ] {
         let output = audit_list(&app, arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments}: {output:?}");
-        let name = arguments.split(' ').next().unwrap_or_default();
+        let name = arguments.split([' ', '=']).next().unwrap_or_default();
         let told = String::from_utf8_lossy(&output.stderr);
         assert!(told.contains(name), "{arguments}: {told}");
     }

@@ -111,10 +111,7 @@ fn tiles(page: &Answer) -> Vec<String> {
     tiles
         .map(|tile| {
             let text = tile.replace("</strong>", "");
-            text.split_whitespace()
-                .take(2)
-                .collect::<Vec<_>>()
-                .join(" ")
+            text.split([' ', '<']).take(2).collect::<Vec<_>>().join(" ")
         })
         .collect()
 }
