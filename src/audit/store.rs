@@ -27,7 +27,7 @@ pub(super) async fn insert(connection: &mut Connection, entry: &Entry) -> Result
 }
 
 /// One listing for each way to find its records, so that each finds them by an index; what does not
-/// narrow is NULL.
+/// narrow is NULL. A search reads record after record until a page is full: cheap comparisons first.
 macro_rules! listing {
     ($found:literal) => {
         concat!(
@@ -37,9 +37,11 @@ macro_rules! listing {
               AND ($3 IS NULL OR username = $3)
               AND ($4 IS NULL OR address = $4)
               AND ($5 IS NULL OR event = $5)
-              AND ($6 IS NULL OR username LIKE $6 ESCAPE '\\' OR actor LIKE $6 ESCAPE '\\'
-                   OR lower(detail) LIKE $6 ESCAPE '\\' OR address LIKE $7 ESCAPE '\\')
-              ORDER BY id DESC LIMIT $8"
+              AND ($6 IS NULL OR username LIKE $6 ESCAPE '\\'
+                   OR (actor IS DISTINCT FROM username AND actor LIKE $6 ESCAPE '\\')
+                   OR (detail IS NOT NULL AND lower(detail) LIKE $6 ESCAPE '\\')
+                   OR (address >= $7 AND address < $8))
+              ORDER BY id DESC LIMIT $9"
         )
     };
 }
@@ -59,15 +61,17 @@ pub async fn list(pool: &SqlitePool, filter: &Filter) -> Result<Vec<Entry>, sqlx
     };
     let end = filter.until.map_or(Uuid::max(), first_id_at);
     let begin = filter.since.map_or(Uuid::nil(), first_id_at);
-    let prefix = filter.q.as_deref().map(|q| format!("{}%", escaped(q)));
+    let pattern = filter.q.as_deref().map(|q| format!("%{}%", escaped(q)));
+    let after_prefix = filter.q.as_deref().map(|q| format!("{q}{}", char::MAX));
     sqlx::query_as(sql)
         .bind(filter.after.map_or(end, |after| after.min(end)))
         .bind(begin)
         .bind(&filter.username)
         .bind(filter.address.map(|address| address.to_string()))
         .bind(filter.event.map(Event::as_str))
-        .bind(prefix.as_ref().map(|prefix| format!("%{prefix}")))
-        .bind(prefix)
+        .bind(pattern)
+        .bind(&filter.q)
+        .bind(after_prefix)
         .bind(filter.limit)
         .fetch_all(pool)
         .await

@@ -90,6 +90,9 @@ async fn two_tokens_in_one_request_are_none() {
     assert_eq!(answer.status, 401);
 }
 
+/// (the reason, a request by its method, path and headers, its status)
+type Denied<'a> = (&'a str, Method, &'a str, &'a [(&'a str, &'a str)], u16);
+
 #[rocket::async_test]
 async fn aud_07_each_denial_is_counted_once_by_its_reason() {
     let app = TestApp::with(TOKEN).await;
@@ -102,7 +105,7 @@ async fn aud_07_each_denial_is_counted_once_by_its_reason() {
     let foreign = [("Content-Type", form), ("Origin", "https://evil.example")];
     let other_host = [("Host", "evil.example")];
     let doubled = [("Cookie", twice.as_str())];
-    let requests: [(&str, Method, &str, &[(&str, &str)], u16); 5] = [
+    let requests: [Denied; 5] = [
         ("csrf", Method::Post, "/logout", &foreign, 403),
         ("host", Method::Get, "/login", &other_host, 421),
         ("two_cookies", Method::Get, "/account", &doubled, 401),
