@@ -6,9 +6,10 @@ use std::sync::Arc;
 use rocket::request::{self, FromRequest, Outcome};
 use rocket::{Ignite, Request, Rocket, Sentinel};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Seldom};
 use crate::db::{Db, Location};
 use crate::error::Error;
+use crate::forward_auth::policy;
 use crate::http::Refusal;
 use crate::metrics::Metrics;
 use crate::pages::Pages;
@@ -29,6 +30,8 @@ pub struct App {
     pub setup_code: SetupCode,
     pub pages: Pages,
     pub metrics: Metrics,
+    pub policy: policy::Cached,
+    pub untrusted_peers: Seldom,
 }
 
 impl App {
@@ -51,6 +54,8 @@ impl App {
             last_seen: LastSeen::default(),
             setup_code: SetupCode::default(),
             pages: Pages::new(&settings)?,
+            policy: policy::Cached::default(),
+            untrusted_peers: Seldom::default(),
             settings,
             clock,
         }))

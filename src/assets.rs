@@ -1,4 +1,5 @@
-//! The stylesheet and the icon, at addresses that a protected site's pages can use too.
+//! The stylesheet and the icon, at addresses that a protected host's pages have too: no Host is
+//! asked for.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -6,7 +7,7 @@ use rocket::http::{ContentType, Status};
 use rocket::{Route, get, routes};
 use sha2::{Digest, Sha256};
 
-use crate::http::{Answer, Visit};
+use crate::http::Answer;
 
 const STYLESHEET: &str = include_str!("../templates/style.css");
 const ICON: &str = include_str!("../templates/icon.svg");
@@ -24,12 +25,12 @@ pub fn routes() -> Vec<Route> {
 }
 
 #[get("/.vestibule/style.css")]
-fn stylesheet(_visit: Visit) -> Answer {
+fn stylesheet() -> Answer {
     kept(ContentType::CSS, STYLESHEET)
 }
 
 #[get("/.vestibule/icon.svg")]
-fn icon(_visit: Visit) -> Answer {
+fn icon() -> Answer {
     kept(ContentType::SVG, ICON)
 }
 

@@ -37,6 +37,11 @@ impl Timestamp {
         Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
+    #[must_use]
+    pub fn from_micros(unix_micros: i64) -> Self {
+        Self(unix_micros)
+    }
+
     /// Unix microseconds.
     #[must_use]
     pub fn unix_micros(self) -> i64 {
@@ -147,5 +152,21 @@ impl Clock {
         if let Some(hand) = &self.0 {
             hand.fetch_add(micros(duration), Ordering::SeqCst);
         }
+    }
+}
+
+/// Something that is done at most once in a while.
+#[derive(Debug, Default)]
+pub struct Seldom(AtomicI64);
+
+impl Seldom {
+    /// Whether the last time is `interval` ago; if so, this is a time.
+    pub fn is_due(&self, now: Timestamp, interval: Duration) -> bool {
+        let last = self.0.load(Ordering::Relaxed);
+        now.since(Timestamp(last)) >= interval
+            && self
+                .0
+                .compare_exchange(last, now.0, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
     }
 }

@@ -8,6 +8,7 @@ pub mod cli;
 pub mod clock;
 pub mod db;
 mod error;
+pub mod forward_auth;
 #[doc(hidden)]
 pub mod fuzzing;
 mod http;
@@ -27,6 +28,8 @@ mod vestibule;
 
 pub use clock::{Clock, Timestamp};
 pub use error::Error;
+#[doc(hidden)]
+pub use sessions::sweep;
 pub use sessions::{Admin, CurrentSession, CurrentUser, Denied, Session};
 pub use settings::Settings;
 pub use users::User;

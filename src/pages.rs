@@ -8,17 +8,25 @@ use std::path::Path;
 use rocket_dyn_templates::minijinja::{self, AutoEscape, Environment, UndefinedBehavior};
 use serde::Serialize;
 
-use crate::account::{AccountPage, PasswordPage};
+use crate::account::{AccountPage, DevicesPage, PasswordPage};
 use crate::admin::audit::AuditPage;
 use crate::admin::overview::OverviewPage;
+use crate::admin::sessions::{RevokeEveryonePage, SessionsPage};
+use crate::admin::users::{DeletePage, NewUserPage, UserPage, UsersPage};
 use crate::error::Error;
+use crate::forward_auth::ForbiddenPage;
 use crate::http::{Link, Refusal};
-use crate::login::{ReauthenticatePage, SignInPage, SignOutPage};
+use crate::login::{ContinuePage, PasswordAgainPage, ReauthenticatePage, SignInPage, SignOutPage};
 use crate::settings::Settings;
 use crate::setup::SetupPage;
 use crate::users::User;
 
 const EMBEDDED: &[(&str, &str)] = &[
+    ("continue.html", include_str!("../templates/continue.html")),
+    (
+        "forward_auth/forbidden.html",
+        include_str!("../templates/forward_auth/forbidden.html"),
+    ),
     ("layout.html", include_str!("../templates/layout.html")),
     ("parts.html", include_str!("../templates/parts.html")),
     ("error.html", include_str!("../templates/error.html")),
@@ -31,12 +39,44 @@ const EMBEDDED: &[(&str, &str)] = &[
         include_str!("../templates/account/password.html"),
     ),
     (
+        "account/sessions.html",
+        include_str!("../templates/account/sessions.html"),
+    ),
+    (
         "admin/audit.html",
         include_str!("../templates/admin/audit.html"),
     ),
     (
         "admin/overview.html",
         include_str!("../templates/admin/overview.html"),
+    ),
+    (
+        "admin/revoke_everyone.html",
+        include_str!("../templates/admin/revoke_everyone.html"),
+    ),
+    (
+        "admin/sessions.html",
+        include_str!("../templates/admin/sessions.html"),
+    ),
+    (
+        "admin/user.html",
+        include_str!("../templates/admin/user.html"),
+    ),
+    (
+        "admin/user_delete.html",
+        include_str!("../templates/admin/user_delete.html"),
+    ),
+    (
+        "admin/user_new.html",
+        include_str!("../templates/admin/user_new.html"),
+    ),
+    (
+        "admin/users.html",
+        include_str!("../templates/admin/users.html"),
+    ),
+    (
+        "login/password_again.html",
+        include_str!("../templates/login/password_again.html"),
     ),
     (
         "login/reauthenticate.html",
@@ -154,6 +194,16 @@ pub fn render_samples(pages: &Pages, text: &str) -> Result<Vec<(String, String)>
     samples_of::<AccountPage>(pages, text, &mut rendered)?;
     samples_of::<AuditPage>(pages, text, &mut rendered)?;
     samples_of::<OverviewPage>(pages, text, &mut rendered)?;
+    samples_of::<DevicesPage>(pages, text, &mut rendered)?;
+    samples_of::<DeletePage>(pages, text, &mut rendered)?;
+    samples_of::<NewUserPage>(pages, text, &mut rendered)?;
+    samples_of::<RevokeEveryonePage>(pages, text, &mut rendered)?;
+    samples_of::<SessionsPage>(pages, text, &mut rendered)?;
+    samples_of::<UserPage>(pages, text, &mut rendered)?;
+    samples_of::<UsersPage>(pages, text, &mut rendered)?;
+    samples_of::<PasswordAgainPage>(pages, text, &mut rendered)?;
+    samples_of::<ContinuePage>(pages, text, &mut rendered)?;
+    samples_of::<ForbiddenPage>(pages, text, &mut rendered)?;
     samples_of::<ErrorPage>(pages, text, &mut rendered)?;
     samples_of::<PasswordPage>(pages, text, &mut rendered)?;
     samples_of::<ReauthenticatePage>(pages, text, &mut rendered)?;

@@ -12,6 +12,7 @@ use rocket::shield::Shield;
 use rocket::{Build, Orbit, Request, Rocket, catch, catchers, get, routes};
 
 use crate::app::App;
+use crate::forward_auth;
 use crate::http::{Answer, Failure, Refusal, Visit, headers};
 use crate::metrics::{self, Reason};
 use crate::sessions::CurrentSession;
@@ -36,6 +37,8 @@ pub fn rocket(app: Arc<App>, server: &Server) -> Rocket<Build> {
             })
         }))
         .mount("/", routes![home, healthz, readyz, told_metrics])
+        .mount("/", forward_auth::routes())
+        .mount("/", forward_auth::enter_routes())
         .register("/", catchers![error])
 }
 
@@ -98,12 +101,10 @@ fn healthz() -> Answer {
 /// A sign-in could be written now.
 #[get("/readyz")]
 async fn readyz(app: &App) -> Answer {
-    match app.db.probe_write().await {
-        Ok(()) => Answer::text(Status::Ok, "ready".to_owned()),
-        Err(error) => {
-            tracing::warn!("not ready: {error}");
-            Answer::text(Status::ServiceUnavailable, "not ready".to_owned())
-        }
+    if app.db.is_writable().await {
+        Answer::text(Status::Ok, "ready".to_owned())
+    } else {
+        Answer::text(Status::ServiceUnavailable, "not ready".to_owned())
     }
 }
 

@@ -57,6 +57,23 @@ impl fmt::Debug for Token {
 pub struct TokenHash([u8; 32]);
 
 impl TokenHash {
+    /// Reads what [`TokenHash::to_text`] wrote.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        // The same 32 bytes, written in the same way.
+        Token::parse(text).map(|token| Self(token.0))
+    }
+
+    /// For an address that a browser is sent to, where a hash gives nothing away.
+    #[must_use]
+    pub fn to_text(self) -> String {
+        URL_SAFE_NO_PAD.encode(self.0)
+    }
+
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        Some(Self(bytes.try_into().ok()?))
+    }
+
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.0
     }

@@ -62,8 +62,8 @@ impl Fairing for Vestibule {
             login::routes(),
             setup::routes(),
             account::routes(),
-            sessions::routes(),
             admin::routes(),
+            sessions::routes(),
             assets::routes(),
         ];
         Ok(slices

@@ -1,5 +1,6 @@
 DROP TABLE throttle;
 DROP TABLE audit;
+DROP TABLE devices;
 DROP TABLE sessions;
 DROP TABLE memberships;
 DROP TABLE groups;

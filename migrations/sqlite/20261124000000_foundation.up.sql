@@ -38,6 +38,7 @@ CREATE TABLE sessions (
     expires_at       INTEGER NOT NULL,
     address          TEXT    NOT NULL,
     user_agent       TEXT    NOT NULL,
+    device           TEXT    NOT NULL,
     data             TEXT    NOT NULL DEFAULT '{}',
     ended_at         INTEGER,
     end_reason       TEXT,
@@ -45,8 +46,21 @@ CREATE TABLE sessions (
     CHECK ((ended_at IS NULL) = (end_reason IS NULL))
 ) STRICT;
 
-CREATE INDEX sessions_user ON sessions (user_id, ended_at);
+CREATE INDEX sessions_user ON sessions (user_id, id);
+CREATE INDEX sessions_address ON sessions (address, id);
 CREATE INDEX sessions_ended ON sessions (ended_at) WHERE ended_at IS NOT NULL;
+
+-- The orders of the session listing, apart for live and ended ones: few of one kind are found among
+-- many of the other.
+CREATE INDEX sessions_live_seen ON sessions (last_seen_at, id) WHERE ended_at IS NULL;
+CREATE INDEX sessions_live_started ON sessions (id) WHERE ended_at IS NULL;
+CREATE INDEX sessions_ended_seen ON sessions (last_seen_at, id) WHERE ended_at IS NOT NULL;
+CREATE INDEX sessions_ended_started ON sessions (id) WHERE ended_at IS NOT NULL;
+
+-- The devices that were ever seen, in words: a search looks here first.
+CREATE TABLE devices (
+    name TEXT NOT NULL PRIMARY KEY
+) STRICT;
 
 -- No foreign keys: a record outlives what it tells of. An id begins with the record's time, so its
 -- order is that of time, and the table is kept in it.

@@ -1,5 +1,6 @@
 //! One's own account: what it is, and its password.
 
+mod devices;
 mod routes;
 
 use std::time::Duration;
@@ -13,8 +14,13 @@ use crate::sessions::{self, CurrentSession, Device, EndReason};
 use crate::token::Token;
 use crate::users;
 
-pub use routes::routes;
+pub(crate) use devices::DevicesPage;
 pub(crate) use routes::{AccountPage, PasswordPage};
+
+#[must_use]
+pub fn routes() -> Vec<rocket::Route> {
+    [routes::routes(), devices::routes()].concat()
+}
 
 /// What became of a change of password.
 #[derive(Debug)]

@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::http::{Answer, Failure, Posted, Refusal, Visit};
 use crate::login::cookie_for;
 use crate::pages::Page;
-use crate::passwords::{MAX_BYTES, Password};
+use crate::passwords::Password;
 use crate::sessions::{CurrentSession, CurrentUser, device};
 use crate::users::User;
 
@@ -79,12 +79,6 @@ async fn password_change(
     let again = |status: Status, error: String| {
         PasswordPage::new(app, &current.user, Some(error)).answer(app, status, &current.user)
     };
-    if form.current_password.len() > MAX_BYTES {
-        return Ok(again(
-            Status::UnprocessableEntity,
-            "That is not your current password.".to_owned(),
-        )?);
-    }
     let (old, new) = (
         Password::new(form.current_password),
         Password::new(form.new_password),

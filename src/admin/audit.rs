@@ -8,8 +8,7 @@ use uuid::{Uuid, Version};
 use super::export::{Export, Format};
 use super::query::{self, address, bad};
 use crate::app::App;
-use crate::audit::{self, Entry, Event, Filter};
-use crate::clock::Timestamp;
+use crate::audit::{self, Event, Filter, Shown};
 use crate::http::{Answer, Failure, Refusal, Visit};
 use crate::pages::Page;
 use crate::sessions::Admin;
@@ -53,7 +52,7 @@ async fn list(app: &App, _visit: Visit, admin: Admin, asked: Asked<'_>) -> Resul
         csv: asked.link(CSV, None),
         jsonl: asked.link(JSONL, None),
         events: kinds(),
-        records: entries.into_iter().map(ShownRecord::of).collect(),
+        records: entries.into_iter().map(Shown::from).collect(),
         query: asked.shown(limit),
     };
     Ok(Answer::page(app, Status::Ok, &page, Some(&admin))?)
@@ -156,7 +155,7 @@ fn cursor(text: &str) -> Result<Uuid, String> {
 pub struct AuditPage {
     query: ShownQuery,
     events: Vec<Kind>,
-    records: Vec<ShownRecord>,
+    records: Vec<Shown>,
     more: Option<String>,
     first: Option<String>,
     csv: String,
@@ -187,82 +186,9 @@ fn kinds() -> Vec<Kind> {
         .iter()
         .map(|event| Kind {
             name: event.as_str(),
-            text: event.kind(),
+            text: audit::in_words(event.as_str()),
         })
         .collect()
-}
-
-/// A record as pages show it.
-#[derive(Serialize)]
-pub struct ShownRecord {
-    at: Timestamp,
-    at_text: String,
-    event: String,
-    event_text: String,
-    ok: bool,
-    username: Option<String>,
-    user_id: Option<Uuid>,
-    actor: Option<String>,
-    source: String,
-    address: Option<String>,
-    session_id: Option<Uuid>,
-    detail: Option<String>,
-}
-
-impl ShownRecord {
-    #[must_use]
-    pub fn of(entry: Entry) -> Self {
-        let ok = entry.result == "ok";
-        let known = Event::parse(&entry.event);
-        Self {
-            at: entry.at,
-            at_text: entry.at.for_people(),
-            event_text: known.map_or_else(
-                || entry.event.clone(),
-                |event| event.in_words(ok).to_owned(),
-            ),
-            event: entry.event,
-            ok,
-            username: entry.username,
-            user_id: entry.user_id,
-            actor: entry.actor,
-            source: entry.source,
-            address: entry.address,
-            session_id: entry.session_id,
-            detail: entry.detail,
-        }
-    }
-
-    /// Two, with `text` wherever a text may come from outside, and with as little as there may be.
-    pub(super) fn samples(text: &str) -> Vec<Self> {
-        let at = Timestamp::parse("2026-03-01T08:15:00Z").expect("a time");
-        let text = || Some(text.to_owned());
-        let full = Entry {
-            id: Uuid::nil(),
-            at,
-            event: Event::SignIn.as_str().to_owned(),
-            result: "ok".to_owned(),
-            source: "web".to_owned(),
-            user_id: Some(Uuid::nil()),
-            username: text(),
-            actor: text(),
-            address: text(),
-            session_id: Some(Uuid::nil()),
-            detail: text(),
-        };
-        let bare = Entry {
-            result: "refused".to_owned(),
-            source: "system".to_owned(),
-            user_id: None,
-            username: None,
-            actor: None,
-            address: None,
-            session_id: None,
-            detail: None,
-            ..full.clone()
-        };
-        vec![Self::of(full), Self::of(bare)]
-    }
 }
 
 impl Page for AuditPage {
@@ -290,7 +216,7 @@ impl Page for AuditPage {
             page("", None, Vec::new(), None),
             page(text, Some(10), Vec::new(), None),
             page(text, None, Vec::new(), Some(text)),
-            page(text, Some(10), ShownRecord::samples(text), Some(text)),
+            page(text, Some(10), Shown::samples(text), Some(text)),
         ]
     }
 }

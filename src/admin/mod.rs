@@ -1,14 +1,22 @@
-//! The admin's pages: every record of the audit trail, and how things stand.
+//! The admin's pages: every live session, every user, every record, and how things stand.
 
 pub(crate) mod audit;
 mod chart;
 mod export;
 pub(crate) mod overview;
 mod query;
+pub(crate) mod sessions;
+pub(crate) mod users;
 
 use rocket::Route;
 
 #[must_use]
 pub fn routes() -> Vec<Route> {
-    [audit::routes(), overview::routes()].concat()
+    [
+        overview::routes(),
+        sessions::routes(),
+        users::routes(),
+        audit::routes(),
+    ]
+    .concat()
 }

@@ -4,10 +4,9 @@ use rocket::http::Status;
 use rocket::{Route, get, routes};
 use serde::Serialize;
 
-use super::audit::ShownRecord;
 use super::chart::{Chart, Day};
 use crate::app::App;
-use crate::audit::{self, Filter};
+use crate::audit::{self, Filter, Shown};
 use crate::clock::{DAY, Timestamp};
 use crate::error::Error;
 use crate::http::{Answer, Failure, Visit};
@@ -39,7 +38,7 @@ async fn show(app: &App, _visit: Visit, admin: Admin) -> Result<Answer, Failure>
         users: grouped(users::count(app.db.reader()).await?),
         failures: grouped(failures),
         chart: Chart::of(sign_ins_by_day(app, now).await?),
-        records: records.into_iter().map(ShownRecord::of).collect(),
+        records: records.into_iter().map(Shown::from).collect(),
     };
     Ok(Answer::page(app, Status::Ok, &page, Some(&admin))?)
 }
@@ -75,7 +74,7 @@ pub struct OverviewPage {
     failures: String,
     #[serde(flatten)]
     chart: Chart,
-    records: Vec<ShownRecord>,
+    records: Vec<Shown>,
 }
 
 impl Page for OverviewPage {
@@ -94,7 +93,7 @@ impl Page for OverviewPage {
             }]),
             records,
         };
-        vec![page(0, Vec::new()), page(3, ShownRecord::samples(text))]
+        vec![page(0, Vec::new()), page(3, Shown::samples(text))]
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod filter;
 mod id;
+mod shown;
 mod store;
 
 use std::fmt;
@@ -19,6 +20,7 @@ use crate::users::User;
 
 pub use filter::{Filter, address, moment, search, until};
 pub use id::{first_id_at, new_id_at};
+pub use shown::{Shown, in_words};
 pub use store::{count_sign_ins, list, recent_sign_ins};
 
 /// Texts from outside are cut here; no record can fill the disk.
@@ -43,6 +45,8 @@ pub enum Event {
     UserEnable,
     UserDelete,
     DatabaseRestore,
+    SiteChange,
+    RuleChange,
 }
 
 impl Event {
@@ -63,6 +67,8 @@ impl Event {
             Self::UserEnable => "user_enable",
             Self::UserDelete => "user_delete",
             Self::DatabaseRestore => "database_restore",
+            Self::SiteChange => "site_change",
+            Self::RuleChange => "rule_change",
         }
     }
 
@@ -78,45 +84,6 @@ impl Event {
     #[must_use]
     pub fn all() -> &'static [Self] {
         clap::ValueEnum::value_variants()
-    }
-
-    /// For people: what kind of thing it is.
-    #[must_use]
-    pub fn kind(self) -> &'static str {
-        match self {
-            Self::SignIn => "Sign-in",
-            Self::SignOut => "Sign-out",
-            Self::Reauthenticate => "Password asked again",
-            Self::Throttle => "Throttle",
-            Self::Setup => "Set-up",
-            Self::SessionRevoke => "Session revoked",
-            Self::PasswordChange => "Password change",
-            Self::PasswordSet => "Password set by an admin",
-            Self::UserCreate => "New user",
-            Self::UserChange => "User changed",
-            Self::UserDisable => "User disabled",
-            Self::UserEnable => "User enabled",
-            Self::UserDelete => "User deleted",
-            Self::DatabaseRestore => "Database restored",
-        }
-    }
-
-    /// For people: what happened.
-    #[must_use]
-    pub fn in_words(self, ok: bool) -> &'static str {
-        match (self, ok) {
-            (Self::SignIn, true) => "Signed in",
-            (Self::SignIn, false) => "Sign-in refused",
-            (Self::SignOut, _) => "Signed out",
-            (Self::Reauthenticate, true) => "Gave the password again",
-            (Self::Reauthenticate, false) => "Wrong password, asked again",
-            (Self::Throttle, _) => "Tries used up",
-            (Self::Setup, true) => "Set up as the first admin",
-            (Self::Setup, false) => "Set-up refused",
-            (Self::PasswordChange, true) => "Changed the password",
-            (Self::PasswordChange, false) => "Password change refused",
-            (other, _) => other.kind(),
-        }
     }
 }
 

@@ -5,9 +5,11 @@ use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{Done, logging, output, runtime};
+use crate::app::App;
+use crate::audit::{self, Actor, Event, Record};
 use crate::clock::Clock;
 use crate::db::{self, Location};
-use crate::settings::Effective;
+use crate::settings::{Effective, Settings};
 
 #[derive(Subcommand)]
 pub enum Command {
@@ -35,7 +37,7 @@ pub enum Command {
 }
 
 pub fn run(command: &Command, effective: Effective) -> Done {
-    logging::init(&effective.settings);
+    let _logging = logging::init_for_command(&effective.settings);
     let location = Location::parse(&effective.settings.database_url)?;
     runtime(1)?.block_on(async {
         match command {
@@ -43,7 +45,7 @@ pub fn run(command: &Command, effective: Effective) -> Done {
             Command::Status { json } => status(&location, *json).await,
             Command::Check => check(&location).await,
             Command::Backup { file } => backup(&location, file).await,
-            Command::Restore { file } => restore(&location, file).await,
+            Command::Restore { file } => restore(effective.settings, &location, file).await,
         }
     })
 }
@@ -109,7 +111,7 @@ async fn backup(location: &Location, file: &Path) -> Done {
     Ok(())
 }
 
-async fn restore(location: &Location, file: &Path) -> Done {
+async fn restore(settings: Settings, location: &Location, file: &Path) -> Done {
     let stamp = Clock::system().now().to_string().replace(':', "");
     let kept = with_progress(
         file,
@@ -117,6 +119,7 @@ async fn restore(location: &Location, file: &Path) -> Done {
         db::restore(location, file, &stamp),
     )
     .await?;
+    record_restore(settings, location, file).await?;
     output::say(&format!("Restored {}.", location.path().display()));
     if let Some(kept) = kept {
         output::say(&format!(
@@ -124,6 +127,17 @@ async fn restore(location: &Location, file: &Path) -> Done {
             kept.display()
         ));
     }
+    Ok(())
+}
+
+/// In the trail of the database that is in place now, which may need a migration first.
+async fn record_restore(settings: Settings, location: &Location, file: &Path) -> Done {
+    db::prepare(location).await?;
+    let app = App::open(settings, Clock::system(), location).await?;
+    let record = Record::anonymous(Event::DatabaseRestore).detail(file.to_string_lossy());
+    let tx = app.db.begin().await?;
+    audit::commit(tx, app.clock.now(), &Actor::operator(), &[record]).await?;
+    app.close().await;
     Ok(())
 }
 

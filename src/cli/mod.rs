@@ -93,9 +93,7 @@ pub fn run() -> ExitCode {
 fn dispatch(cli: Cli) -> Done {
     let sources = Sources {
         file: cli.config.as_deref(),
-        environment: std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .collect(),
+        environment: std::env::vars_os().collect(),
         database: cli.database.as_deref(),
     };
     match cli.command.unwrap_or(Command::Serve) {
@@ -129,7 +127,6 @@ fn harden() {
 
 /// Opens the database for a command, making it ready first.
 async fn open(effective: Effective) -> Result<Arc<App>, Fault> {
-    logging::init(&effective.settings);
     let location = Location::parse(&effective.settings.database_url)?;
     db::prepare(&location).await?;
     Ok(App::open(effective.settings, Clock::system(), &location).await?)
@@ -144,6 +141,7 @@ fn runtime(workers: usize) -> Result<Runtime, Fault> {
 
 /// Runs a command's work on an open database.
 fn with_app(effective: Effective, work: impl AsyncFnOnce(&App) -> Done) -> Done {
+    let _logging = logging::init_for_command(&effective.settings);
     runtime(1)?.block_on(async {
         let app = open(effective).await?;
         let done = work(&app).await;

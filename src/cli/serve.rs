@@ -1,4 +1,4 @@
-use super::{Done, Fault, logging, output, runtime};
+use super::{Done, Fault, logging, runtime};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::db::{self, Location};
@@ -6,7 +6,7 @@ use crate::settings::Effective;
 use crate::site;
 
 pub fn run(effective: Effective) -> Done {
-    logging::init(&effective.settings);
+    let _logging = logging::init(&effective.settings);
     runtime(effective.server.workers)?.block_on(serve(effective))
 }
 
@@ -23,7 +23,7 @@ async fn serve(effective: Effective) -> Done {
     app.close().await;
     match launched {
         Ok(_) => {
-            output::err("vestibule: stopped");
+            tracing::info!("stopped");
             Ok(())
         }
         Err(error) => Err(explain(&error, &server)),

@@ -2,10 +2,11 @@ use clap::{Args, Subcommand};
 use uuid::Uuid;
 
 use super::user::find;
-use super::{Done, output, with_app};
+use super::{Done, Fault, output, with_app};
 use crate::app::App;
 use crate::audit::Actor;
-use crate::sessions::{self, Listed, Which, device};
+use crate::sessions::listing::{self, Query, Sort, State};
+use crate::sessions::{self, Found, Which};
 use crate::settings::Effective;
 
 #[derive(Subcommand)]
@@ -48,11 +49,11 @@ pub fn run(command: &Command, effective: Effective) -> Done {
 }
 
 async fn list(app: &App, user: Option<&str>, all: bool, json: bool) -> Done {
-    let user = match user {
-        Some(name) => Some(find(app, name).await?),
+    let user_id = match user {
+        Some(name) => Some(find(app, name).await?.id),
         None => None,
     };
-    let sessions = sessions::list(app, user.as_ref(), all).await?;
+    let sessions = all_pages(app, user_id, if all { State::All } else { State::Live }).await?;
     if json {
         return output::json(&sessions);
     }
@@ -65,7 +66,27 @@ async fn list(app: &App, user: Option<&str>, all: bool, json: bool) -> Done {
     Ok(())
 }
 
-fn row(session: &Listed) -> [String; 6] {
+async fn all_pages(app: &App, user_id: Option<Uuid>, state: State) -> Result<Vec<Found>, Fault> {
+    let mut query = Query {
+        q: String::new(),
+        user_id,
+        state,
+        sort: Sort::Started,
+        after: None,
+        limit: listing::MAX_LIMIT,
+    };
+    let mut sessions = Vec::new();
+    loop {
+        let page = listing::page(app, &query).await?;
+        sessions.extend(page.sessions);
+        if page.next.is_none() {
+            return Ok(sessions);
+        }
+        query.after = page.next;
+    }
+}
+
+fn row(session: &Found) -> [String; 6] {
     let state = match (&session.ended_at, &session.end_reason) {
         (Some(at), Some(reason)) => format!(
             "{reason} {at} by {}",
@@ -76,7 +97,7 @@ fn row(session: &Listed) -> [String; 6] {
     [
         session.id.to_string(),
         session.username.clone(),
-        device::in_words(&session.user_agent),
+        session.device.clone(),
         session.address.clone(),
         session.last_seen_at.to_string(),
         state,
@@ -88,17 +109,21 @@ async fn revoke_these(app: &App, revoke: &Revoke) -> Done {
     let mut not_live = Vec::new();
     let mut ended = 0;
     for id in &revoke.ids {
-        let revoked = sessions::revoke(app, &actor, &Which::One { id: *id, of: None }).await?;
-        ended += revoked;
+        let revoked = sessions::revoke(app, &actor, Which::One { id: *id, of: None }).await?;
+        ended += revoked as u64;
         if revoked == 0 {
             not_live.push(id.to_string());
         }
     }
     if let Some(name) = &revoke.user {
-        ended += sessions::revoke(app, &actor, &Which::AllOf(find(app, name).await?)).await?;
+        let which = Which::AllOf {
+            user_id: find(app, name).await?.id,
+            keep: None,
+        };
+        ended += sessions::revoke(app, &actor, which).await? as u64;
     }
     if revoke.everyone {
-        ended += sessions::revoke(app, &actor, &Which::Everyone).await?;
+        ended += sessions::revoke_everyone(app, &actor, None).await?;
     }
     output::err(&format!(
         "Ended {ended} {}.",

@@ -108,6 +108,7 @@ pub fn run(command: Command, effective: Effective) -> Done {
                     email,
                     admin,
                     groups,
+                    must_change_password: false,
                 };
                 let (password, generated) = password.unwrap_or_else(|| unreachable!("read above"));
                 let user = told(users::create(app, &actor, new, &password).await)?;

@@ -3,11 +3,10 @@
 use std::path::Path;
 use std::{fs, io};
 
-use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection};
 
 use super::files::{create_private, sync_folder};
-use super::migrate::{Refused, connect, explain, take_lock};
+use super::migrate::{Refused, applied, explain, take_lock};
 use super::{Location, status};
 
 /// Writes a consistent copy to `file`, with every change that was acknowledged before it began.
@@ -21,10 +20,11 @@ pub async fn backup(location: &Location, file: &Path) -> Result<(), Refused> {
             file.display()
         )));
     }
-    let options = SqliteConnectOptions::new()
-        .filename(location.path())
-        .read_only(true);
-    let mut connection = connect(location, options).await?;
+    let mut connection = status::open_existing(location).await?;
+    // Tells a fault of the original from one of the copy.
+    applied(&mut connection)
+        .await
+        .map_err(|e| explain(location, &e))?;
     copy_into(&mut connection, file)
         .await
         .map_err(|e| Refused(format!("{}: {e}", file.display())))
@@ -84,10 +84,7 @@ pub async fn restore(
     }
     let mut lock = take_lock(location)?;
     status::check_whole(&source).await?;
-    let options = SqliteConnectOptions::new()
-        .filename(source.path())
-        .read_only(true);
-    let mut connection = connect(&source, options).await?;
+    let mut connection = status::open_existing(&source).await?;
     let incoming = location.beside(".restoring");
     let failed = |e: io::Error| Refused(format!("{}: {e}", location.path().display()));
     let _ = fs::remove_file(&incoming);

@@ -27,7 +27,14 @@ impl Location {
                     .to_owned(),
             );
         }
-        Ok(Self(PathBuf::from(path)))
+        let path = PathBuf::from(path);
+        // SQLite keeps its WAL beside the file itself, and there is one lock for all its names.
+        if path.is_symlink()
+            && let Ok(file) = path.canonicalize()
+        {
+            return Ok(Self(file));
+        }
+        Ok(Self(path))
     }
 
     #[must_use]
@@ -41,6 +48,11 @@ impl Location {
         let mut name = self.0.as_os_str().to_owned();
         name.push(suffix);
         PathBuf::from(name)
+    }
+
+    /// Whether the file is not there, or nothing is in it.
+    pub(super) fn is_lost(&self) -> bool {
+        fs::metadata(&self.0).map_or(true, |metadata| metadata.is_file() && metadata.len() == 0)
     }
 
     pub(super) fn folder(&self) -> &Path {

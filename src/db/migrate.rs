@@ -44,6 +44,10 @@ pub async fn prepare(location: &Location) -> Result<(), Refused> {
 /// # Errors
 /// See [`migrate`]; or another server holds the lock.
 pub async fn open_for_serving(location: &Location) -> Result<Lock, Refused> {
+    if location.path().exists() {
+        // Looked at first: beside what is no database of ours, no lock is made.
+        pending(location).await?;
+    }
     let mut lock = take_lock(location)?;
     migrate(location, &mut lock).await?;
     Ok(lock)
@@ -57,11 +61,14 @@ pub async fn open_for_serving(location: &Location) -> Result<Lock, Refused> {
 /// A database that was there is gone; the file is no database, newer than this program, damaged
 /// or cannot be written.
 pub async fn migrate(location: &Location, lock: &mut Lock) -> Result<Vec<i64>, Refused> {
-    if !location.path().exists() {
-        create(location, lock)?;
+    if location.is_lost() && lock.remembers() {
+        return Err(gone(location));
     }
-    make_private(location)?;
+    if !location.path().exists() {
+        create(location)?;
+    }
     let pending = pending(location).await?;
+    make_private(location)?;
     let options = options(location.path()).foreign_keys(false);
     let mut connection = connect(location, options).await?;
     require_sqlite(&mut connection)
@@ -103,17 +110,21 @@ pub(super) fn take_lock(location: &Location) -> Result<Lock, Refused> {
     }
 }
 
-fn create(location: &Location, lock: &Lock) -> Result<(), Refused> {
+/// Why nothing is made in a lost database's place.
+pub(super) fn gone(location: &Location) -> Refused {
     let path = location.path().display();
+    Refused(format!(
+        "{path}: the database is gone, though there was one here ({path}.lock remembers it). Bring it back with \
+         `vestibule db restore FILE`, or remove {path}.lock, {path}-wal and {path}-shm to begin with an empty one"
+    ))
+}
+
+fn create(location: &Location) -> Result<(), Refused> {
     let orphan = ["-wal", "-shm"]
         .iter()
         .any(|suffix| location.beside(suffix).exists());
-    if lock.remembers() || orphan {
-        return Err(Refused(format!(
-            "{path}: the database is gone, though there was one here ({} remembers it). Bring it back with \
-             `vestibule db restore FILE`, or remove {path}.lock, {path}-wal and {path}-shm to begin with an empty one",
-            Lock::path(location).display()
-        )));
+    if orphan {
+        return Err(gone(location));
     }
     create_private(location.path())
         .and_then(|file| file.sync_all())
@@ -127,9 +138,14 @@ pub(super) async fn pending(location: &Location) -> Result<Vec<i64>, Refused> {
         .filename(location.path())
         .read_only(true);
     let mut connection = connect(location, options).await?;
-    let applied = applied(&mut connection)
-        .await
-        .map_err(|e| explain(location, &e))?;
+    let failed = |e: sqlx::Error| explain(location, &e);
+    let applied = applied(&mut connection).await.map_err(failed)?;
+    if applied.is_empty() && has_tables(&mut connection).await.map_err(failed)? {
+        return Err(Refused(format!(
+            "{}: this is not a database of Vestibule's; name another file",
+            location.path().display()
+        )));
+    }
     if let Some(newer) = applied
         .iter()
         .find(|version| !MIGRATIONS.version_exists(**version))
@@ -156,6 +172,16 @@ pub(super) async fn applied(connection: &mut SqliteConnection) -> Result<Vec<i64
     sqlx::query_scalar("SELECT version FROM _sqlx_migrations ORDER BY version")
         .fetch_all(connection)
         .await
+}
+
+/// Whether somebody made tables here.
+async fn has_tables(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    let tables: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' AND name <> '_sqlx_migrations'",
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(tables > 0)
 }
 
 /// All or none: one transaction, whose rows still refer to each other before it is committed.
@@ -221,6 +247,12 @@ pub(super) async fn connect(
     location: &Location,
     options: SqliteConnectOptions,
 ) -> Result<SqliteConnection, Refused> {
+    if location.path().exists() && !location.path().is_file() {
+        return Err(Refused(format!(
+            "{}: is not a file; write sqlite: and a file's path, like sqlite:vestibule.db",
+            location.path().display()
+        )));
+    }
     SqliteConnection::connect_with(&options)
         .await
         .map_err(|e| explain(location, &e))

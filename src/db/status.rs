@@ -5,7 +5,7 @@ use std::fs;
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteConnectOptions;
 
-use super::migrate::{Refused, applied, connect, explain, pending};
+use super::migrate::{Refused, applied, connect, explain, gone, pending};
 use super::{Location, Lock};
 
 /// What `vestibule db status` shows.
@@ -95,23 +95,19 @@ pub(super) async fn check_whole(location: &Location) -> Result<(), Refused> {
     Ok(())
 }
 
-async fn open_existing(location: &Location) -> Result<SqliteConnection, Refused> {
+pub(super) async fn open_existing(location: &Location) -> Result<SqliteConnection, Refused> {
     let path = location.path();
-    if !path.exists() {
-        let lock = Lock::path(location);
-        let remembered = fs::read_to_string(&lock).is_ok_and(|text| !text.is_empty());
-        return Err(Refused(if remembered {
-            format!(
-                "{}: the database is gone, though there was one here ({} remembers it); bring it back with `vestibule db restore FILE`",
-                path.display(),
-                lock.display()
-            )
+    if location.is_lost() {
+        let remembered =
+            fs::read_to_string(Lock::path(location)).is_ok_and(|text| !text.is_empty());
+        return Err(if remembered {
+            gone(location)
         } else {
-            format!(
+            Refused(format!(
                 "{}: there is no database yet; `vestibule db migrate` or a first start makes one",
                 path.display()
-            )
-        }));
+            ))
+        });
     }
     connect(
         location,

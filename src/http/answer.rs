@@ -16,7 +16,7 @@ use crate::pages::{self, Page};
 use crate::users::User;
 
 /// A finished answer.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Answer {
     status: Status,
     content_type: ContentType,
@@ -119,6 +119,19 @@ pub enum Failure {
     Broke(Error),
 }
 
+impl Failure {
+    /// What is told of it; what broke is logged.
+    pub(crate) fn into_refusal(self, request: &Request<'_>) -> Refusal {
+        match self {
+            Self::Refused(refusal) => *refusal,
+            Self::Broke(error) => {
+                tracing::error!(path = %request.uri().path(), "{error}");
+                Refusal::of_status(error.status())
+            }
+        }
+    }
+}
+
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(Box::new(refusal))
@@ -139,13 +152,7 @@ impl From<sqlx::Error> for Failure {
 
 impl<'r> Responder<'r, 'static> for Failure {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
-        let refusal = match self {
-            Self::Refused(refusal) => *refusal,
-            Self::Broke(error) => {
-                tracing::error!(path = %request.uri().path(), "{error}");
-                Refusal::of_status(error.status())
-            }
-        };
+        let refusal = self.into_refusal(request);
         count_denial(request, refusal.reason());
         refusal.respond_to(request)
     }

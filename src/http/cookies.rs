@@ -37,35 +37,46 @@ fn trim(text: &str) -> &str {
     text.trim_matches([' ', '\t'])
 }
 
-/// The cookie of the sign-in host.
+/// A cookie that is good for the host that set it alone.
 ///
 /// Over https its `__Host-` prefix makes browsers refuse it from siblings and over http
 /// (RFC 6265bis section 4.1.3.2); plain http knows no such thing.
 #[derive(Clone, Copy, Debug)]
-pub struct SessionCookie {
+pub struct HostCookie {
+    name: &'static str,
     secure: bool,
 }
 
-impl SessionCookie {
+impl HostCookie {
+    /// Of the sign-in host: the session.
     #[must_use]
-    pub fn of(settings: &Settings) -> Self {
-        Self {
-            secure: settings.secure(),
-        }
+    pub fn session(settings: &Settings) -> Self {
+        Self::of(settings, "__Host-vestibule", "vestibule")
     }
 
+    /// Of a protected host: who is signed in there.
     #[must_use]
-    pub fn name(self) -> &'static str {
-        if self.secure {
-            "__Host-vestibule"
-        } else {
-            "vestibule"
+    pub fn site(settings: &Settings) -> Self {
+        Self::of(settings, "__Host-vestibule-site", "vestibule-site")
+    }
+
+    /// Of a protected host: the browser that began to sign in there.
+    #[must_use]
+    pub fn flow(settings: &Settings) -> Self {
+        Self::of(settings, "__Host-vestibule-flow", "vestibule-flow")
+    }
+
+    fn of(settings: &Settings, secure: &'static str, plain: &'static str) -> Self {
+        let name = if settings.secure() { secure } else { plain };
+        Self {
+            name,
+            secure: settings.secure(),
         }
     }
 
     /// Looks for this cookie in the `Cookie` headers of a request.
     pub fn find<'a>(self, headers: impl IntoIterator<Item = &'a str>) -> Found<'a> {
-        find(headers, self.name())
+        find(headers, self.name)
     }
 
     /// The `Set-Cookie` that hands a token to a browser; without `max_age` it goes when the browser
@@ -88,7 +99,31 @@ impl SessionCookie {
             .unwrap_or_default();
         format!(
             "{}={value}; Path=/; HttpOnly; SameSite=Lax{secure}{max_age}",
-            self.name()
+            self.name
         )
     }
 }
+
+/// The `Cookie` headers as one, without any cookie of ours: for the application behind.
+pub fn without_ours<'a>(headers: impl IntoIterator<Item = &'a str>) -> String {
+    let ours = |pair: &&str| {
+        let name = trim(pair.split('=').next().unwrap_or_default());
+        OURS.contains(&name)
+    };
+    let pairs = headers.into_iter().flat_map(|header| header.split(';'));
+    let kept: Vec<&str> = pairs
+        .filter(|pair| !ours(pair))
+        .map(trim)
+        .filter(|pair| !pair.is_empty())
+        .collect();
+    kept.join("; ")
+}
+
+const OURS: [&str; 6] = [
+    "__Host-vestibule",
+    "__Host-vestibule-site",
+    "__Host-vestibule-flow",
+    "vestibule",
+    "vestibule-site",
+    "vestibule-flow",
+];

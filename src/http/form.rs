@@ -1,5 +1,6 @@
 //! Forms, read strictly: what is not exactly the form is refused as a whole.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use rocket::Request;
@@ -30,56 +31,71 @@ where
         request: &'r Request<'_>,
         data: Data<'r>,
     ) -> data::Outcome<'r, Self, Refusal> {
-        match read(request, data).await {
+        let form = Fields::read(request, data)
+            .await
+            .and_then(|fields| fields.parse());
+        match form {
             Ok(form) => Outcome::Success(Self(form)),
             Err(refusal) => refusal.stop_data(request),
         }
     }
 }
 
-async fn read<T: for<'f> FromForm<'f> + 'static>(
-    request: &Request<'_>,
-    data: Data<'_>,
-) -> Result<T, Refusal> {
-    let app = request
-        .rocket()
-        .state::<Arc<App>>()
-        .ok_or_else(Refusal::unavailable)?;
-    if !origin::is_from_us(request, app.settings.url()) {
-        tracing::warn!(path = %request.uri().path(), "a form from another site was refused");
-        return Err(Refusal::foreign_form());
-    }
-    if !request.content_type().is_some_and(|kind| kind.is_form()) {
-        return Err(Refusal::not_a_form());
-    }
-    let body = data
-        .open(LIMIT)
-        .into_bytes()
-        .await
-        .map_err(|_| Refusal::incomplete_body())?;
-    if !body.is_complete() {
-        return Err(Refusal::too_large());
-    }
-    parse(&body)
-}
+/// The fields of a form that came from a page of ours: in UTF-8, without NUL, each once.
+#[derive(Debug)]
+pub struct Fields(pub Vec<(String, String)>);
 
-/// Fields that are all there, once each, in UTF-8 and without NUL.
-fn parse<T: for<'f> FromForm<'f> + 'static>(body: &[u8]) -> Result<T, Refusal> {
-    let text = std::str::from_utf8(body).map_err(|_| Refusal::not_utf8())?;
-    let decoded: Vec<u8> = percent_encoding::percent_decode(text.as_bytes()).collect();
-    if std::str::from_utf8(&decoded).is_err() || decoded.contains(&0) {
-        return Err(Refusal::not_utf8());
+impl Fields {
+    pub async fn read(request: &Request<'_>, data: Data<'_>) -> Result<Self, Refusal> {
+        let app = request
+            .rocket()
+            .state::<Arc<App>>()
+            .ok_or_else(Refusal::unavailable)?;
+        if !origin::is_from_us(request, app.settings.url()) {
+            tracing::warn!(path = %request.uri().path(), "a form from another site was refused");
+            return Err(Refusal::foreign_form());
+        }
+        if !request.content_type().is_some_and(|kind| kind.is_form()) {
+            return Err(Refusal::not_a_form());
+        }
+        let body = data
+            .open(LIMIT)
+            .into_bytes()
+            .await
+            .map_err(|_| Refusal::incomplete_body())?;
+        if !body.is_complete() {
+            return Err(Refusal::too_large());
+        }
+        Self::decode(&body)
     }
-    let mut names: Vec<String> = url::form_urlencoded::parse(body)
-        .map(|(name, _)| name.into_owned())
-        .collect();
-    let count = names.len();
-    names.sort_unstable();
-    names.dedup();
-    if names.len() < count {
-        return Err(Refusal::doubled_field());
+
+    fn decode(body: &[u8]) -> Result<Self, Refusal> {
+        let decoded: Vec<u8> = percent_encoding::percent_decode(body).collect();
+        if std::str::from_utf8(&decoded).is_err() || decoded.contains(&0) {
+            return Err(Refusal::not_utf8());
+        }
+        let fields: Vec<(String, String)> =
+            url::form_urlencoded::parse(body).into_owned().collect();
+        let names: BTreeSet<&str> = fields.iter().map(|(name, _)| name.as_str()).collect();
+        if names.len() < fields.len() {
+            return Err(Refusal::doubled_field());
+        }
+        Ok(Self(fields))
     }
-    Form::<Strict<T>>::parse_encoded(text.into())
-        .map(Strict::into_inner)
-        .map_err(|errors| Refusal::wrong_fields(&errors))
+
+    /// Takes a field out.
+    pub fn take(&mut self, name: &str) -> Option<String> {
+        let place = self.0.iter().position(|(field, _)| field == name)?;
+        Some(self.0.remove(place).1)
+    }
+
+    /// The form, if the fields are exactly its own.
+    pub fn parse<T: for<'f> FromForm<'f> + 'static>(&self) -> Result<T, Refusal> {
+        let text = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(&self.0)
+            .finish();
+        let form = Form::<Strict<T>>::parse_encoded(text.as_str().into());
+        form.map(Strict::into_inner)
+            .map_err(|errors| Refusal::wrong_fields(&errors))
+    }
 }

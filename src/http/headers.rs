@@ -1,11 +1,13 @@
 //! What every answer has, and what becomes of one that a guard stopped.
 
+use std::sync::OnceLock;
+
 use rocket::http::{Header, Method, Status};
 use rocket::response::Responder;
 use rocket::{Request, Response};
 
 use super::refusal::Refused;
-use super::{Refusal, navigates, wants_json};
+use super::{Answer, Refusal, navigates, wants_json};
 use crate::app::App;
 use crate::metrics::{Reason, count_denial};
 use crate::sessions::{Denial, Denied};
@@ -45,12 +47,29 @@ pub fn secure(app: &App, response: &mut Response<'_>) {
     response.remove_header("Server");
 }
 
+/// What a guard answers with in a handler's place, and the cookie that it adds to any answer.
+#[derive(Default)]
+pub(crate) struct Instead {
+    pub answer: OnceLock<Answer>,
+    pub set_cookie: OnceLock<String>,
+}
+
 /// Turns what a guard stopped into its answer: a browser without a session is sent to sign in and
 /// back, anything else is told why.
 ///
 /// A guard cannot answer by itself, and a catcher would be the host's. An answer that names its own
 /// challenge is left alone.
 pub fn answer_for_guards<'r>(request: &'r Request<'_>, response: &mut Response<'r>) {
+    let instead = request.local_cache(Instead::default);
+    if let Some(answer) = instead.answer.get()
+        && let Ok(told) = answer.clone().respond_to(request)
+    {
+        *response = told;
+        return;
+    }
+    if let Some(set_cookie) = instead.set_cookie.get() {
+        response.adjoin_raw_header("Set-Cookie", set_cookie.clone());
+    }
     if response.headers().contains("WWW-Authenticate") {
         return;
     }

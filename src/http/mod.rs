@@ -9,13 +9,15 @@ pub mod cookies;
 mod form;
 pub(crate) mod headers;
 mod origin;
-mod peer;
+pub(crate) mod peer;
 mod refusal;
 pub mod return_to;
 mod visit;
 
 pub use answer::{Answer, Failure};
-pub use form::Posted;
+pub use form::{Fields, Posted};
+pub(crate) use headers::Instead;
 pub use refusal::{Link, Refusal};
-pub use visit::Visit;
+pub use return_to::back_to;
+pub use visit::{Opened, Visit};
 pub(crate) use visit::{is_ours, navigates, wants_json};

@@ -269,7 +269,7 @@ impl Refusal {
         Outcome::Error((self.status, self))
     }
 
-    pub(super) fn stop_data<'r, T>(self, request: &'r Request<'_>) -> data::Outcome<'r, T, Self> {
+    pub(crate) fn stop_data<'r, T>(self, request: &'r Request<'_>) -> data::Outcome<'r, T, Self> {
         let _ = request.local_cache(Refused::default).0.set(self.clone());
         Outcome::Error((self.status, self))
     }

@@ -2,6 +2,8 @@
 
 use url::Url;
 
+use crate::app::App;
+
 /// Longer ones are no address that a person came from.
 const MAX_BYTES: usize = 2_000;
 
@@ -39,4 +41,10 @@ impl ReturnTo {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Where a browser goes next: to `rd` if it leads to this service, else to `home`.
+pub fn back_to(app: &App, rd: Option<&str>, home: &str) -> String {
+    let back = rd.and_then(|rd| ReturnTo::parse(rd, app.settings.url()));
+    back.map_or_else(|| home.to_owned(), |back| back.0)
 }

@@ -70,6 +70,19 @@ impl<'r> FromRequest<'r> for Visit {
     }
 }
 
+/// Whether a person opens a page with this request.
+#[derive(Clone, Copy, Debug)]
+pub struct Opened(pub bool);
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for Opened {
+    type Error = std::convert::Infallible;
+
+    async fn from_request(request: &'r Request<'_>) -> request::Outcome<Self, Self::Error> {
+        Outcome::Success(Self(navigates(request)))
+    }
+}
+
 /// Whether a browser opens this as a page. Browsers without Sec-Fetch headers are told by `Accept`.
 pub(crate) fn navigates(request: &Request<'_>) -> bool {
     let headers = request.headers();

@@ -2,6 +2,8 @@
 
 mod proof;
 mod routes;
+mod sensitive;
+mod way;
 
 use std::time::Duration;
 
@@ -16,6 +18,8 @@ use crate::token::Token;
 pub(crate) use proof::{Proof, prove};
 pub use routes::routes;
 pub(crate) use routes::{ReauthenticatePage, SignInPage, SignOutPage, cookie_for};
+pub(crate) use sensitive::{PasswordAgainPage, Sensitive};
+pub(crate) use way::ContinuePage;
 
 /// What the sign-in form holds.
 #[derive(Debug)]

@@ -2,14 +2,14 @@ use rocket::http::Status;
 use rocket::{FromForm, Route, get, post, routes};
 use serde::Serialize;
 
+use super::way::Way;
 use super::{LoginForm, Outcome, Reauthenticated, reauthenticate, sign_in, sign_out};
 use crate::app::App;
 use crate::error::Error;
-use crate::http::cookies::SessionCookie;
-use crate::http::return_to::ReturnTo;
-use crate::http::{Answer, Failure, Posted, Refusal, Visit};
+use crate::http::cookies::HostCookie;
+use crate::http::{Answer, Failure, Opened, Posted, Refusal, Visit, back_to};
 use crate::pages::Page;
-use crate::passwords::{MAX_BYTES, Password};
+use crate::passwords::Password;
 use crate::sessions::{CurrentSession, Denied, Session};
 use crate::token::Token;
 use crate::users::User;
@@ -31,21 +31,41 @@ pub fn routes() -> Vec<Route> {
     ]
 }
 
-#[get("/login?<rd>&<flow>&<switch>")]
-fn sign_in_form(
+#[get("/login?<rd>&<flow>&<switch>&<retry>")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the parameters of the page's address"
+)]
+async fn sign_in_form(
     app: &App,
     _visit: Visit,
+    opened: Opened,
     current: Option<CurrentSession>,
     rd: Option<&str>,
     flow: Option<&str>,
     switch: Option<&str>,
+    retry: Option<&str>,
 ) -> Result<Answer, Failure> {
-    let user = current.map(|current| current.user);
-    if user.is_some() && switch.is_none() {
-        return Ok(Answer::see_other(&destination(app, rd)));
+    let way = Way::find(app, rd, flow).await?;
+    match &current {
+        Some(current) if switch.is_none() && (opened.0 || !way.needs_ticket()) => {
+            let next = if current.user.must_change_password {
+                "/account/password".to_owned()
+            } else {
+                way.next(app, &current.token_hash, retry.is_some()).await?
+            };
+            Ok(Answer::see_other(&next))
+        }
+        _ => {
+            let user = current.as_ref().map(|current| &current.user);
+            Ok(Answer::page(
+                app,
+                Status::Ok,
+                &SignInPage::new(rd, flow, &way),
+                user,
+            )?)
+        }
     }
-    let page = SignInPage::new(rd, flow);
-    Ok(Answer::page(app, Status::Ok, &page, user.as_ref())?)
 }
 
 #[derive(FromForm)]
@@ -65,14 +85,8 @@ async fn sign_in_post(
     form: Posted<SignInForm>,
 ) -> Result<Answer, Failure> {
     let Posted(form) = form;
-    let page = SignInPage::new(form.rd.as_deref(), form.flow.as_deref());
-    if form.password.len() > MAX_BYTES {
-        return Ok(page.refused(
-            app,
-            Status::UnprocessableEntity,
-            "That password is too long to be anybody's here.",
-        )?);
-    }
+    let way = Way::find(app, form.rd.as_deref(), form.flow.as_deref()).await?;
+    let page = SignInPage::new(form.rd.as_deref(), form.flow.as_deref(), &way);
     let login = LoginForm {
         username: form.username,
         password: Password::new(form.password),
@@ -81,8 +95,8 @@ async fn sign_in_post(
     let current = current.as_ref().map(|current| &current.session);
     match sign_in(app, &login, &visit.device(), current).await? {
         Outcome::SignedIn(token, session) => {
-            Ok(Answer::see_other(&destination(app, form.rd.as_deref()))
-                .cookie(cookie_for(app, &token, &session)))
+            let cookie = cookie_for(app, &token, &session);
+            Ok(way.leave(app, &token.hash()).await?.cookie(cookie))
         }
         Outcome::Wrong => Ok(page.refused(app, Status::Unauthorized, WRONG)?.challenge()),
         Outcome::Throttled(wait) => Err(Refusal::throttled(wait)
@@ -125,12 +139,9 @@ async fn sign_out_post(
         Err(_) => {}
     }
     let Posted(form) = form;
-    let back = form
-        .rd
-        .and_then(|rd| ReturnTo::parse(&rd, app.settings.url()));
     Ok(
-        Answer::see_other(back.as_ref().map_or("/login", ReturnTo::as_str))
-            .cookie(SessionCookie::of(&app.settings).expire())
+        Answer::see_other(&back_to(app, form.rd.as_deref(), "/login"))
+            .cookie(HostCookie::session(&app.settings).expire())
             // Not "cookies": that empties the whole registrable domain.
             .header("Clear-Site-Data", "\"cache\", \"storage\"".to_owned()),
     )
@@ -165,13 +176,6 @@ async fn reauthenticate_post(
         error: Some(error.to_owned()),
         ..ReauthenticatePage::new(&current.user, rd)
     };
-    if form.password.len() > MAX_BYTES {
-        return Ok(page("That is not your password.").answer(
-            app,
-            Status::UnprocessableEntity,
-            &current.user,
-        )?);
-    }
     match reauthenticate(
         app,
         &current,
@@ -180,7 +184,7 @@ async fn reauthenticate_post(
     )
     .await?
     {
-        Reauthenticated::Done(token) => Ok(Answer::see_other(&destination(app, rd))
+        Reauthenticated::Done(token) => Ok(Answer::see_other(&back_to(app, rd, HOME))
             .cookie(cookie_for(app, &token, &current.session))),
         Reauthenticated::Wrong => {
             Ok(page("That is not your password.").answer(app, Status::Forbidden, &current.user)?)
@@ -191,17 +195,12 @@ async fn reauthenticate_post(
     }
 }
 
-fn destination(app: &App, rd: Option<&str>) -> String {
-    let back = rd.and_then(|rd| ReturnTo::parse(rd, app.settings.url()));
-    back.map_or_else(|| HOME.to_owned(), |back| back.as_str().to_owned())
-}
-
 /// Kept over the browser's end only for "keep me signed in", and never longer than the session.
 pub(crate) fn cookie_for(app: &App, token: &Token, session: &Session) -> String {
     let max_age = session
         .remember
         .then(|| session.max_expires_at.since(app.clock.now()));
-    SessionCookie::of(&app.settings).issue(token, max_age)
+    HostCookie::session(&app.settings).issue(token, max_age)
 }
 
 #[derive(Serialize)]
@@ -214,12 +213,12 @@ pub struct SignInPage {
 
 impl SignInPage {
     /// The user name is not shown again: known and unknown ones get the same page, byte for byte.
-    fn new(rd: Option<&str>, flow: Option<&str>) -> Self {
+    fn new(rd: Option<&str>, flow: Option<&str>, way: &Way) -> Self {
         Self {
             rd: rd.unwrap_or_default().to_owned(),
             flow: flow.unwrap_or_default().to_owned(),
             error: None,
-            destination: None,
+            destination: way.host(),
         }
     }
 
@@ -240,12 +239,22 @@ impl Page for SignInPage {
     const TEMPLATE: &'static str = "login/sign_in.html";
 
     fn samples(text: &str) -> Vec<Self> {
-        let full = Self {
-            error: Some(text.to_owned()),
-            destination: Some(text.to_owned()),
-            ..Self::new(Some(text), Some(text))
+        let empty = || Self {
+            rd: String::new(),
+            flow: String::new(),
+            error: None,
+            destination: None,
         };
-        vec![Self::new(None, None), full]
+        let text = || text.to_owned();
+        vec![
+            empty(),
+            Self {
+                rd: text(),
+                flow: text(),
+                error: Some(text()),
+                destination: Some(text()),
+            },
+        ]
     }
 }
 

@@ -14,7 +14,7 @@ use rocket::{Request, Rocket, Sentinel};
 use super::{Session, resume};
 use crate::app::App;
 use crate::error::Error;
-use crate::http::cookies::{Found, SessionCookie};
+use crate::http::cookies::{Found, HostCookie};
 use crate::metrics::{Reason, count_denial};
 use crate::token::{Token, TokenHash};
 use crate::users::User;
@@ -86,7 +86,7 @@ async fn look_up(request: &Request<'_>, app: &Arc<App>) -> Lookup {
 
 /// The token in the request's session cookie; none if it is missing, malformed or there twice.
 fn presented(request: &Request<'_>, app: &App) -> Option<Token> {
-    match SessionCookie::of(&app.settings).find(request.headers().get("cookie")) {
+    match HostCookie::session(&app.settings).find(request.headers().get("cookie")) {
         Found::One(value) => Token::parse(value),
         Found::Nothing => None,
         Found::Several => {

@@ -6,8 +6,10 @@
 pub mod device;
 mod guard;
 mod last_seen;
+pub mod listing;
 mod object;
 mod routes;
+pub mod shown;
 mod store;
 mod sweep;
 
@@ -29,7 +31,7 @@ pub(crate) use guard::Denial;
 pub use guard::{Admin, CurrentSession, CurrentUser, Denied};
 pub use last_seen::{LastSeen, WRITE_INTERVAL};
 pub use routes::routes;
-pub use store::Listed;
+pub use store::Found;
 pub use sweep::{INTERVAL as SWEEP_INTERVAL, sweep};
 
 /// How one signed in; more than one with a second factor.
@@ -153,14 +155,39 @@ pub async fn resume(app: &App, token: &Token) -> Result<Option<(Session, User)>,
     let now = app.clock.now();
     let look_up = store::by_token(app.db.reader(), &hash);
     let found = app.db.timings().look_up(look_up).await?;
-    let Some((session, user)) =
-        found.filter(|(session, user)| now < session.expires_at() && user.disabled_at.is_none())
+    let Some((session, user)) = found.filter(|(session, user)| is_live(session, user, now)) else {
+        return Ok(None);
+    };
+    app.last_seen
+        .note(&hash, &session, now, &app.settings.sessions);
+    Ok(Some((session, user)))
+}
+
+/// The same for the secret of a protected host, which is good for `host` alone.
+///
+/// # Errors
+/// The database failed; the caller lets nobody in then.
+pub async fn resume_at_site(
+    app: &App,
+    secret: &Token,
+    host: &str,
+) -> Result<Option<(Session, User)>, Error> {
+    let now = app.clock.now();
+    let hash = secret.hash();
+    let look_up = store::by_site_secret(app.db.reader(), &hash, host);
+    let found = app.db.timings().look_up(look_up).await?;
+    let Some((hash, session, user)) =
+        found.filter(|(_, session, user)| is_live(session, user, now))
     else {
         return Ok(None);
     };
     app.last_seen
         .note(&hash, &session, now, &app.settings.sessions);
     Ok(Some((session, user)))
+}
+
+fn is_live(session: &Session, user: &User, now: Timestamp) -> bool {
+    now < session.expires_at() && user.disabled_at.is_none()
 }
 
 /// Gives a session a new token; the old one is dead once the transaction is committed.
@@ -205,49 +232,46 @@ pub(crate) async fn end_others_of(
 }
 
 /// What to revoke.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Which {
     /// One session; with `of`, only if it is that user's.
-    One {
-        id: Uuid,
-        of: Option<Uuid>,
-    },
-    AllOf(User),
-    /// All of a user's but one.
-    OthersOf(User, Uuid),
-    Everyone,
+    One { id: Uuid, of: Option<Uuid> },
+    /// A user's; all but `keep`.
+    AllOf { user_id: Uuid, keep: Option<Uuid> },
 }
 
 /// Ends sessions by someone's decision, with an audit record for each; says how many were live.
 ///
 /// # Errors
 /// The database failed; no session is ended then.
-pub async fn revoke(app: &App, actor: &Actor, which: &Which) -> Result<usize, Error> {
+pub async fn revoke(app: &App, actor: &Actor, which: Which) -> Result<usize, Error> {
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
-    let ended = store::revoke(&mut tx, which, now, actor.name()).await?;
+    let ended = store::revoke(&mut tx, &which, now, actor.name()).await?;
     let records: Vec<Record> = ended
         .into_iter()
-        .map(|ended| {
-            let record = Record {
-                user_id: Some(ended.user_id),
-                username: Some(ended.username),
-                ..Record::anonymous(Event::SessionRevoke)
-            };
-            record.session(ended.id)
+        .map(|ended| Record {
+            user_id: Some(ended.user_id),
+            username: Some(ended.username),
+            ..Record::anonymous(Event::SessionRevoke).session(ended.id)
         })
         .collect();
     audit::commit(tx, now, actor, &records).await?;
     Ok(records.len())
 }
 
-/// Sessions for the command line, newest first.
+/// Ends everyone's sessions but `keep`, with one audit record for all; says how many were live.
 ///
 /// # Errors
-/// The database failed.
-pub async fn list(app: &App, user: Option<&User>, ended_too: bool) -> Result<Vec<Listed>, Error> {
-    let user_id = user.map(|user| user.id);
-    Ok(store::list(app.db.reader(), user_id, ended_too, app.clock.now()).await?)
+/// The database failed; no session is ended then.
+pub async fn revoke_everyone(app: &App, actor: &Actor, keep: Option<Uuid>) -> Result<u64, Error> {
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    let ended = store::revoke_everyone(&mut tx, keep, now, actor.name()).await?;
+    let record =
+        Record::anonymous(Event::SessionRevoke).detail(format!("everyone: {ended} sessions"));
+    audit::commit(tx, now, actor, &[record]).await?;
+    Ok(ended)
 }
 
 /// How many sessions are live; some that ended by time may be counted until the next sweep, a minute

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{by_time, store};
 use crate::app::App;
 use crate::error::Error;
-use crate::throttle;
+use crate::{forward_auth, throttle};
 
 /// How often it is done.
 pub const INTERVAL: Duration = Duration::from_secs(60);
@@ -44,6 +44,7 @@ async fn delete_old(app: &App) -> Result<u64, Error> {
     let sessions =
         store::delete_ended(&mut tx, now.minus(app.settings.sessions.history), BATCH).await?;
     let buckets = throttle::delete_full(&mut tx, now, BATCH).await?;
+    let tickets = forward_auth::delete_old_tickets(&mut tx, now, BATCH).await?;
     tx.commit().await?;
-    Ok(sessions.max(buckets))
+    Ok(sessions.max(buckets).max(tickets))
 }

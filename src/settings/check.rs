@@ -6,6 +6,7 @@ use std::time::Duration;
 use url::{Host, Url};
 
 use super::{DAY, Secret, Server, Settings};
+use crate::db::Location;
 use crate::passwords;
 
 /// Why settings were not taken: a sentence for each fault, which names its key.
@@ -40,6 +41,7 @@ impl Settings {
             self.password_faults(),
             self.other_faults(),
             self.read_metrics_secret().err().into_iter().collect(),
+            server.faults(),
         ]
         .concat();
         if faults.is_empty() {
@@ -50,6 +52,9 @@ impl Settings {
     }
 
     fn public_url_faults(&self, url: &Url) -> Vec<String> {
+        // A password in the address is not for the terminal.
+        let mut shown = url.clone();
+        let _ = (shown.set_username(""), shown.set_password(None));
         let bare = url.path() == "/"
             && url.query().is_none()
             && url.fragment().is_none()
@@ -58,15 +63,15 @@ impl Settings {
         match url.scheme() {
             "http" | "https" if !bare || url.host().is_none() => {
                 vec![format!(
-                    "public_url: {url} must be a scheme, a host and a port, like https://auth.example.com"
+                    "public_url: {shown} must be a scheme, a host and a port alone, like https://auth.example.com"
                 )]
             }
             "http" if !on_loopback(url) && !self.insecure_http => vec![format!(
-                "public_url: {url} is plain http off this machine, so passwords and cookies could be read on the way; \
+                "public_url: {shown} is plain http off this machine, so passwords and cookies could be read on the way; \
                  use https, or set insecure_http = true to accept that on a network you trust"
             )],
             "https" if self.trusted_proxies.is_empty() => vec![format!(
-                "trusted_proxies: must name the proxy that ends TLS for {url}, like [\"127.0.0.1\"]; \
+                "trusted_proxies: must name the proxy that ends TLS for {shown}, like [\"127.0.0.1\"]; \
                  without it all visitors would share one address, and one throttle"
             )],
             "http" | "https" => Vec::new(),
@@ -198,6 +203,8 @@ impl Settings {
             // The address may hold a password: only its scheme is repeated.
             let scheme = self.database_url.split(':').next().unwrap_or_default();
             faults.push(format!("database_url: {scheme}: is not supported by this version; write sqlite: and a path, like sqlite:vestibule.db"));
+        } else if let Err(fault) = Location::parse(&self.database_url) {
+            faults.push(fault);
         }
         if let Some(folder) = self
             .templates_dir
@@ -210,6 +217,19 @@ impl Settings {
             ));
         }
         faults
+    }
+}
+
+impl Server {
+    fn faults(&self) -> Vec<String> {
+        if (1..=1024).contains(&self.workers) {
+            Vec::new()
+        } else {
+            vec![format!(
+                "workers: {} is not between 1 and 1024",
+                self.workers
+            )]
+        }
     }
 }
 

@@ -1,11 +1,12 @@
 //! Where settings come from. Lowest first: defaults, the file's profiles, `DATABASE_URL`,
 //! the environment, the command line.
 
+use std::ffi::OsString;
 use std::path::Path;
 
 use rocket::figment::providers::{Format, Serialized, Toml};
 use rocket::figment::value::{Dict, Map, Value};
-use rocket::figment::{Error, Figment, Metadata, Profile, Provider};
+use rocket::figment::{Error, Figment, Metadata, Profile, Provider, Source};
 
 use super::{Refused, Server, Settings};
 
@@ -17,7 +18,7 @@ const TABLE: &str = "vestibule";
 pub struct Sources<'a> {
     /// The file of `--config`, or Rocket.toml of the working directory, which may be absent.
     pub file: Option<&'a Path>,
-    pub environment: Vec<(String, String)>,
+    pub environment: Vec<(OsString, OsString)>,
     /// The address of `--database`.
     pub database: Option<&'a str>,
 }
@@ -98,7 +99,11 @@ impl Effective {
 }
 
 pub(super) fn of_host(figment: &Figment) -> Result<Settings, Refused> {
-    let environment = Environment::read(&std::env::vars().collect::<Vec<_>>())?;
+    // The host owns its Rocket settings.
+    let ours: Vec<_> = std::env::vars_os()
+        .filter(|(name, _)| !name.as_encoded_bytes().starts_with(b"ROCKET_"))
+        .collect();
+    let environment = Environment::read(&ours)?;
     let figment = Figment::from(Serialized::default(TABLE, Settings::default()))
         .merge(figment)
         .merge(database_url(
@@ -117,7 +122,7 @@ pub(super) fn of_host(figment: &Figment) -> Result<Settings, Refused> {
     })
 }
 
-fn selected_profile(environment: &[(String, String)]) -> Profile {
+fn selected_profile(environment: &[(OsString, OsString)]) -> Profile {
     let built_for = if cfg!(debug_assertions) {
         "debug"
     } else {
@@ -126,7 +131,8 @@ fn selected_profile(environment: &[(String, String)]) -> Profile {
     let named = environment
         .iter()
         .find(|(name, _)| name == "ROCKET_PROFILE");
-    Profile::new(named.map_or(built_for, |(_, value)| value))
+    let named = named.map(|(_, value)| value.to_string_lossy());
+    Profile::new(named.as_deref().unwrap_or(built_for))
 }
 
 /// The file's profiles, each of its keys known; nothing if there is no Rocket.toml.
@@ -143,7 +149,9 @@ fn file(named: Option<&Path>, selected: &Profile) -> Result<Figment, Refused> {
     }
     // file_exact: the file that is named, and no parent folder's.
     let toml = Toml::file_exact(path).nested();
-    let profiles = toml.data().map_err(|e| refused(&e))?;
+    let profiles = toml
+        .data()
+        .map_err(|e| unreadable(path, &e.kind.to_string()))?;
     let faults: Vec<String> = profiles
         .iter()
         .flat_map(|(profile, keys)| unknown_keys(path, profile, keys, selected))
@@ -153,6 +161,12 @@ fn file(named: Option<&Path>, selected: &Profile) -> Result<Figment, Refused> {
     } else {
         Err(Refused(faults))
     }
+}
+
+/// Without the line that TOML's own message quotes: it may hold a secret.
+fn unreadable(path: &Path, error: &str) -> Refused {
+    let told: Vec<&str> = error.lines().filter(|line| !line.contains('|')).collect();
+    format!("{}: {}", path.display(), told.join("; ")).into()
 }
 
 fn unknown_keys(path: &Path, profile: &Profile, keys: &Dict, selected: &Profile) -> Vec<String> {
@@ -185,7 +199,7 @@ struct Environment {
 }
 
 impl Environment {
-    fn read(variables: &[(String, String)]) -> Result<Self, Refused> {
+    fn read(variables: &[(OsString, OsString)]) -> Result<Self, Refused> {
         let mut read = Self {
             server: Dict::new(),
             settings: Dict::new(),
@@ -193,8 +207,19 @@ impl Environment {
         };
         let mut faults = Vec::new();
         for (name, value) in variables {
+            let name = name.to_string_lossy();
+            let is_for_us = ["DATABASE_URL", "ROCKET_", "VESTIBULE_"]
+                .iter()
+                .any(|prefix| name.starts_with(prefix));
+            if !is_for_us {
+                continue;
+            }
+            let Some(value) = value.to_str() else {
+                faults.push(format!("{name}: is not UTF-8"));
+                continue;
+            };
             if name == "DATABASE_URL" {
-                read.database_url = Some(value.clone());
+                read.database_url = Some(value.to_owned());
             } else if let Some(key) = name.strip_prefix("ROCKET_").map(str::to_ascii_lowercase) {
                 if SERVER_KEYS.contains(&key.as_str()) {
                     read.server.insert(key, value_of(value));
@@ -301,10 +326,9 @@ impl Provider for NamedValue {
 
 fn describe(metadata: &Metadata) -> String {
     match &metadata.source {
+        // Only our own defaults stand in the code.
+        Some(Source::Code(_)) => "default".to_owned(),
         Some(source) => source.to_string(),
-        None if metadata.name.starts_with("rocket::figment") || metadata.name.contains("::") => {
-            "default".to_owned()
-        }
         None => metadata.name.to_string(),
     }
 }

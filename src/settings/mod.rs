@@ -30,6 +30,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// What browsers call this service: scheme, host and port. `http://localhost:PORT` if not set.
+    #[serde(deserialize_with = "text::url")]
     pub public_url: Option<Url>,
     /// Allows an http `public_url` off loopback, as on a home network without certificates.
     pub insecure_http: bool,

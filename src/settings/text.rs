@@ -1,4 +1,14 @@
-//! How durations and networks are written in settings.
+//! How addresses, durations and networks are written in settings.
+
+use rocket::serde::{Deserialize, Deserializer, de::Error};
+use url::Url;
+
+/// `https://auth.example.com`. What is no URL is not repeated: it may hold a password.
+pub fn url<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Url>, D::Error> {
+    let text = Option::<String>::deserialize(from)?;
+    let parsed = text.map(|text| Url::parse(&text)).transpose();
+    parsed.map_err(|e| D::Error::custom(format!("{e}; write it like https://auth.example.com")))
+}
 
 /// `30m`, `12h`, `7d`.
 pub mod duration {

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::{FirstAdmin, Outcome, is_open, make_first_admin};
 use crate::app::App;
-use crate::http::cookies::SessionCookie;
+use crate::http::cookies::HostCookie;
 use crate::http::{Answer, Failure, Posted, Refusal, Visit};
 use crate::pages::Page;
 use crate::passwords::Password;
@@ -44,7 +44,7 @@ async fn make(app: &App, visit: Visit, form: Posted<SetupForm>) -> Result<Answer
     };
     let (status, error) = match make_first_admin(app, first, &visit.device()).await? {
         Outcome::Made(token) => {
-            return Ok(Answer::see_other("/account").cookie(SessionCookie::of(&app.settings).issue(&token, None)));
+            return Ok(Answer::see_other("/account").cookie(HostCookie::session(&app.settings).issue(&token, None)));
         }
         Outcome::Done => return Err(already_done().into()),
         Outcome::Throttled(wait) => return Err(Refusal::throttled(wait).into()),

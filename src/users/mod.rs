@@ -15,8 +15,8 @@ use crate::passwords::{self, Password, Weakness};
 use crate::sessions::{self, EndReason};
 
 pub use name::{InvalidName, group_name, text_of_person, username};
-pub(crate) use store::{any_admin, by_unchanged_password, rehash, secret_by_name};
-pub use store::{by_name, count, list};
+pub use store::{Listed, by_id, by_name, count, list};
+pub(crate) use store::{any_admin, by_unchanged_password, like_pattern, rehash, secret_by_name};
 
 /// A person who signs in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -55,6 +55,8 @@ pub struct NewUser {
     pub email: Option<String>,
     pub admin: bool,
     pub groups: Vec<String>,
+    /// For a password that others know.
+    pub must_change_password: bool,
 }
 
 /// What is to change about a user; `None` leaves it as it is.
@@ -131,7 +133,7 @@ pub(crate) async fn insert(
         email: new.email,
         groups: Vec::new(),
         admin: new.admin,
-        must_change_password: false,
+        must_change_password: new.must_change_password,
         created_at: now,
         disabled_at: None,
     };
@@ -278,6 +280,43 @@ pub async fn set_password(
     sessions::end_all_of(&mut tx, now, user.id, EndReason::PasswordChanged, actor).await?;
     audit::commit(tx, now, actor, &[Record::of(Event::PasswordSet, &user)]).await?;
     Ok(Ok(user))
+}
+
+/// Sets a password that others know, so that the user must choose another at the next sign-in.
+///
+/// # Errors
+/// The database failed, or the hashing queue is full.
+pub async fn set_one_time_password(
+    app: &App,
+    actor: &Actor,
+    username: &str,
+    password: &Password,
+) -> Outcome<User> {
+    let hash = app.passwords.hash(password).await?;
+    let mut tx = app.db.begin().await?;
+    let Some(user) = store::by_name(&mut *tx, username).await? else {
+        return Ok(Err(Refused::Unknown));
+    };
+    let now = app.clock.now();
+    store::set_password(&mut tx, user.id, &hash, now).await?;
+    let user = User {
+        must_change_password: true,
+        ..user
+    };
+    store::update(&mut tx, &user).await?;
+    sessions::end_all_of(&mut tx, now, user.id, EndReason::PasswordChanged, actor).await?;
+    let record = Record::of(Event::PasswordSet, &user).detail("one-time password");
+    audit::commit(tx, now, actor, &[record]).await?;
+    Ok(Ok(user))
+}
+
+/// A page of users by name, after the name `after`, whose name, display name or mail address has `q`
+/// in it.
+///
+/// # Errors
+/// The database failed.
+pub async fn search(app: &App, q: &str, after: &str, limit: u32) -> Result<Vec<Listed>, Error> {
+    Ok(store::search(app.db.reader(), q, after, limit, app.clock.now()).await?)
 }
 
 /// Stores a password that the user chose, within a transaction of the caller's.

@@ -62,6 +62,79 @@ pub async fn list(pool: &SqlitePool) -> Result<Vec<User>, sqlx::Error> {
     .await
 }
 
+/// `None`: there is no such user.
+///
+/// # Errors
+/// The database failed.
+pub async fn by_id(pool: &SqlitePool, id: Uuid) -> Result<Option<User>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT u.id AS user_id, u.username, u.display_name, u.email, u.admin, u.must_change_password,
+                u.created_at AS user_created_at, u.disabled_at,
+                (SELECT string_agg(m.group_name, ',' ORDER BY m.group_name) FROM memberships m WHERE m.user_id = u.id) AS group_names
+         FROM users u WHERE u.id = $1",
+    )
+    .bind(id)
+    .fetch_optional(pool)
+    .await
+}
+
+/// A user as lists show it.
+#[derive(Debug)]
+pub struct Listed {
+    pub user: User,
+    pub live_sessions: i64,
+}
+
+impl FromRow<'_, SqliteRow> for Listed {
+    fn from_row(row: &SqliteRow) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            user: User::from_row(row)?,
+            live_sessions: row.try_get("live_sessions")?,
+        })
+    }
+}
+
+pub(super) async fn search(
+    pool: &SqlitePool,
+    q: &str,
+    after: &str,
+    limit: u32,
+    now: Timestamp,
+) -> Result<Vec<Listed>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT u.id AS user_id, u.username, u.display_name, u.email, u.admin, u.must_change_password,
+                u.created_at AS user_created_at, u.disabled_at,
+                (SELECT string_agg(m.group_name, ',' ORDER BY m.group_name) FROM memberships m WHERE m.user_id = u.id) AS group_names,
+                (SELECT count(*) FROM sessions s
+                 WHERE s.user_id = u.id AND s.ended_at IS NULL AND s.idle_expires_at > $4 AND s.expires_at > $4) AS live_sessions
+         FROM users u
+         WHERE u.username > $2
+           AND (u.username LIKE $1 ESCAPE '\\' OR u.display_name LIKE $1 ESCAPE '\\' OR u.email LIKE $1 ESCAPE '\\')
+         ORDER BY u.username LIMIT $3",
+    )
+    .bind(like_pattern(q))
+    .bind(after)
+    .bind(limit)
+    .bind(now)
+    .fetch_all(pool)
+    .await
+}
+
+/// A search text taken as it is, anywhere in a text; for `LIKE … ESCAPE '\\'`.
+pub(crate) fn like_pattern(q: &str) -> String {
+    let escaped: String = q
+        .chars()
+        .flat_map(|c| {
+            if "%_\\".contains(c) {
+                vec!['\\', c]
+            } else {
+                vec![c]
+            }
+        })
+        .collect();
+    format!("%{escaped}%")
+}
+
 /// What signing in needs to know of a user.
 #[derive(Debug, FromRow)]
 pub(crate) struct Secret {
@@ -106,8 +179,8 @@ pub(super) async fn insert(
     hash: &str,
 ) -> Result<bool, sqlx::Error> {
     let done = sqlx::query(
-        "INSERT INTO users (id, username, display_name, email, admin, password_hash, password_changed_at, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $7) ON CONFLICT (username) DO NOTHING",
+        "INSERT INTO users (id, username, display_name, email, admin, password_hash, password_changed_at, created_at, must_change_password)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8) ON CONFLICT (username) DO NOTHING",
     )
     .bind(user.id)
     .bind(&user.username)
@@ -116,6 +189,7 @@ pub(super) async fn insert(
     .bind(i64::from(user.admin))
     .bind(hash)
     .bind(user.created_at)
+    .bind(i64::from(user.must_change_password))
     .execute(connection)
     .await?;
     Ok(done.rows_affected() == 1)

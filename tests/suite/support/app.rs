@@ -89,13 +89,29 @@ impl TestApp {
 
     /// A browser in which an admin has signed in.
     pub async fn admin(&self) -> Client {
-        self.add(NewUser {
-            username: "admin".to_owned(),
-            admin: true,
-            ..NewUser::default()
-        })
-        .await;
-        self.sign_in_again("admin").await
+        self.signed_in_admin("admin").await
+    }
+
+    /// The same under a name; the user is made if need be.
+    pub async fn signed_in_admin(&self, username: &str) -> Client {
+        if users::by_name(self.app.db.reader(), username)
+            .await
+            .expect("a database")
+            .is_none()
+        {
+            self.add(NewUser {
+                username: username.to_owned(),
+                admin: true,
+                ..NewUser::default()
+            })
+            .await;
+        }
+        self.sign_in_again(username).await
+    }
+
+    /// What is past its time is put away, as the server does each minute.
+    pub async fn sweep(&self) {
+        vestibule::sweep(&self.app).await.expect("a database");
     }
 
     pub async fn user(&self, username: &str) -> User {

@@ -5,7 +5,7 @@ mod app;
 mod client;
 
 pub use answer::Answer;
-pub use app::TestApp;
+pub use app::{TestApp, settings};
 pub use client::Client;
 
 /// Every user's password, unless a test is about passwords.

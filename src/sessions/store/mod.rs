@@ -1,7 +1,14 @@
+//! All SQL of sessions.
+
+mod listing;
+
+pub use listing::Found;
+pub(super) use listing::{count, page};
+
 use sqlx::{FromRow, Row, SqlitePool, sqlite::SqliteRow};
 use uuid::Uuid;
 
-use super::{EndReason, Session, Which};
+use super::{EndReason, Session, Which, device};
 use crate::clock::Timestamp;
 use crate::db::Connection;
 use crate::token::TokenHash;
@@ -47,15 +54,43 @@ pub(super) async fn by_token(
         .transpose()
 }
 
+/// The same by the secret of a protected host, with the hash of the session's own token.
+pub(super) async fn by_site_secret(
+    pool: &SqlitePool,
+    secret: &TokenHash,
+    host: &str,
+) -> Result<Option<(TokenHash, Session, User)>, sqlx::Error> {
+    let row = sqlx::query(
+        "SELECT s.token_hash, s.id, s.methods, s.remember, s.created_at, s.authenticated_at, s.last_seen_at, s.idle_expires_at,
+                s.expires_at, s.address, s.user_agent,
+                u.id AS user_id, u.username, u.display_name, u.email, u.admin, u.must_change_password,
+                u.created_at AS user_created_at, u.disabled_at,
+                (SELECT string_agg(m.group_name, ',' ORDER BY m.group_name) FROM memberships m WHERE m.user_id = u.id) AS group_names
+         FROM site_secrets w JOIN sessions s ON s.token_hash = w.token_hash JOIN users u ON u.id = s.user_id
+         WHERE w.secret_hash = $1 AND w.host = $2 AND s.ended_at IS NULL",
+    )
+    .bind(secret.as_bytes())
+    .bind(host)
+    .fetch_optional(pool)
+    .await?;
+    row.map(|row| {
+        let bytes: Vec<u8> = row.try_get("token_hash")?;
+        let hash = TokenHash::from_bytes(&bytes).ok_or(sqlx::Error::RowNotFound)?;
+        Ok((hash, Session::from_row(&row)?, User::from_row(&row)?))
+    })
+    .transpose()
+}
+
 pub(super) async fn insert(
     connection: &mut Connection,
     hash: &TokenHash,
     session: &Session,
 ) -> Result<(), sqlx::Error> {
+    let device = device::in_words(&session.user_agent);
     sqlx::query(
         "INSERT INTO sessions (token_hash, id, user_id, methods, remember, created_at, authenticated_at, last_seen_at,
-                               idle_expires_at, expires_at, address, user_agent)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+                               idle_expires_at, expires_at, address, user_agent, device)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
     )
     .bind(hash.as_bytes())
     .bind(session.id)
@@ -69,8 +104,13 @@ pub(super) async fn insert(
     .bind(session.max_expires_at)
     .bind(&session.address)
     .bind(&session.user_agent)
-    .execute(connection)
+    .bind(&device)
+    .execute(&mut *connection)
     .await?;
+    sqlx::query("INSERT INTO devices (name) VALUES ($1) ON CONFLICT (name) DO NOTHING")
+        .bind(&device)
+        .execute(connection)
+        .await?;
     Ok(())
 }
 
@@ -81,6 +121,16 @@ pub(super) async fn rotate(
     hash: &TokenHash,
     now: Timestamp,
 ) -> Result<(), sqlx::Error> {
+    // What hangs on the old token ends with it.
+    for statement in [
+        "DELETE FROM site_secrets WHERE token_hash = (SELECT token_hash FROM sessions WHERE id = $1)",
+        "DELETE FROM tickets WHERE token_hash = (SELECT token_hash FROM sessions WHERE id = $1)",
+    ] {
+        sqlx::query(statement)
+            .bind(id)
+            .execute(&mut *connection)
+            .await?;
+    }
     let done = sqlx::query("UPDATE sessions SET token_hash = $2, authenticated_at = $3 WHERE id = $1 AND ended_at IS NULL")
         .bind(id)
         .bind(hash.as_bytes())
@@ -165,31 +215,57 @@ pub(super) struct Ended {
     pub username: String,
 }
 
+/// Revokes one session, or all of a user's but one. A statement each: an index serves only a condition
+/// that is always there.
 pub(super) async fn revoke(
     connection: &mut Connection,
     which: &Which,
     now: Timestamp,
     by: &str,
 ) -> Result<Vec<Ended>, sqlx::Error> {
-    let (id, user_id, keep) = match which {
-        Which::One { id, of } => (Some(*id), *of, None),
-        Which::AllOf(user) => (None, Some(user.id), None),
-        Which::OthersOf(user, keep) => (None, Some(user.id), Some(*keep)),
-        Which::Everyone => (None, None, None),
+    let query = match which {
+        Which::One { id, of } => sqlx::query_as(
+            "UPDATE sessions SET ended_at = $1, end_reason = $2, ended_by = $3
+             WHERE ended_at IS NULL AND id = $4 AND ($5 IS NULL OR user_id = $5)
+             RETURNING id, user_id, (SELECT username FROM users WHERE users.id = sessions.user_id) AS username",
+        )
+        .bind(now)
+        .bind(EndReason::Revoked.as_str())
+        .bind(by)
+        .bind(*id)
+        .bind(*of),
+        Which::AllOf { user_id, keep } => sqlx::query_as(
+            "UPDATE sessions SET ended_at = $1, end_reason = $2, ended_by = $3
+             WHERE ended_at IS NULL AND user_id = $4 AND ($5 IS NULL OR id <> $5)
+             RETURNING id, user_id, (SELECT username FROM users WHERE users.id = sessions.user_id) AS username",
+        )
+        .bind(now)
+        .bind(EndReason::Revoked.as_str())
+        .bind(by)
+        .bind(*user_id)
+        .bind(*keep),
     };
-    sqlx::query_as(
-        "UPDATE sessions SET ended_at = $4, end_reason = $5, ended_by = $6
-         WHERE ended_at IS NULL AND ($1 IS NULL OR id = $1) AND ($2 IS NULL OR user_id = $2) AND ($3 IS NULL OR id <> $3)
-         RETURNING id, user_id, (SELECT username FROM users WHERE users.id = sessions.user_id) AS username",
+    query.fetch_all(connection).await
+}
+
+/// Revokes all sessions but one, and says how many were live.
+pub(super) async fn revoke_everyone(
+    connection: &mut Connection,
+    keep: Option<Uuid>,
+    now: Timestamp,
+    by: &str,
+) -> Result<u64, sqlx::Error> {
+    let done = sqlx::query(
+        "UPDATE sessions SET ended_at = $1, end_reason = $2, ended_by = $3
+         WHERE ended_at IS NULL AND ($4 IS NULL OR id <> $4)",
     )
-    .bind(id)
-    .bind(user_id)
-    .bind(keep)
     .bind(now)
     .bind(EndReason::Revoked.as_str())
     .bind(by)
-    .fetch_all(connection)
-    .await
+    .bind(keep)
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected())
 }
 
 /// Counted in an index of live sessions alone; a look at the ends of each would take far longer.
@@ -297,44 +373,4 @@ pub(super) async fn set_data(
         .execute(connection)
         .await?;
     Ok(())
-}
-
-/// A session as lists show it.
-#[derive(Clone, Debug, serde::Serialize, FromRow)]
-pub struct Listed {
-    pub id: Uuid,
-    pub username: String,
-    pub methods: String,
-    pub remember: bool,
-    pub address: String,
-    pub user_agent: String,
-    pub created_at: Timestamp,
-    pub last_seen_at: Timestamp,
-    pub authenticated_at: Timestamp,
-    pub expires_at: Timestamp,
-    pub ended_at: Option<Timestamp>,
-    pub end_reason: Option<String>,
-    pub ended_by: Option<String>,
-}
-
-pub(super) async fn list(
-    pool: &SqlitePool,
-    user_id: Option<Uuid>,
-    ended_too: bool,
-    now: Timestamp,
-) -> Result<Vec<Listed>, sqlx::Error> {
-    sqlx::query_as(
-        "SELECT s.id, u.username, s.methods, s.remember, s.address, s.user_agent, s.created_at, s.last_seen_at, s.authenticated_at,
-                CASE WHEN s.expires_at < s.idle_expires_at THEN s.expires_at ELSE s.idle_expires_at END AS expires_at,
-                s.ended_at, s.end_reason, s.ended_by
-         FROM sessions s JOIN users u ON u.id = s.user_id
-         WHERE ($1 IS NULL OR s.user_id = $1)
-           AND ($2 = 1 OR (s.ended_at IS NULL AND s.idle_expires_at > $3 AND s.expires_at > $3))
-         ORDER BY s.id DESC",
-    )
-    .bind(user_id)
-    .bind(i64::from(ended_too))
-    .bind(now)
-    .fetch_all(pool)
-    .await
 }

@@ -1,0 +1,117 @@
+//! One's own sessions, by device.
+
+use rocket::http::Status;
+use rocket::{FromForm, Route, get, post, routes};
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::audit::Actor;
+use crate::http::{Answer, Failure, Refusal, Visit};
+use crate::login::Sensitive;
+use crate::pages::Page;
+use crate::sessions::listing::{self, MAX_LIMIT, Query, Sort, State};
+use crate::sessions::shown::Shown;
+use crate::sessions::{self, CurrentSession, CurrentUser, Which};
+
+const HERE: &str = "/account/sessions";
+
+#[must_use]
+pub fn routes() -> Vec<Route> {
+    routes![list, revoke, revoke_others]
+}
+
+#[get("/account/sessions")]
+async fn list(
+    app: &App,
+    _visit: Visit,
+    user: CurrentUser,
+    current: CurrentSession,
+) -> Result<Answer, Failure> {
+    let query = Query {
+        q: String::new(),
+        user_id: Some(user.id),
+        state: State::Live,
+        sort: Sort::LastSeen,
+        after: None,
+        limit: MAX_LIMIT,
+    };
+    let found = listing::page(app, &query).await?.sessions;
+    let page = DevicesPage {
+        sessions: found
+            .into_iter()
+            .map(|found| Shown::new(found, current.session.id))
+            .collect(),
+    };
+    Ok(Answer::page(app, Status::Ok, &page, Some(&user))?)
+}
+
+#[derive(FromForm)]
+struct RevokeForm {
+    /// Nothing is asked for; a form has a field at least.
+    #[field(name = "rd")]
+    _rd: Option<String>,
+}
+
+#[post("/account/sessions/<id>/revoke", data = "<_form>")]
+async fn revoke(
+    app: &App,
+    visit: Visit,
+    user: CurrentUser,
+    id: &str,
+    _form: Sensitive<RevokeForm>,
+) -> Result<Answer, Failure> {
+    let id = Uuid::try_parse(id).map_err(|_| Refusal::not_found())?;
+    let actor = Actor::user(&user, visit.address);
+    // Another user's session is as unknown as none.
+    if sessions::revoke(
+        app,
+        &actor,
+        Which::One {
+            id,
+            of: Some(user.id),
+        },
+    )
+    .await?
+        == 0
+    {
+        return Err(Refusal::not_found().into());
+    }
+    Ok(Answer::see_other(HERE))
+}
+
+#[post("/account/sessions/revoke-others", data = "<_form>")]
+async fn revoke_others(
+    app: &App,
+    visit: Visit,
+    user: CurrentUser,
+    current: CurrentSession,
+    _form: Sensitive<RevokeForm>,
+) -> Result<Answer, Failure> {
+    let which = Which::AllOf {
+        user_id: user.id,
+        keep: Some(current.session.id),
+    };
+    sessions::revoke(app, &Actor::user(&user, visit.address), which).await?;
+    Ok(Answer::see_other(HERE))
+}
+
+#[derive(Serialize)]
+pub struct DevicesPage {
+    sessions: Vec<Shown>,
+}
+
+impl Page for DevicesPage {
+    const TEMPLATE: &'static str = "account/sessions.html";
+
+    fn samples(text: &str) -> Vec<Self> {
+        vec![
+            Self {
+                sessions: Vec::new(),
+            },
+            Self {
+                sessions: Shown::samples(text),
+            },
+        ]
+    }
+}

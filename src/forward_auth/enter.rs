@@ -1,0 +1,174 @@
+//! `/.vestibule/enter` of a protected host: a ticket is exchanged for the host's own cookie.
+
+use rocket::http::Status;
+use rocket::{Request, Route, get, head, routes};
+
+use super::forwarded::Forwarded;
+use super::host::Host;
+use super::tickets::{Spent, spend};
+use crate::app::App;
+use crate::error::Error;
+use crate::http::cookies::{Found, HostCookie};
+use crate::http::{Answer, Failure, Refusal, peer};
+use crate::sessions::resume_at_site;
+use crate::token::Token;
+
+pub const PATH: &str = "/.vestibule/enter";
+
+/// Where the proxy passes the request on instead of asking about it.
+#[must_use]
+pub fn routes() -> Vec<Route> {
+    routes![enter_here, no_head]
+}
+
+#[get("/.vestibule/enter?<ticket>&<retry>")]
+async fn enter_here(
+    app: &App,
+    at: At<'_>,
+    ticket: Option<&str>,
+    retry: Option<&str>,
+) -> Result<Answer, Failure> {
+    let entered = enter(app, at.request, &at.host, ticket, retry.is_some()).await?;
+    Ok(entered.answer(Status::Found)?)
+}
+
+/// Rocket would answer HEAD as GET, and spend the ticket.
+#[head("/.vestibule/enter")]
+fn no_head() -> Refusal {
+    Refusal::of_status(Status::MethodNotAllowed)
+}
+
+/// Where a browser goes from here, with which cookies; or why it stays.
+pub struct Entered {
+    to: Result<String, Refusal>,
+    pub cookies: Vec<String>,
+}
+
+impl Entered {
+    /// # Errors
+    /// The refusal, where there is nowhere to go.
+    pub fn answer(self, status: Status) -> Result<Answer, Refusal> {
+        let answer = Answer::text(status, String::new()).header("Location", self.to?);
+        Ok(self.cookies.into_iter().fold(answer, Answer::cookie))
+    }
+}
+
+/// Exchanges a ticket at `host`. A prefetch spends nothing.
+pub async fn enter(
+    app: &App,
+    request: &Request<'_>,
+    host: &Host,
+    ticket: Option<&str>,
+    retried: bool,
+) -> Result<Entered, Error> {
+    let stay = |refusal: Refusal| Entered {
+        to: Err(refusal),
+        cookies: Vec::new(),
+    };
+    if request.headers().contains("sec-purpose") {
+        return Ok(stay(Refusal::of_status(Status::Forbidden)));
+    }
+    let flow = presented(request, HostCookie::flow(&app.settings));
+    let ticket = ticket.and_then(Token::parse);
+    let rd = match spend(app, host, ticket.as_ref(), flow.as_ref()).await? {
+        Spent::Entered {
+            secret,
+            rd,
+            max_age,
+        } => {
+            let cookie = HostCookie::site(&app.settings).issue(&secret, max_age);
+            return Ok(Entered {
+                to: Ok(rd),
+                cookies: vec![cookie],
+            });
+        }
+        Spent::Refused { rd } => {
+            rd.unwrap_or_else(|| format!("{}://{host}/", app.settings.url().scheme()))
+        }
+    };
+    if let Some(secret) = presented(request, HostCookie::site(&app.settings))
+        && resume_at_site(app, &secret, &host.to_string())
+            .await?
+            .is_some()
+    {
+        return Ok(Entered {
+            to: Ok(rd),
+            cookies: Vec::new(),
+        });
+    }
+    if retried {
+        return Ok(stay(refused()));
+    }
+    let flow = flow.unwrap_or_else(Token::generate);
+    let to = sign_in_address(app, &rd, "GET", &flow) + "&retry=1";
+    Ok(Entered {
+        to: Ok(to),
+        cookies: vec![flow_cookie(app, &flow)],
+    })
+}
+
+fn refused() -> Refusal {
+    Refusal::new(
+        Status::BadRequest,
+        "ticket_refused",
+        "The sign-in did not arrive here",
+        "The way from the sign-in page to this site was interrupted twice. The browser must accept cookies of this site; \
+         open the site again in the same browser, not by a link from another.",
+    )
+}
+
+/// The sign-in page's address for a browser that wants to come back to `rd`.
+#[must_use]
+pub fn sign_in_address(app: &App, rd: &str, method: &str, flow: &Token) -> String {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    query
+        .append_pair("rd", rd)
+        .append_pair("rm", method)
+        .append_pair("flow", &flow.hash().to_text());
+    app.settings.link(&format!("/login?{}", query.finish()))
+}
+
+/// Ten minutes are enough to sign in.
+#[must_use]
+pub fn flow_cookie(app: &App, flow: &Token) -> String {
+    HostCookie::flow(&app.settings).issue(flow, Some(std::time::Duration::from_secs(600)))
+}
+
+/// The token in one of a protected host's cookies; none if it is missing, malformed or there twice.
+#[must_use]
+pub fn presented(request: &Request<'_>, cookie: HostCookie) -> Option<Token> {
+    match cookie.find(request.headers().get("cookie")) {
+        Found::One(value) => Token::parse(value),
+        Found::Nothing | Found::Several => None,
+    }
+}
+
+/// A request that a trusted proxy passed on from a protected host.
+pub struct At<'r> {
+    request: &'r Request<'r>,
+    host: Host,
+}
+
+#[rocket::async_trait]
+impl<'r> rocket::request::FromRequest<'r> for At<'r> {
+    type Error = Refusal;
+
+    async fn from_request(request: &'r Request<'_>) -> rocket::request::Outcome<Self, Refusal> {
+        let Some(app) = request.rocket().state::<std::sync::Arc<App>>() else {
+            return Refusal::unavailable().stop(request);
+        };
+        let host = if peer::is_trusted(peer::socket_address(request), &app.settings.trusted_proxies)
+        {
+            Forwarded::passed_on_host(request, app)
+        } else {
+            None
+        };
+        match (host, super::policy::current(app).await) {
+            (Some(host), Ok(policy)) if app.site_of(&policy, &host).is_some() => {
+                rocket::request::Outcome::Success(Self { request, host })
+            }
+            (_, Err(error)) => Failure::from(error).into_refusal(request).stop(request),
+            _ => Refusal::not_found().stop(request),
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! What a proxy says of the request it asks about: taken only from a trusted one, each thing once.
+
+use std::net::IpAddr;
+
+use rocket::Request;
+use rocket::http::Method;
+use url::Url;
+
+use super::host::Host;
+use super::rules;
+use crate::app::App;
+use crate::http::peer;
+
+/// How a proxy tells of the request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// X-Forwarded-Method, -Proto, -Host and -Uri: Caddy, Traefik, HAProxy.
+    ForwardAuth,
+    /// X-Original-URL and X-Original-Method: nginx.
+    AuthRequest,
+    /// The request itself, below a prefix, and X-Forwarded-Proto: Envoy.
+    ExtAuthz,
+}
+
+/// The request to a protected site.
+#[derive(Clone, Debug)]
+pub struct Forwarded {
+    pub method: String,
+    pub scheme: String,
+    pub host: Host,
+    /// Percent-encoded, as it came.
+    pub path: String,
+    pub query: Option<String>,
+    /// `None` where no trusted proxy said it.
+    pub address: Option<IpAddr>,
+}
+
+/// Why a request is not decided at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unusable {
+    /// The peer is no trusted proxy.
+    Untrusted(IpAddr),
+    /// Something is missing, there twice, contradictory or unreadable.
+    Malformed(&'static str),
+}
+
+impl Forwarded {
+    /// # Errors
+    /// See [`Unusable`].
+    pub fn read(
+        request: &Request<'_>,
+        app: &App,
+        dialect: Dialect,
+        below: &str,
+    ) -> Result<Self, Unusable> {
+        let peer = peer::socket_address(request);
+        if !peer::is_trusted(peer, &app.settings.trusted_proxies) {
+            return Err(Unusable::Untrusted(peer));
+        }
+        if has_body(request) {
+            return Err(Unusable::Malformed("a body"));
+        }
+        let parts = match dialect {
+            Dialect::ForwardAuth => of_forward_auth(request),
+            Dialect::AuthRequest => of_auth_request(request),
+            Dialect::ExtAuthz => of_ext_authz(request, below),
+        }?;
+        parts.checked(app, peer::forwarded_address(request, &app.settings))
+    }
+
+    /// The protected host of a request that a trusted proxy passed on to us.
+    #[must_use]
+    pub fn passed_on_host(request: &Request<'_>, app: &App) -> Option<Host> {
+        let name = match once(request, "x-forwarded-host") {
+            Ok(host) => host,
+            Err(_) if request.headers().contains("x-forwarded-host") => return None,
+            Err(_) => once(request, "host").ok()?,
+        };
+        Host::parse(&name, app.settings.url().scheme())
+    }
+
+    /// The address that the browser asked for.
+    #[must_use]
+    pub fn url(&self) -> String {
+        let query = self
+            .query
+            .as_ref()
+            .map(|query| format!("?{query}"))
+            .unwrap_or_default();
+        format!("{}://{}{}{query}", self.scheme, self.host, self.path)
+    }
+
+    /// The beginning of the site.
+    #[must_use]
+    pub fn home(&self) -> String {
+        format!("{}://{}/", self.scheme, self.host)
+    }
+}
+
+/// What was said, not looked at yet.
+struct Parts {
+    method: String,
+    scheme: String,
+    host: String,
+    uri: String,
+}
+
+impl Parts {
+    fn checked(self, app: &App, address: Option<IpAddr>) -> Result<Forwarded, Unusable> {
+        let method = rules::method(&self.method).map_err(|_| Unusable::Malformed("the method"))?;
+        let scheme = match self.scheme.as_str() {
+            "https" | "wss" => "https",
+            "http" | "ws" => "http",
+            _ => return Err(Unusable::Malformed("the scheme")),
+        };
+        // Cookies of a site are as secure as those of the sign-in host, or they would be mixed.
+        if scheme != app.settings.url().scheme() {
+            return Err(Unusable::Malformed("the scheme"));
+        }
+        let host = Host::parse(&self.host, scheme).ok_or(Unusable::Malformed("the host"))?;
+        let readable =
+            self.uri.len() <= MOST_BYTES && self.uri.bytes().all(|byte| byte.is_ascii_graphic());
+        if !self.uri.starts_with('/') || !readable {
+            return Err(Unusable::Malformed("the address"));
+        }
+        let uri = self.uri.split('#').next().unwrap_or_default();
+        let (path, query) = uri
+            .split_once('?')
+            .map_or((uri, None), |(path, query)| (path, Some(query.to_owned())));
+        Ok(Forwarded {
+            method,
+            scheme: scheme.to_owned(),
+            host,
+            path: path.to_owned(),
+            query,
+            address,
+        })
+    }
+}
+
+/// Longer addresses are refused by most servers too.
+const MOST_BYTES: usize = 8_192;
+
+fn of_forward_auth(request: &Request<'_>) -> Result<Parts, Unusable> {
+    Ok(Parts {
+        method: once(request, "x-forwarded-method")?,
+        scheme: once(request, "x-forwarded-proto")?,
+        host: once(request, "x-forwarded-host")?,
+        uri: once(request, "x-forwarded-uri")?,
+    })
+}
+
+fn of_auth_request(request: &Request<'_>) -> Result<Parts, Unusable> {
+    let original = once(request, "x-original-url")?;
+    let (scheme, rest) = original
+        .split_once("://")
+        .ok_or(Unusable::Malformed("x-original-url"))?;
+    let (host, uri) = rest
+        .find('/')
+        .map(|at| rest.split_at(at))
+        .ok_or(Unusable::Malformed("x-original-url"))?;
+    // A parser that reads another host out of it would be asked about another site.
+    let url = Url::parse(&original).map_err(|_| Unusable::Malformed("x-original-url"))?;
+    let named = Host::parse(host, scheme).ok_or(Unusable::Malformed("the host"))?;
+    if url.host_str() != Some(named.name()) {
+        return Err(Unusable::Malformed("x-original-url"));
+    }
+    for (header, said) in [("x-forwarded-uri", uri), ("x-forwarded-host", host)] {
+        if request
+            .headers()
+            .get(header)
+            .any(|other| !other.eq_ignore_ascii_case(said))
+        {
+            return Err(Unusable::Malformed("contradictory headers"));
+        }
+    }
+    Ok(Parts {
+        method: once(request, "x-original-method")?,
+        scheme: scheme.to_owned(),
+        host: host.to_owned(),
+        uri: uri.to_owned(),
+    })
+}
+
+fn of_ext_authz(request: &Request<'_>, below: &str) -> Result<Parts, Unusable> {
+    let uri = request.uri().to_string();
+    let uri = uri
+        .strip_prefix(below)
+        .ok_or(Unusable::Malformed("the address"))?;
+    Ok(Parts {
+        method: request.method().to_string(),
+        scheme: once(request, "x-forwarded-proto")?,
+        host: once(request, "host")?,
+        uri: if uri.starts_with('/') {
+            uri.to_owned()
+        } else {
+            format!("/{uri}")
+        },
+    })
+}
+
+fn once(request: &Request<'_>, name: &'static str) -> Result<String, Unusable> {
+    let values: Vec<&str> = request.headers().get(name).collect();
+    match values.as_slice() {
+        [value] => Ok((*value).to_owned()),
+        _ => Err(Unusable::Malformed(name)),
+    }
+}
+
+/// A forwarded form could rewrite the method; nothing of a body is looked at.
+fn has_body(request: &Request<'_>) -> bool {
+    let headers = request.headers();
+    let length = headers.get("content-length").any(|length| length != "0");
+    length
+        || headers.contains("transfer-encoding")
+        || (request.method() != Method::Get
+            && request.content_type().is_some_and(|kind| kind.is_form()))
+}

@@ -1,0 +1,119 @@
+//! Host names in one canonical form, and the patterns that sites are known by.
+
+use std::fmt;
+
+use url::Host as UrlHost;
+
+/// A host as it is compared: lower case, A-labels, no trailing dot, no default port.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Host {
+    name: String,
+    port: Option<u16>,
+}
+
+/// What a site is known by: a host, or all hosts one level below a domain.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Pattern {
+    Exact(Host),
+    /// `*.example.com`: the name without the star.
+    Below(Host),
+}
+
+impl Host {
+    /// Reads `app.example.com`, `App.Example.com.` or `app.example.com:8443`, for `scheme`, whose
+    /// default port is dropped. `None` for what is no host.
+    #[must_use]
+    pub fn parse(text: &str, scheme: &str) -> Option<Self> {
+        let (name, port) = split_port(text)?;
+        let default = if matches!(scheme, "http" | "ws") {
+            80
+        } else {
+            443
+        };
+        let name = name.strip_suffix('.').unwrap_or(name);
+        let plain = |c: char| c.is_alphanumeric() || ".-_[]:".contains(c);
+        if name.is_empty() || !name.chars().all(plain) {
+            return None;
+        }
+        let name = UrlHost::parse(name).ok()?.to_string();
+        (!name.ends_with('.')).then_some(Self {
+            name,
+            port: port.filter(|port| *port != default),
+        })
+    }
+
+    /// Without the port, which cookies ignore.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn parent(&self) -> Option<&str> {
+        self.name.split_once('.').map(|(_, parent)| parent)
+    }
+}
+
+fn split_port(text: &str) -> Option<(&str, Option<u16>)> {
+    match text.rsplit_once(':') {
+        Some((name, port))
+            if !port.contains(']') && (!name.contains(':') || name.ends_with(']')) =>
+        {
+            let digits = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+            digits
+                .then(|| port.parse().ok())
+                .flatten()
+                .map(|port| (name, Some(port)))
+        }
+        _ => Some((text, None)),
+    }
+}
+
+impl Pattern {
+    /// Reads a host or `*.` and a domain of two labels at least.
+    #[must_use]
+    pub fn parse(text: &str, scheme: &str) -> Option<Self> {
+        match text.strip_prefix("*.") {
+            Some(domain) => {
+                let domain = Host::parse(domain, scheme)?;
+                domain.name.contains('.').then_some(Self::Below(domain))
+            }
+            None => Host::parse(text, scheme).map(Self::Exact),
+        }
+    }
+
+    #[must_use]
+    pub fn matches(&self, host: &Host) -> bool {
+        match self {
+            Self::Exact(own) => own == host,
+            Self::Below(domain) => host.parent() == Some(&domain.name) && host.port == domain.port,
+        }
+    }
+
+    /// Whether cookies of both would mix: the same name on whatever port.
+    #[must_use]
+    pub fn shares_name_with(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Exact(a), Self::Exact(b)) | (Self::Below(a), Self::Below(b)) => a.name == b.name,
+            // An exact host stands before the wildcard that covers it.
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.port {
+            Some(port) => write!(f, "{}:{port}", self.name),
+            None => f.write_str(&self.name),
+        }
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exact(host) => host.fmt(f),
+            Self::Below(domain) => write!(f, "*.{domain}"),
+        }
+    }
+}

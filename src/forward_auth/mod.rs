@@ -1,0 +1,37 @@
+//! Forward auth: tells a reverse proxy who is at the door of a protected site.
+//!
+//! The proxy asks about each request ([`forwarded`]); sites and rules decide ([`decision`]), kept in
+//! memory and live from the next change on ([`policy`]). Each protected host has a cookie of its
+//! own, which a one-time ticket brings there ([`tickets`]), so that the session's own cookie never
+//! leaves the sign-in host.
+
+pub mod decision;
+mod enter;
+mod forwarded;
+pub mod host;
+pub mod path;
+pub mod policy;
+mod routes;
+pub mod rules;
+mod store;
+mod tickets;
+
+use crate::app::App;
+use host::Host;
+use policy::Policy;
+use rules::Site;
+
+pub use enter::routes as enter_routes;
+pub(crate) use routes::ForbiddenPage;
+pub use routes::routes;
+pub(crate) use store::delete_old_tickets;
+pub(crate) use tickets::{SiteAddress, mint, site_address};
+
+impl App {
+    /// The site that a host belongs to. The sign-in host is never one, not by a wildcard either.
+    #[must_use]
+    pub fn site_of<'p>(&self, policy: &'p Policy, host: &Host) -> Option<&'p Site> {
+        let sign_in = self.settings.url().host_str();
+        policy.site(host).filter(|_| Some(host.name()) != sign_in)
+    }
+}

@@ -1,0 +1,136 @@
+//! The readings of a path.
+//!
+//! Proxies and applications disagree about `%2F`, `..`, `\`, `;` and `//`. A path that could be read
+//! in more than one way is judged in all of them, and the strictest judgement holds.
+
+use std::collections::BTreeSet;
+
+/// More readings than this are an attack, not a path.
+const MOST_READINGS: usize = 64;
+
+/// What makes a path no path at all.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Unreadable;
+
+/// All that a backend may take a raw path for, decoded; one for an ordinary path.
+///
+/// # Errors
+/// It does not begin with a slash, has a bad escape, control characters or bytes that are not UTF-8,
+/// or too many readings.
+pub fn readings(raw: &str) -> Result<BTreeSet<String>, Unreadable> {
+    if !raw.starts_with('/') {
+        return Err(Unreadable);
+    }
+    let mut found = BTreeSet::new();
+    let mut waiting = vec![decode(raw)?];
+    while let Some(path) = waiting.pop() {
+        if found.len() > MOST_READINGS {
+            return Err(Unreadable);
+        }
+        if found.contains(&path) {
+            continue;
+        }
+        waiting.extend(other_readings(&path)?);
+        found.insert(path);
+    }
+    Ok(found)
+}
+
+/// The readings that are one step away.
+fn other_readings(path: &str) -> Result<Vec<String>, Unreadable> {
+    let mut others = vec![
+        path.replace("%2F", "/").replace("%5C", "\\"),
+        path.replace('\\', "/"),
+        without_parameters(path),
+        merged(path),
+        resolved(path),
+    ];
+    if is_encoded(path) {
+        others.push(decode(path)?);
+    }
+    others.retain(|other| other != path);
+    Ok(others)
+}
+
+/// Decodes all escapes but those of slashes, which stay as `%2F` and `%5C`.
+fn decode(text: &str) -> Result<String, Unreadable> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, after @ ..] = rest {
+        rest = after;
+        if *first != b'%' {
+            bytes.push(*first);
+            continue;
+        }
+        let [high, low, after @ ..] = rest else {
+            return Err(Unreadable);
+        };
+        let digit = |byte: &u8| char::from(*byte).to_digit(16).ok_or(Unreadable);
+        let byte = u8::try_from(digit(high)? * 16 + digit(low)?).map_err(|_| Unreadable)?;
+        rest = after;
+        match byte {
+            b'/' => bytes.extend(b"%2F"),
+            b'\\' => bytes.extend(b"%5C"),
+            other => bytes.push(other),
+        }
+    }
+    let decoded = String::from_utf8(bytes).map_err(|_| Unreadable)?;
+    if decoded.chars().any(char::is_control) {
+        Err(Unreadable)
+    } else {
+        Ok(decoded)
+    }
+}
+
+/// Whether a second decoding would change it: an escape that is not of a slash.
+fn is_encoded(path: &str) -> bool {
+    path.match_indices('%').any(|(at, _)| {
+        let escape = &path.as_bytes()[at..];
+        escape.len() >= 3
+            && escape[1..3].iter().all(u8::is_ascii_hexdigit)
+            && !escape.starts_with(b"%2F")
+            && !escape.starts_with(b"%5C")
+    })
+}
+
+/// Without what follows a `;` in each segment, as servlet containers take it.
+fn without_parameters(path: &str) -> String {
+    let segments: Vec<&str> = path
+        .split('/')
+        .map(|segment| segment.split(';').next().unwrap_or_default())
+        .collect();
+    segments.join("/")
+}
+
+/// With each run of slashes as one.
+fn merged(path: &str) -> String {
+    let mut merged = String::with_capacity(path.len());
+    for c in path.chars() {
+        if c != '/' || !merged.ends_with('/') {
+            merged.push(c);
+        }
+    }
+    merged
+}
+
+/// With dot segments resolved (RFC 3986, 5.2.4).
+fn resolved(path: &str) -> String {
+    let mut segments: Vec<&str> = Vec::new();
+    let mut open = false;
+    for segment in path.split('/').skip(1) {
+        open = matches!(segment, "." | "..");
+        match segment {
+            "." => {}
+            ".." => {
+                segments.pop();
+            }
+            other => segments.push(other),
+        }
+    }
+    let slash = if open && !segments.is_empty() {
+        "/"
+    } else {
+        ""
+    };
+    format!("/{}{slash}", segments.join("/"))
+}

@@ -1,0 +1,276 @@
+//! The endpoints that proxies ask. They take every method and say no unless everything is right.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rocket::data::Data;
+use rocket::http::{Method, Status};
+use rocket::response::Responder;
+use rocket::route::{Handler, Outcome, Route};
+use rocket::{Request, async_trait};
+use serde::Serialize;
+
+use super::decision::{Asked, Decision, decide};
+use super::enter::{self, enter, flow_cookie, presented, sign_in_address};
+use super::forwarded::{Dialect, Forwarded, Unusable};
+use super::policy;
+use super::tickets::MOST_RD_BYTES;
+use crate::app::App;
+use crate::error::Error;
+use crate::http::cookies::{HostCookie, without_ours};
+use crate::http::{Answer, Failure, navigates};
+use crate::pages::Page;
+use crate::sessions::{Session, resume_at_site};
+use crate::token::Token;
+use crate::users::User;
+
+const EXT_AUTHZ: &str = "/api/authz/ext-authz";
+
+/// An untrusted peer is named in the log this often.
+const NAME_PEER_EVERY: Duration = Duration::from_secs(60);
+
+#[must_use]
+pub fn routes() -> Vec<Route> {
+    let methods = [
+        Method::Get,
+        Method::Put,
+        Method::Post,
+        Method::Delete,
+        Method::Options,
+        Method::Head,
+        Method::Trace,
+        Method::Connect,
+        Method::Patch,
+    ];
+    let endpoints = [
+        ("/api/authz/forward-auth", Dialect::ForwardAuth),
+        ("/api/authz/auth-request", Dialect::AuthRequest),
+        ("/api/authz/ext-authz/<path..>", Dialect::ExtAuthz),
+    ];
+    let route = |(path, dialect)| methods.map(|method| Route::new(method, path, Endpoint(dialect)));
+    endpoints.map(route).concat()
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Endpoint(Dialect);
+
+#[async_trait]
+impl Handler for Endpoint {
+    async fn handle<'r>(&self, request: &'r Request<'_>, _: Data<'r>) -> Outcome<'r> {
+        let answer = match request.rocket().state::<Arc<App>>() {
+            Some(app) => answer(app, request, self.0).await.unwrap_or_else(|error| {
+                let refusal = Failure::from(error).into_refusal(request);
+                told(refusal.status, refusal.code)
+            }),
+            None => told(Status::ServiceUnavailable, "unavailable"),
+        };
+        match answer.respond_to(request) {
+            Ok(response) => Outcome::Success(response),
+            Err(status) => Outcome::Error(status),
+        }
+    }
+}
+
+/// Who asks at a protected host.
+type Visitor = Option<(Session, User)>;
+
+async fn answer(app: &App, request: &Request<'_>, dialect: Dialect) -> Result<Answer, Error> {
+    let forwarded = match Forwarded::read(request, app, dialect, EXT_AUTHZ) {
+        Ok(forwarded) => forwarded,
+        Err(unusable) => return Ok(refuse(app, dialect, unusable)),
+    };
+    let policy = policy::current(app).await?;
+    let Some(site) = app.site_of(&policy, &forwarded.host) else {
+        tracing::info!(host = %forwarded.host, "denied: no such site");
+        return Ok(told(Status::Forbidden, "unknown_site"));
+    };
+    if forwarded.path.starts_with("/.vestibule/") {
+        return own_path(app, request, dialect, &forwarded).await;
+    }
+    let visitor = who(app, request, &forwarded).await?;
+    let asked = Asked {
+        method: &forwarded.method,
+        path: &forwarded.path,
+        address: forwarded.address,
+    };
+    let user = visitor.as_ref().map(|(_, user)| user);
+    match decide(site, &asked, user) {
+        Decision::Allow => Ok(allow(request, dialect, user)),
+        Decision::SignIn => Ok(ask_to_sign_in(app, request, dialect, &forwarded)),
+        Decision::Forbid => forbid(app, request, &forwarded, user),
+    }
+}
+
+fn refuse(app: &App, dialect: Dialect, unusable: Unusable) -> Answer {
+    match unusable {
+        Unusable::Untrusted(peer) => {
+            if app.untrusted_peers.is_due(app.clock.now(), NAME_PEER_EVERY) {
+                tracing::warn!(%peer, "forward auth was asked by an address that is no trusted proxy; if it is yours, add it to trusted_proxies");
+            }
+            told(Status::Forbidden, "untrusted_proxy")
+        }
+        Unusable::Malformed(what) => {
+            tracing::info!(what, "denied: the proxy's request cannot be read");
+            let status = if dialect == Dialect::AuthRequest {
+                Status::Forbidden
+            } else {
+                Status::BadRequest
+            };
+            told(status, "malformed")
+        }
+    }
+}
+
+/// The user whose cookie of this host came with the request, if that user may go on.
+async fn who(app: &App, request: &Request<'_>, forwarded: &Forwarded) -> Result<Visitor, Error> {
+    let Some(secret) = presented(request, HostCookie::site(&app.settings)) else {
+        return Ok(None);
+    };
+    let found = resume_at_site(app, &secret, &forwarded.host.to_string()).await?;
+    Ok(found.filter(|(_, user)| !user.must_change_password))
+}
+
+/// Paths of ours at a protected host, before all rules.
+async fn own_path(
+    app: &App,
+    request: &Request<'_>,
+    dialect: Dialect,
+    forwarded: &Forwarded,
+) -> Result<Answer, Error> {
+    if forwarded.path != enter::PATH || forwarded.method != "GET" {
+        return Ok(told(Status::Forbidden, "not_here"));
+    }
+    let parameter = |name: &str| {
+        let query = forwarded.query.as_deref().unwrap_or_default();
+        url::form_urlencoded::parse(query.as_bytes())
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.into_owned())
+    };
+    let entered = enter(
+        app,
+        request,
+        &forwarded.host,
+        parameter("ticket").as_deref(),
+        parameter("retry").is_some(),
+    )
+    .await?;
+    Ok(entered
+        .answer(redirect_status(dialect, "GET"))
+        .unwrap_or_else(|refusal| told(Status::Forbidden, refusal.code)))
+}
+
+/// nginx hands on only a 401 and its Location.
+fn redirect_status(dialect: Dialect, method: &str) -> Status {
+    match (dialect, method) {
+        (Dialect::AuthRequest, _) => Status::Unauthorized,
+        (_, "GET" | "HEAD") => Status::Found,
+        _ => Status::SeeOther,
+    }
+}
+
+/// Every header that a proxy copies is there once, empty where there is nothing to say: one that is
+/// missing would let the client's own through.
+fn allow(request: &Request<'_>, dialect: Dialect, user: Option<&User>) -> Answer {
+    let text = |of: fn(&User) -> String| user.map(of).unwrap_or_default();
+    let mut answer = Answer::text(Status::Ok, String::new())
+        .header("Remote-User", text(|user| user.username.clone()))
+        .header("Remote-Name", text(|user| user.shown_name().to_owned()))
+        .header(
+            "Remote-Email",
+            text(|user| user.email.clone().unwrap_or_default()),
+        )
+        .header("Remote-Groups", text(|user| user.groups.join(",")));
+    if request.headers().contains("cookie") {
+        answer = answer.header("Cookie", without_ours(request.headers().get("cookie")));
+    }
+    if dialect == Dialect::ExtAuthz {
+        answer = answer.header(
+            "x-envoy-auth-headers-to-remove",
+            REMOVED_BY_ENVOY.to_owned(),
+        );
+    }
+    answer
+}
+
+/// Other spellings that some application takes for the same.
+const REMOVED_BY_ENVOY: &str = "remote_user,remote_name,remote_email,remote_groups,x-remote-user,x-remote-name,x-remote-email,x-remote-groups";
+
+fn ask_to_sign_in(
+    app: &App,
+    request: &Request<'_>,
+    dialect: Dialect,
+    forwarded: &Forwarded,
+) -> Answer {
+    if !navigates(request) {
+        return told(Status::Unauthorized, "unauthenticated").challenge();
+    }
+    let flow = presented(request, HostCookie::flow(&app.settings)).unwrap_or_else(Token::generate);
+    let url = forwarded.url();
+    let rd = if url.len() > MOST_RD_BYTES {
+        forwarded.home()
+    } else {
+        url
+    };
+    let status = redirect_status(dialect, &forwarded.method);
+    let answer = Answer::text(status, String::new())
+        .header(
+            "Location",
+            sign_in_address(app, &rd, &forwarded.method, &flow),
+        )
+        .cookie(flow_cookie(app, &flow));
+    if status == Status::Unauthorized {
+        answer.challenge()
+    } else {
+        answer
+    }
+}
+
+fn forbid(
+    app: &App,
+    request: &Request<'_>,
+    forwarded: &Forwarded,
+    user: Option<&User>,
+) -> Result<Answer, Error> {
+    tracing::info!(host = %forwarded.host, method = forwarded.method, user = user.map(|user| user.username.as_str()), "denied by the site's rules");
+    if !navigates(request) {
+        return Ok(told(Status::Forbidden, "forbidden"));
+    }
+    let flow = presented(request, HostCookie::flow(&app.settings)).unwrap_or_else(Token::generate);
+    let page = ForbiddenPage {
+        host: forwarded.host.to_string(),
+        username: user.map(|user| user.username.clone()),
+        switch: sign_in_address(app, &forwarded.home(), "GET", &flow) + "&switch=1",
+    };
+    Ok(Answer::page(app, Status::Forbidden, &page, None)?.cookie(flow_cookie(app, &flow)))
+}
+
+#[derive(Serialize)]
+struct Told {
+    error: &'static str,
+}
+
+fn told(status: Status, error: &'static str) -> Answer {
+    Answer::json(status, &Told { error })
+}
+
+/// A signed-in user who is not let in.
+#[derive(Serialize)]
+pub struct ForbiddenPage {
+    host: String,
+    username: Option<String>,
+    /// Where to sign in as somebody else.
+    switch: String,
+}
+
+impl Page for ForbiddenPage {
+    const TEMPLATE: &'static str = "forward_auth/forbidden.html";
+
+    fn samples(text: &str) -> Vec<Self> {
+        let page = |username| Self {
+            host: text.to_owned(),
+            username,
+            switch: text.to_owned(),
+        };
+        vec![page(None), page(Some(text.to_owned()))]
+    }
+}

@@ -1,0 +1,161 @@
+//! Changes that ask for the password again when it was checked too long ago.
+
+use std::sync::Arc;
+
+use rocket::Request;
+use rocket::data::{self, Data, FromData};
+use rocket::form::FromForm;
+use rocket::http::Status;
+use rocket::outcome::Outcome;
+use serde::Serialize;
+
+use super::routes::cookie_for;
+use super::{Reauthenticated, reauthenticate};
+use crate::app::App;
+use crate::http::{Answer, Failure, Fields, Instead, Refusal, Visit};
+use crate::pages::Page;
+use crate::passwords::Password;
+use crate::sessions::CurrentSession;
+
+/// The field in which the password comes along with the form that it is for.
+const PASSWORD_AGAIN: &str = "password_again";
+
+const WRONG: &str = "That is not your password.";
+
+/// A form for a sensitive change, from a user whose password was checked lately.
+///
+/// Otherwise the answer is a page that asks for it and holds the form: sent with the right password,
+/// the change is made, and nothing has to be done twice.
+#[derive(Debug)]
+pub struct Sensitive<T>(pub T);
+
+#[rocket::async_trait]
+impl<'r, T> FromData<'r> for Sensitive<T>
+where
+    T: for<'f> FromForm<'f> + Send + 'static,
+{
+    type Error = Refusal;
+
+    async fn from_data(
+        request: &'r Request<'_>,
+        data: Data<'r>,
+    ) -> data::Outcome<'r, Self, Refusal> {
+        match read(request, data).await {
+            Ok(form) => Outcome::Success(Self(form)),
+            Err(Stopped::Refused(refusal)) => refusal.stop_data(request),
+            Err(Stopped::Asked(answer)) => {
+                let _ = request.local_cache(Instead::default).answer.set(*answer);
+                let refusal = Refusal::of_status(Status::Forbidden);
+                Outcome::Error((refusal.status, refusal))
+            }
+        }
+    }
+}
+
+enum Stopped {
+    Refused(Refusal),
+    /// The page that asks for the password.
+    Asked(Box<Answer>),
+}
+
+impl From<Refusal> for Stopped {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+async fn read<T>(request: &Request<'_>, data: Data<'_>) -> Result<T, Stopped>
+where
+    T: for<'f> FromForm<'f> + Send + 'static,
+{
+    let app = request
+        .rocket()
+        .state::<Arc<App>>()
+        .ok_or_else(Refusal::unavailable)?;
+    let mut fields = Fields::read(request, data).await?;
+    let password = fields.take(PASSWORD_AGAIN);
+    let form = fields.parse()?;
+    // The guards of these routes have let both through before.
+    let current = request
+        .guard::<CurrentSession>()
+        .await
+        .succeeded()
+        .ok_or_else(|| Refusal::of_status(Status::Unauthorized))?;
+    let visit = request
+        .guard::<Visit>()
+        .await
+        .succeeded()
+        .ok_or_else(Refusal::not_found)?;
+    if current
+        .session
+        .is_fresh(app.clock.now(), app.settings.sessions.reauthenticate_after)
+    {
+        return Ok(form);
+    }
+    let ask = |error: Option<&str>| {
+        let page = PasswordAgainPage::new(
+            request.uri().path().as_str(),
+            &fields,
+            error,
+            &current.user.username,
+        );
+        match Answer::page(app, Status::Forbidden, &page, Some(&current.user)) {
+            Ok(answer) => Stopped::Asked(Box::new(answer)),
+            Err(error) => Stopped::Refused(Failure::from(error).into_refusal(request)),
+        }
+    };
+    let Some(password) = password else {
+        return Err(ask(None));
+    };
+    match reauthenticate(app, &current, &Password::new(password), &visit.device()).await {
+        Ok(Reauthenticated::Done(token)) => {
+            let cookie = cookie_for(app, &token, &current.session);
+            let _ = request.local_cache(Instead::default).set_cookie.set(cookie);
+            Ok(form)
+        }
+        Ok(Reauthenticated::Wrong) => Err(ask(Some(WRONG))),
+        Ok(Reauthenticated::Throttled(wait)) => Err(Refusal::throttled(wait).into()),
+        Err(error) => Err(Failure::from(error).into_refusal(request).into()),
+    }
+}
+
+#[derive(Serialize)]
+pub struct PasswordAgainPage {
+    action: String,
+    fields: Vec<Field>,
+    error: Option<String>,
+    username: String,
+}
+
+#[derive(Serialize)]
+struct Field {
+    name: String,
+    value: String,
+}
+
+impl PasswordAgainPage {
+    fn new(action: &str, fields: &Fields, error: Option<&str>, username: &str) -> Self {
+        let field = |(name, value): &(String, String)| Field {
+            name: name.clone(),
+            value: value.clone(),
+        };
+        Self {
+            action: action.to_owned(),
+            fields: fields.0.iter().map(field).collect(),
+            error: error.map(str::to_owned),
+            username: username.to_owned(),
+        }
+    }
+}
+
+impl Page for PasswordAgainPage {
+    const TEMPLATE: &'static str = "login/password_again.html";
+
+    fn samples(text: &str) -> Vec<Self> {
+        let fields = Fields(vec![(text.to_owned(), text.to_owned())]);
+        vec![
+            Self::new(text, &fields, None, text),
+            Self::new(text, &fields, Some(text), text),
+        ]
+    }
+}

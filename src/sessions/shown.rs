@@ -1,0 +1,123 @@
+//! A session as pages show it, in words and times.
+
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::Found;
+use crate::clock::Timestamp;
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Shown {
+    id: Uuid,
+    user_id: Uuid,
+    username: String,
+    display_name: String,
+    device: String,
+    user_agent: String,
+    address: String,
+    methods: String,
+    remember: bool,
+    /// The session that looks at the page.
+    current: bool,
+    created_at: Timestamp,
+    created_text: String,
+    last_seen_at: Timestamp,
+    last_seen_text: String,
+    expires_at: Timestamp,
+    expires_text: String,
+    ended: Option<End>,
+}
+
+/// How, when and by whom a session was ended.
+#[derive(Clone, Debug, Serialize)]
+struct End {
+    at: Timestamp,
+    text: String,
+    how: String,
+    by: String,
+}
+
+impl Shown {
+    #[must_use]
+    pub fn new(found: Found, current: Uuid) -> Self {
+        let reason = found.end_reason.unwrap_or_default();
+        let by = found.ended_by.unwrap_or_default();
+        let ended = found.ended_at.map(|at| End {
+            at,
+            text: at.for_people(),
+            how: how(&reason).to_owned(),
+            by,
+        });
+        Self {
+            id: found.id,
+            user_id: found.user_id,
+            username: found.username,
+            display_name: found.display_name,
+            device: found.device,
+            user_agent: found.user_agent,
+            address: found.address,
+            methods: found.methods.replace(',', ", "),
+            remember: found.remember,
+            current: found.id == current,
+            created_at: found.created_at,
+            created_text: found.created_at.for_people(),
+            last_seen_at: found.last_seen_at,
+            last_seen_text: found.last_seen_at.for_people(),
+            expires_at: found.expires_at,
+            expires_text: found.expires_at.for_people(),
+            ended,
+        }
+    }
+
+    /// For the test that renders every page.
+    pub(crate) fn samples(text: &str) -> Vec<Self> {
+        let at = Timestamp::from_micros(0);
+        let live = Self {
+            id: Uuid::nil(),
+            user_id: Uuid::nil(),
+            username: text.to_owned(),
+            display_name: text.to_owned(),
+            device: text.to_owned(),
+            user_agent: text.to_owned(),
+            address: text.to_owned(),
+            methods: text.to_owned(),
+            remember: true,
+            current: true,
+            created_at: at,
+            created_text: at.for_people(),
+            last_seen_at: at,
+            last_seen_text: at.for_people(),
+            expires_at: at,
+            expires_text: at.for_people(),
+            ended: None,
+        };
+        let end = End {
+            at,
+            text: at.for_people(),
+            how: text.to_owned(),
+            by: text.to_owned(),
+        };
+        let ended = Self {
+            current: false,
+            remember: false,
+            ended: Some(end),
+            ..live.clone()
+        };
+        vec![live, ended]
+    }
+}
+
+fn how(reason: &str) -> &str {
+    match reason {
+        "signed_out" => "Signed out",
+        "replaced" => "Signed in again",
+        "revoked" => "Revoked",
+        "idle" => "Not used for too long",
+        "max_lifetime" => "Reached its longest life",
+        "too_many" => "Made way for a newer one",
+        "password_changed" => "Password changed",
+        "rights_changed" => "Rights changed",
+        "disabled" => "User disabled",
+        other => other,
+    }
+}

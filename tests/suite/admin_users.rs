@@ -1,0 +1,348 @@
+//! Users in an admin's hands.
+
+use std::time::Duration;
+
+use rocket::http::Method;
+use vestibule::users::NewUser;
+
+use crate::support::{Answer, Client, PASSWORD, TestApp};
+
+async fn page_of(app: &TestApp, username: &str) -> String {
+    format!("/admin/users/{}", app.user(username).await.id)
+}
+
+/// The one-time password that a page shows.
+fn shown_password(page: &Answer) -> String {
+    let (_, rest) = page.body.split_once("<code").expect("a password is shown");
+    let (_, rest) = rest.split_once('>').expect("a tag");
+    rest.split('<').next().unwrap_or_default().trim().to_owned()
+}
+
+const FORM: [(&str, &str); 3] = [("display_name", ""), ("email", ""), ("groups", "")];
+
+#[rocket::async_test]
+async fn an_admin_adds_a_user_who_must_choose_a_password_at_the_first_sign_in() {
+    let app = TestApp::start().await;
+    let mut admin = app.admin().await;
+    let fields = [
+        ("username", "Bob"),
+        ("display_name", "Bob B"),
+        ("email", "bob@example.com"),
+        ("groups", "family, media"),
+    ];
+    let page = admin.post("/admin/users/new", &fields).await;
+    assert_eq!(page.status, 200, "{}", page.body);
+    let password = shown_password(&page);
+    let mut bob = app.anonymous();
+    assert_eq!(bob.sign_in("bob", &password).await.status, 303);
+    assert_eq!(
+        bob.get("/account").await.header("location"),
+        "/account/password"
+    );
+    assert_eq!(bob.session().await.status, 401);
+    bob.post(
+        "/account/password",
+        &[
+            ("current_password", &password),
+            ("new_password", "a much better secret"),
+        ],
+    )
+    .await;
+    let session = bob.session().await.json();
+    assert_eq!(
+        session["user"]["groups"],
+        serde_json::json!(["family", "media"])
+    );
+    assert_eq!(session["user"]["email"], "bob@example.com");
+}
+
+#[rocket::async_test]
+async fn a_name_that_is_taken_or_no_name_is_told_and_what_was_typed_is_kept() {
+    let app = TestApp::start().await;
+    app.user("bob").await;
+    let mut admin = app.admin().await;
+    for name in ["bob", "BOB", "b b", "", "\u{202e}bob"] {
+        let fields = [
+            ("username", name),
+            ("display_name", "Bob the Builder"),
+            ("email", ""),
+            ("groups", ""),
+        ];
+        let page = admin.post("/admin/users/new", &fields).await;
+        assert_eq!(page.status, 422, "{name:?}");
+        assert!(
+            page.body.contains("Bob the Builder") && page.body.contains("role=\"alert\""),
+            "{}",
+            page.body
+        );
+    }
+}
+
+#[rocket::async_test]
+async fn adm_03_a_one_time_password_is_shown_once_and_no_page_shows_a_secret() {
+    let app = TestApp::start().await;
+    app.user("bob").await;
+    let mut admin = app.admin().await;
+    let path = page_of(&app, "bob").await;
+    let password = shown_password(&admin.post(&format!("{path}/password"), &[]).await);
+    let page = admin.get(&path).await.body;
+    assert!(!page.contains(&password) && !page.contains("$argon2id$"));
+    assert!(
+        app.anonymous().sign_in("bob", PASSWORD).await.status == 401,
+        "the old one is gone"
+    );
+}
+
+#[rocket::async_test]
+async fn a_right_that_is_gained_is_not_there_before_the_next_sign_in() {
+    let app = TestApp::start().await;
+    let mut bob = app.signed_in("bob").await;
+    let mut admin = app.admin().await;
+    let answer = admin
+        .post(
+            &page_of(&app, "bob").await,
+            &[&FORM[..], &[("admin", "on")]].concat(),
+        )
+        .await;
+    assert_eq!(answer.status, 303);
+    assert_eq!(bob.session().await.status, 401);
+    assert_eq!(
+        app.sign_in_again("bob")
+            .await
+            .get("/admin/users")
+            .await
+            .status,
+        200
+    );
+}
+
+#[rocket::async_test]
+async fn adm_04_a_right_that_is_lost_is_gone_from_the_next_request_on() {
+    let app = TestApp::start().await;
+    let mut other = app.signed_in_admin("other").await;
+    let mut admin = app.admin().await;
+    assert_eq!(other.get("/admin/users").await.status, 200);
+    admin.post(&page_of(&app, "other").await, &FORM).await;
+    assert_eq!(other.get("/admin/users").await.status, 403);
+}
+
+#[rocket::async_test]
+async fn adm_04_the_last_admin_is_neither_demoted_nor_disabled_nor_deleted() {
+    let app = TestApp::start().await;
+    let mut admin = app.admin().await;
+    let path = page_of(&app, "admin").await;
+    for (action, fields) in [("", &FORM[..]), ("/disable", &[]), ("/delete", &[])] {
+        let page = admin.post(&format!("{path}{action}"), fields).await;
+        assert_eq!(page.status, 422, "{action}");
+        assert!(page.body.contains("last admin"), "{action}: {}", page.body);
+    }
+    assert_eq!(admin.get("/admin/users").await.status, 200);
+}
+
+#[rocket::async_test]
+async fn adm_04_two_admins_who_delete_each_other_at_once_leave_one() {
+    let app = TestApp::start().await;
+    for _ in 0..10 {
+        let mut other = app.signed_in_admin("other").await;
+        let mut admin = app.signed_in_admin("admin").await;
+        let (others, admins) = (page_of(&app, "other").await, page_of(&app, "admin").await);
+        let (others, admins) = (format!("{others}/delete"), format!("{admins}/delete"));
+        rocket::tokio::join!(admin.post(&others, &[]), other.post(&admins, &[]));
+        let left = app
+            .sql("SELECT count(*) || '' FROM users WHERE admin = 1 AND disabled_at IS NULL")
+            .await;
+        assert_eq!(left, ["1"]);
+    }
+}
+
+#[rocket::async_test]
+async fn a_disabled_users_sessions_end_at_once_and_stay_dead_when_enabled_again() {
+    let app = TestApp::start().await;
+    let mut bob = app.signed_in("bob").await;
+    let mut admin = app.admin().await;
+    let path = page_of(&app, "bob").await;
+    admin.post(&format!("{path}/disable"), &[]).await;
+    assert_eq!(bob.session().await.status, 401);
+    assert_eq!(app.anonymous().sign_in("bob", PASSWORD).await.status, 401);
+    admin.post(&format!("{path}/enable"), &[]).await;
+    assert_eq!(bob.session().await.status, 401);
+    assert_eq!(app.anonymous().sign_in("bob", PASSWORD).await.status, 303);
+}
+
+#[rocket::async_test]
+async fn a_user_who_is_deleted_while_signed_in_is_sent_to_sign_in() {
+    let app = TestApp::start().await;
+    let mut bob = app.signed_in("bob").await;
+    let mut admin = app.admin().await;
+    let path = page_of(&app, "bob").await;
+    assert!(
+        admin
+            .get(&format!("{path}/delete"))
+            .await
+            .body
+            .contains("bob")
+    );
+    assert_eq!(
+        admin
+            .post(&format!("{path}/delete"), &[])
+            .await
+            .header("location"),
+        "/admin/users"
+    );
+    assert_eq!(
+        bob.get("/account").await.header("location"),
+        "/login?rd=%2Faccount"
+    );
+    assert_eq!(admin.get(&path).await.status, 404);
+    assert_eq!(
+        admin.post(&format!("{path}/disable"), &[]).await.status,
+        404
+    );
+}
+
+#[rocket::async_test]
+async fn signing_a_user_out_everywhere_ends_that_users_sessions_alone() {
+    let app = TestApp::start().await;
+    let mut bobs = [app.signed_in("bob").await, app.sign_in_again("bob").await];
+    let mut alice = app.signed_in("alice").await;
+    let mut admin = app.admin().await;
+    admin
+        .post(
+            &format!("{}/revoke-sessions", page_of(&app, "bob").await),
+            &[],
+        )
+        .await;
+    for bob in &mut bobs {
+        assert_eq!(bob.session().await.status, 401);
+    }
+    assert_eq!(alice.session().await.status, 200);
+}
+
+#[rocket::async_test]
+async fn users_are_found_by_name_display_name_and_mail_and_paged_by_name() {
+    let app = TestApp::start().await;
+    for (name, display) in [("alice", "Alice A"), ("bob", "Builder"), ("carol", "")] {
+        app.add(NewUser {
+            username: name.to_owned(),
+            display_name: Some(display.to_owned()),
+            ..NewUser::default()
+        })
+        .await;
+    }
+    let mut admin = app.admin().await;
+    let names = |page: &Answer| -> Vec<&'static str> {
+        ["alice", "bob", "carol"]
+            .into_iter()
+            .filter(|name| page.body.contains(name))
+            .collect()
+    };
+    assert_eq!(names(&admin.get("/admin/users?q=build").await), ["bob"]);
+    assert_eq!(names(&admin.get("/admin/users?q=%25").await), [""; 0]);
+    let first = admin.get("/admin/users?limit=2&after=admin").await;
+    assert_eq!(names(&first), ["alice", "bob"]);
+    assert_eq!(
+        names(&admin.get("/admin/users?limit=2&after=bob").await),
+        ["carol"]
+    );
+}
+
+#[rocket::async_test]
+async fn adm_05_fields_that_the_form_does_not_have_are_refused_as_a_whole() {
+    let app = TestApp::start().await;
+    app.user("bob").await;
+    let mut admin = app.admin().await;
+    let path = page_of(&app, "bob").await;
+    let forged = [
+        &FORM[..],
+        &[("must_change_password", "false"), ("user_id", "1")],
+    ]
+    .concat();
+    assert_eq!(admin.post(&path, &forged).await.status, 422);
+    let mut bob = app.sign_in_again("bob").await;
+    let profile = [
+        ("current_password", PASSWORD),
+        ("new_password", "a much better secret"),
+        ("is_admin", "1"),
+    ];
+    assert_eq!(bob.post("/account/password", &profile).await.status, 422);
+    assert_eq!(bob.session().await.json()["user"]["admin"], false);
+}
+
+#[rocket::async_test]
+async fn adm_01_admin_routes_are_for_admins_on_every_method() {
+    let app = TestApp::start().await;
+    let mut admin = app.admin().await;
+    let mut user = app.signed_in("bob").await;
+    let mut visitor = app.anonymous();
+    let id = app.user("bob").await.id.to_string();
+    let routes: Vec<(Method, String)> = app
+        .local
+        .rocket()
+        .routes()
+        .filter(|route| route.uri.path().starts_with("/admin"))
+        .map(|route| (route.method, route.uri.path().replace("<id>", &id)))
+        .collect();
+    assert!(routes.len() >= 14, "{routes:?}");
+    for (method, path) in routes {
+        let asked = async |client: &mut Client| match method {
+            Method::Get => client.get(&path).await.status,
+            _ => client.post(&path, &[]).await.status,
+        };
+        assert_eq!(
+            asked(&mut visitor).await,
+            303,
+            "{method} {path}: a visitor is sent to sign in"
+        );
+        assert_eq!(asked(&mut user).await, 403, "{method} {path}");
+        if method == Method::Get {
+            assert_eq!(asked(&mut admin).await, 200, "{method} {path}");
+        }
+        for other in [Method::Put, Method::Delete, Method::Patch] {
+            let answer = user.send(other, &path, &[], "").await;
+            assert!(answer.status >= 400, "{other} {path}: {}", answer.status);
+        }
+    }
+}
+
+#[rocket::async_test]
+async fn csr_09_a_change_long_after_the_password_check_asks_for_it_and_loses_nothing() {
+    let app = TestApp::start().await;
+    let mut admin = app.admin().await;
+    app.wait(Duration::from_secs(16 * 60)).await;
+    let fields = [
+        ("username", "bob"),
+        ("display_name", "Bob \"B\""),
+        ("email", ""),
+        ("groups", ""),
+    ];
+    let asked = admin.post("/admin/users/new", &fields).await;
+    assert_eq!(asked.status, 403);
+    assert!(
+        asked.body.contains("password_again") && asked.body.contains("Bob &quot;B&quot;"),
+        "{}",
+        asked.body
+    );
+    let old = admin.clone();
+    let wrong = [&fields[..], &[("password_again", "not that one, no")]].concat();
+    assert_eq!(admin.post("/admin/users/new", &wrong).await.status, 403);
+    let right = [&fields[..], &[("password_again", PASSWORD)]].concat();
+    let done = admin.post("/admin/users/new", &right).await;
+    assert_eq!(done.status, 200, "{}", done.body);
+    assert!(done.body.contains("Bob &quot;B&quot;"));
+    assert_ne!(old.token(), admin.token(), "the session has a new secret");
+    assert_eq!(
+        admin
+            .post(
+                "/admin/users/new",
+                &[
+                    ("username", "carol"),
+                    ("display_name", ""),
+                    ("email", ""),
+                    ("groups", "")
+                ]
+            )
+            .await
+            .status,
+        200
+    );
+}
