@@ -9,6 +9,8 @@ use rocket_dyn_templates::minijinja::{self, AutoEscape, Environment, UndefinedBe
 use serde::Serialize;
 
 use crate::account::{AccountPage, DevicesPage, PasswordPage};
+use crate::admin::audit::AuditPage;
+use crate::admin::overview::OverviewPage;
 use crate::admin::sessions::{RevokeEveryonePage, SessionsPage};
 use crate::admin::users::{DeletePage, NewUserPage, UserPage, UsersPage};
 use crate::error::Error;
@@ -39,6 +41,14 @@ const EMBEDDED: &[(&str, &str)] = &[
     (
         "account/sessions.html",
         include_str!("../templates/account/sessions.html"),
+    ),
+    (
+        "admin/audit.html",
+        include_str!("../templates/admin/audit.html"),
+    ),
+    (
+        "admin/overview.html",
+        include_str!("../templates/admin/overview.html"),
     ),
     (
         "admin/revoke_everyone.html",
@@ -182,6 +192,8 @@ impl Pages {
 pub fn render_samples(pages: &Pages, text: &str) -> Result<Vec<(String, String)>, Error> {
     let mut rendered = Vec::new();
     samples_of::<AccountPage>(pages, text, &mut rendered)?;
+    samples_of::<AuditPage>(pages, text, &mut rendered)?;
+    samples_of::<OverviewPage>(pages, text, &mut rendered)?;
     samples_of::<DevicesPage>(pages, text, &mut rendered)?;
     samples_of::<DeletePage>(pages, text, &mut rendered)?;
     samples_of::<NewUserPage>(pages, text, &mut rendered)?;

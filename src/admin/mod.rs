@@ -1,5 +1,9 @@
-//! The admin's pages: every live session, every user.
+//! The admin's pages: every live session, every user, every record, and how things stand.
 
+pub(crate) mod audit;
+mod chart;
+mod export;
+pub(crate) mod overview;
 mod query;
 pub(crate) mod sessions;
 pub(crate) mod users;
@@ -8,5 +12,11 @@ use rocket::Route;
 
 #[must_use]
 pub fn routes() -> Vec<Route> {
-    [sessions::routes(), users::routes()].concat()
+    [
+        overview::routes(),
+        sessions::routes(),
+        users::routes(),
+        audit::routes(),
+    ]
+    .concat()
 }

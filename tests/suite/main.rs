@@ -1,5 +1,7 @@
 //! The specification of Vestibule, as tests. `requirements` lists which test holds which requirement.
 
+mod admin_audit;
+mod admin_overview;
 mod admin_sessions;
 mod admin_users;
 mod audit;
@@ -15,6 +17,7 @@ mod forward_auth;
 mod headers;
 mod input;
 mod login;
+mod metrics;
 mod pages;
 mod panics;
 mod parsers;
