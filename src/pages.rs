@@ -12,6 +12,7 @@ use crate::account::{AccountPage, DevicesPage, PasswordPage};
 use crate::admin::audit::AuditPage;
 use crate::admin::overview::OverviewPage;
 use crate::admin::sessions::{RevokeEveryonePage, SessionsPage};
+use crate::admin::sites::{ExplainPage, RulesPage, SitePage, SitesPage};
 use crate::admin::users::{DeletePage, NewUserPage, UserPage, UsersPage};
 use crate::error::Error;
 use crate::forward_auth::ForbiddenPage;
@@ -22,6 +23,22 @@ use crate::setup::SetupPage;
 use crate::users::User;
 
 const EMBEDDED: &[(&str, &str)] = &[
+    (
+        "admin/explain.html",
+        include_str!("../templates/admin/explain.html"),
+    ),
+    (
+        "admin/rules.html",
+        include_str!("../templates/admin/rules.html"),
+    ),
+    (
+        "admin/site.html",
+        include_str!("../templates/admin/site.html"),
+    ),
+    (
+        "admin/sites.html",
+        include_str!("../templates/admin/sites.html"),
+    ),
     ("continue.html", include_str!("../templates/continue.html")),
     (
         "forward_auth/forbidden.html",
@@ -198,6 +215,10 @@ pub fn render_samples(pages: &Pages, text: &str) -> Result<Vec<(String, String)>
     samples_of::<DeletePage>(pages, text, &mut rendered)?;
     samples_of::<NewUserPage>(pages, text, &mut rendered)?;
     samples_of::<RevokeEveryonePage>(pages, text, &mut rendered)?;
+    samples_of::<ExplainPage>(pages, text, &mut rendered)?;
+    samples_of::<RulesPage>(pages, text, &mut rendered)?;
+    samples_of::<SitePage>(pages, text, &mut rendered)?;
+    samples_of::<SitesPage>(pages, text, &mut rendered)?;
     samples_of::<SessionsPage>(pages, text, &mut rendered)?;
     samples_of::<UserPage>(pages, text, &mut rendered)?;
     samples_of::<UsersPage>(pages, text, &mut rendered)?;

@@ -1,4 +1,4 @@
-//! The admin's pages: every live session, every user, every record, and how things stand.
+//! The admin's pages: every live session, every user, every record, every protected site, and how things stand.
 
 pub(crate) mod audit;
 mod chart;
@@ -6,6 +6,7 @@ mod export;
 pub(crate) mod overview;
 mod query;
 pub(crate) mod sessions;
+pub(crate) mod sites;
 pub(crate) mod users;
 
 use rocket::Route;
@@ -15,6 +16,7 @@ pub fn routes() -> Vec<Route> {
     [
         overview::routes(),
         sessions::routes(),
+        sites::routes(),
         users::routes(),
         audit::routes(),
     ]

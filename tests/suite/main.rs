@@ -3,6 +3,7 @@
 mod admin_audit;
 mod admin_overview;
 mod admin_sessions;
+mod admin_sites;
 mod admin_users;
 mod audit;
 mod browser;
