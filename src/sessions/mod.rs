@@ -49,7 +49,7 @@ pub struct Session {
     pub created_at: Timestamp,
     /// When the password was last checked.
     pub authenticated_at: Timestamp,
-    /// Within a minute; see [`LastSeen`].
+    /// Within a minute, or a tenth of the idle timeout if that is less.
     pub last_seen_at: Timestamp,
     pub idle_expires_at: Timestamp,
     /// The end that use does not put off.
