@@ -15,6 +15,8 @@ mod login;
 #[doc(hidden)]
 pub mod pages;
 pub mod passwords;
+#[doc(hidden)]
+pub mod seeding;
 mod sessions;
 pub mod settings;
 mod setup;
