@@ -35,8 +35,8 @@ const LAST_NAMES: [&str; 50] = [
 
 pub const GROUPS: [&str; 6] = ["board", "editors", "family", "guests", "staff", "support"];
 
-/// Each as often as it stands here.
-const USER_AGENTS: [&str; 13] = [
+/// Each as often as the others, but for the last one.
+const USER_AGENTS: [&str; 14] = [
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/143.0.0.0 Safari/537.36",
     "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/143.0.0.0 Safari/537.36",
     "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36",
@@ -50,7 +50,11 @@ const USER_AGENTS: [&str; 13] = [
     "Mozilla/5.0 (iPad; CPU OS 18_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.6 Mobile/15E148 Safari/604.1",
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/143.0.0.0 Safari/537.36 Edg/143.0.0.0",
     "curl/8.15.0",
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.21 (KHTML, like Gecko) konqueror/4.14.26 Safari/537.21",
 ];
+
+/// One session in this many is of the last user agent.
+const RARE: u32 = 2_000;
 
 pub struct User {
     pub id: Uuid,
@@ -128,8 +132,17 @@ pub fn session(
         idle_expires_at: last_seen_at + IDLE,
         expires_at: created_at + LIFETIME,
         address: address(rng),
-        user_agent: rng.random_range(0..USER_AGENTS.len()),
+        user_agent: user_agent(rng),
         end: ended.then(|| end(username, last_seen_at, moment, rng)),
+    }
+}
+
+/// The place of one in the list.
+fn user_agent(rng: &mut StdRng) -> usize {
+    if rng.random_ratio(1, RARE) {
+        USER_AGENTS.len() - 1
+    } else {
+        rng.random_range(0..USER_AGENTS.len() - 1)
     }
 }
 

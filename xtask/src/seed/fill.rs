@@ -1,7 +1,6 @@
 //! Writes the rows. Quick, because the orders of the listing are built when all rows are there, and
 //! because a file that is not yet anybody's need not survive a power cut.
 
-use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::path::Path;
@@ -21,7 +20,7 @@ use super::content::{self, GROUPS, SPAN, Session, User};
 use crate::run::{Outcome, Stop};
 
 /// Rows of one statement: its parameters stay below SQLite's 32,766.
-const ROWS: u64 = 1_000;
+const ROWS: u64 = 500;
 
 const MOST_COOKIES: u64 = 20_000;
 const COOKIE: &str = "vestibule";
@@ -281,18 +280,13 @@ fn batches(total: u64) -> impl Iterator<Item = std::ops::Range<u64>> {
     (0..total.div_ceil(ROWS)).map(move |batch| batch * ROWS..total.min((batch + 1) * ROWS))
 }
 
-/// An INSERT of many rows.
+/// An INSERT of many rows. Its parameters have no names: SQLite looks a name up from the first one on.
 fn insert(table_and_columns: &str, columns: usize, rows: usize) -> String {
-    let mut sql = format!("INSERT INTO {table_and_columns} VALUES ");
-    for row in 0..rows {
-        sql.push_str(if row == 0 { "(" } else { ",(" });
-        for column in 1..=columns {
-            let comma = if column == 1 { "" } else { "," };
-            let _ = write!(sql, "{comma}${}", row * columns + column);
-        }
-        sql.push(')');
-    }
-    sql
+    let row = format!("({})", vec!["?"; columns].join(","));
+    format!(
+        "INSERT INTO {table_and_columns} VALUES {}",
+        vec![row; rows].join(",")
+    )
 }
 
 fn query<'q>(sql: String) -> Query<'q, Sqlite, SqliteArguments> {
@@ -307,6 +301,7 @@ fn bar(total: u64) -> ProgressBar {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
     use std::path::PathBuf;
 
     use super::*;
