@@ -137,17 +137,20 @@ pub(super) async fn search(
     sql.build_query_as().persistent(false).fetch_all(pool).await
 }
 
-/// Users with this text in their names or address of mail, in no order, `most` at most.
+/// Users with this text in their names or address of mail, `most` at most. Ordered as the index is that
+/// is narrower than the table.
 pub(crate) async fn matching(
     pool: &SqlitePool,
     q: &str,
     most: usize,
 ) -> Result<Vec<Uuid>, sqlx::Error> {
-    sqlx::query_scalar("SELECT id FROM users WHERE search LIKE $1 ESCAPE '\\' LIMIT $2")
-        .bind(like_pattern(q))
-        .bind(i64::try_from(most).unwrap_or(i64::MAX))
-        .fetch_all(pool)
-        .await
+    sqlx::query_scalar(
+        "SELECT id FROM users WHERE search LIKE $1 ESCAPE '\\' ORDER BY search, id LIMIT $2",
+    )
+    .bind(like_pattern(q))
+    .bind(i64::try_from(most).unwrap_or(i64::MAX))
+    .fetch_all(pool)
+    .await
 }
 
 /// A search text taken as it is, anywhere in a text; for `LIKE … ESCAPE '\\'`.

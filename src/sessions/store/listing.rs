@@ -301,13 +301,13 @@ async fn are_few(
     Ok(count < FEW_SESSIONS)
 }
 
-/// Live sessions, counted up to `most`.
+/// Live sessions, counted up to `most`, in the order of an index that has their times.
 pub(crate) async fn count(
     pool: &SqlitePool,
     now: Timestamp,
     most: u32,
 ) -> Result<u32, sqlx::Error> {
-    sqlx::query_scalar("SELECT count(*) FROM (SELECT 1 FROM sessions WHERE ended_at IS NULL AND idle_expires_at > $1 AND expires_at > $1 LIMIT $2)")
+    sqlx::query_scalar("SELECT count(*) FROM (SELECT 1 FROM sessions WHERE ended_at IS NULL AND idle_expires_at > $1 AND expires_at > $1 ORDER BY last_seen_at DESC, id DESC LIMIT $2) f")
         .bind(now)
         .bind(most)
         .fetch_one(pool)

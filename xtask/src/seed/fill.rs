@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -30,12 +31,12 @@ pub fn fill(path: &Path, plan: &Plan, cookies: Option<&Path>) -> Outcome {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .map_err(|error| Stop::because(format!("cannot begin: {error}")))?;
-    let cookies = cookies.map(Cookies::create).transpose()?;
     runtime.block_on(async {
         let location = Location::parse(&path.to_string_lossy()).map_err(Stop::because)?;
         db::prepare(&location)
             .await
             .map_err(|refused| Stop::because(refused.to_string()))?;
+        let cookies = cookies.map(Cookies::create).transpose()?;
         write(path, plan, cookies)
             .await
             .map_err(|error| Stop::because(format!("{}: {error}", path.display())))
@@ -255,7 +256,12 @@ struct Cookies {
 
 impl Cookies {
     fn create(path: &Path) -> Result<Self, Stop> {
-        let file = File::create_new(path)
+        // Whoever reads it can sign in wherever the database is served.
+        let file = File::options()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path)
             .map_err(|error| Stop::because(format!("{}: {error}", path.display())))?;
         Ok(Self {
             file: BufWriter::new(file),
