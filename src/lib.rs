@@ -69,6 +69,8 @@ mod metrics;
 pub mod pages;
 #[doc(hidden)]
 pub mod passwords;
+#[doc(hidden)]
+pub mod seeding;
 mod sessions;
 pub mod settings;
 mod setup;
