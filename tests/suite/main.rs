@@ -12,6 +12,7 @@ mod pages;
 mod panics;
 mod parsers;
 mod process;
+mod proxies;
 mod redirects;
 mod requirements;
 mod routes;
