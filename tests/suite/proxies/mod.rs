@@ -3,6 +3,7 @@
 //!
 //! [`cases`] says what every proxy is held to; a file each says how it is started.
 
+mod caddy;
 mod cases;
 mod echo;
 mod nginx;
@@ -110,10 +111,19 @@ impl Door {
         let port = place.port;
         let vestibule = machine.start();
         let mut proxy = Server::spawn(command);
-        wait_for("the proxy to listen", || {
-            assert!(!proxy.has_ended(), "{}{}", proxy.out(), proxy.err());
-            TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok()
-        });
+        // Some listen before they have a certificate for each host.
+        for host in [SIGN_IN, APP] {
+            let request = format!(
+                "GET /.vestibule/icon.svg HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+            );
+            wait_for("the proxy to serve", || {
+                assert!(!proxy.has_ended(), "{}{}", proxy.out(), proxy.err());
+                TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok()?;
+                visitor::exchange(port, host, &request)
+                    .starts_with("HTTP/1.1 ")
+                    .then_some(())
+            });
+        }
         Some(Self {
             vestibule: Mutex::new(Some(vestibule)),
             machine,
