@@ -40,8 +40,9 @@ fn answer(mut socket: TcpStream, heard: &Mutex<Vec<String>>) {
     heard.lock().expect("a lock").push(request.clone());
     let lower = request.to_ascii_lowercase();
     if lower.contains("\r\nupgrade: websocket\r\n") {
-        let welcome =
-            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n";
+        // The accept belongs to the key of RFC 6455, section 1.3; HAProxy looks at it.
+        let welcome = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+                       Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
         let _ = socket.write_all(welcome.as_bytes());
         let mut part = [0; 256];
         while let Ok(read @ 1..) = socket.read(&mut part) {

@@ -6,6 +6,7 @@
 mod caddy;
 mod cases;
 mod echo;
+mod haproxy;
 mod nginx;
 mod smuggling;
 mod visitor;
