@@ -25,6 +25,7 @@ macro_rules! every_proxy {
             a_form_reaches_the_application_whole
             a_form_that_lost_its_session_is_sent_to_sign_in_and_goes_no_further
             head_is_answered_as_get_without_a_body
+            fwd_09_no_method_passes_unasked
             a_host_that_is_no_site_is_closed
             a_host_that_the_proxy_does_not_know_leads_nowhere
             the_host_in_the_request_line_and_no_other_is_asked_about
@@ -220,6 +221,16 @@ pub fn head_is_answered_as_get_without_a_body(door: &Door) {
         "{answer:?}"
     );
     assert_eq!(door.app.heard().len(), 1);
+}
+
+pub fn fwd_09_no_method_passes_unasked(door: &Door) {
+    for method in [
+        "OPTIONS", "TRACE", "PUT", "DELETE", "PATCH", "PROPFIND", "MKCOL", "FOO",
+    ] {
+        let answer = door.visitor().send(method, APP, "/page/", API, "");
+        assert!((400..600).contains(&answer.status), "{method}: {answer:?}");
+    }
+    assert_eq!(door.app.heard(), Vec::<String>::new());
 }
 
 pub fn a_host_that_is_no_site_is_closed(door: &Door) {

@@ -6,6 +6,7 @@
 mod caddy;
 mod cases;
 mod echo;
+mod envoy;
 mod haproxy;
 mod nginx;
 mod smuggling;
