@@ -3,6 +3,7 @@
 //!
 //! [`cases`] says what every proxy is held to; a file each says how it is started.
 
+mod authelia;
 mod caddy;
 mod cases;
 mod echo;
@@ -10,6 +11,7 @@ mod envoy;
 mod haproxy;
 mod nginx;
 mod smuggling;
+mod traefik;
 mod visitor;
 
 use std::fs;
@@ -100,8 +102,7 @@ impl Door {
         if !is_there("openssl", "proxies are spoken to over TLS") {
             return None;
         }
-        let machine = Machine::with_file(SETTINGS);
-        fs::write(machine.path("vestibule.db"), database()).expect("a file");
+        let machine = machine();
         let app = Echo::start();
         let place = Place {
             machine: &machine,
@@ -166,6 +167,13 @@ fn hold(start: Start, case: fn(&Door)) {
         println!("the proxy: {}{}", door.proxy.out(), door.proxy.err());
         std::panic::resume_unwind(panic);
     }
+}
+
+/// One that Vestibule can be started on, behind a proxy of this machine.
+fn machine() -> Machine {
+    let machine = Machine::with_file(SETTINGS);
+    fs::write(machine.path("vestibule.db"), database()).expect("a file");
+    machine
 }
 
 /// A database with alice, who is of the staff, bob, who is not, and the site's rules; made once.

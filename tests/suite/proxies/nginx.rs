@@ -7,12 +7,6 @@ use super::{Place, cases};
 use crate::process::is_there;
 
 pub fn start(place: &Place) -> Option<Command> {
-    if !is_there(
-        "nginx",
-        "nginx asks before it lets anybody in (cargo xtask test installs it)",
-    ) {
-        return None;
-    }
     let (certificate, key) = place.certificate();
     let snippets = place.path("snippets");
     fs::create_dir(&snippets).expect("a folder");
@@ -20,7 +14,7 @@ pub fn start(place: &Place) -> Option<Command> {
         let shipped = place.ship(&format!("nginx/{name}"), &[]);
         fs::rename(shipped, snippets.join(name)).expect("a move");
     }
-    place.ship(
+    let shipped = place.ship(
         "nginx/vestibule.conf",
         &[
             ("127.0.0.1:8000", format!("127.0.0.1:{}", place.vestibule)),
@@ -36,13 +30,21 @@ pub fn start(place: &Place) -> Option<Command> {
             ),
         ],
     );
-    // What a distribution's nginx.conf says around it.
-    place.write(
-        "nginx.conf",
-        "daemon off; pid nginx.pid; error_log stderr; worker_processes 1; events {}\n\
-         http { access_log off; keepalive_timeout 1s; client_body_timeout 1s; client_body_temp_path b; proxy_temp_path p; fastcgi_temp_path f; uwsgi_temp_path u; scgi_temp_path s;\n\
-         include vestibule.conf; }\n",
-    );
+    serve(place, &fs::read_to_string(shipped).expect("a file"))
+}
+
+/// With the text of a file in conf.d, and what a distribution's nginx.conf says around it.
+pub fn serve(place: &Place, text: &str) -> Option<Command> {
+    if !is_there(
+        "nginx",
+        "nginx asks before it lets anybody in (cargo xtask test installs it)",
+    ) {
+        return None;
+    }
+    let around = "daemon off; pid nginx.pid; error_log stderr; worker_processes 1; events {}\n\
+         http { access_log off; keepalive_timeout 1s; client_body_timeout 1s;\n\
+         client_body_temp_path b; proxy_temp_path p; fastcgi_temp_path f; uwsgi_temp_path u; scgi_temp_path s;\n";
+    place.write("nginx.conf", &format!("{around}{text}\n}}\n"));
     let mut nginx = place.command("nginx");
     nginx
         .arg("-p")
