@@ -376,6 +376,8 @@ pub fn fwd_12_a_revoke_holds_from_the_next_request_on(door: &Door) {
 
 pub fn coo_10_no_cookie_of_ours_reaches_the_application(door: &Door) {
     let mut alice = door.signed_in("alice");
+    let body = alice.page("/page/").body;
+    assert_eq!(told(&body, "cookie").concat(), "", "none is left: {body}");
     let jar = alice.cookies.get_mut(APP).expect("cookies");
     assert!(jar.contains_key("__Host-vestibule-site") && jar.contains_key("__Host-vestibule-flow"));
     // Those of other applications stay; before, between and after ours.

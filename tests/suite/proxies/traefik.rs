@@ -77,10 +77,13 @@ fn a_program_is_told_401_and_sent_nowhere() {
 }
 
 #[test]
-fn fwd_03_every_header_that_the_shipped_file_copies_is_there_once() {
+fn fwd_03_and_04_every_header_that_the_shipped_file_copies_is_there_once() {
     let machine = super::machine();
     let _server = machine.start();
-    let spoofed = format!("{PAGE}Cookie: a=1; __Host-vestibule-flow=x\r\nRemote-User: mallory\r\n");
+    let spoofed = format!(
+        "{PAGE}Cookie: a=1; __Host-vestibule-flow=x\r\nRemote-User: mallory\r\nREMOTE_USER: mallory\r\n\
+         Remote_User: mallory\r\nX-Remote-User: mallory\r\nRemote-Groups: admins\r\n"
+    );
     let answer = ask(&machine, "GET", "/public/", &spoofed);
     assert_eq!(answer.status, 200, "{answer:?}");
     let copied = copied_headers();
