@@ -41,7 +41,8 @@ pub fn serve(place: &Place, text: &str) -> Option<Command> {
     ) {
         return None;
     }
-    let around = "daemon off; pid nginx.pid; error_log stderr; worker_processes 1; events {}\n\
+    // One process, which is gone when it is killed; a master would leave its worker behind.
+    let around = "daemon off; master_process off; pid nginx.pid; error_log stderr; events {}\n\
          http { access_log off; keepalive_timeout 1s; client_body_timeout 1s;\n\
          client_body_temp_path b; proxy_temp_path p; fastcgi_temp_path f; uwsgi_temp_path u; scgi_temp_path s;\n";
     place.write("nginx.conf", &format!("{around}{text}\n}}\n"));
