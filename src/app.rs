@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rocket::request::{self, FromRequest, Outcome};
 use rocket::{Ignite, Request, Rocket, Sentinel};
 
-use crate::clock::{Clock, Seldom};
+use crate::clock::{Clock, Seldom, Sparing};
 use crate::db::{Db, Location};
 use crate::error::Error;
 use crate::forward_auth::policy;
@@ -30,6 +30,7 @@ pub struct App {
     pub pages: Pages,
     pub policy: policy::Cached,
     pub untrusted_peers: Seldom,
+    pub denials: Sparing,
 }
 
 impl App {
@@ -51,6 +52,7 @@ impl App {
             pages: Pages::new(&settings)?,
             policy: policy::Cached::default(),
             untrusted_peers: Seldom::default(),
+            denials: Sparing::default(),
             settings,
             clock,
         }))

@@ -4,6 +4,7 @@
 //! sibling domain can plant a session with `%5F%5FHost-…`. Here a name is compared byte by byte,
 //! only space and tab are trimmed (RFC 6265 section 5.4), and of two matches neither is believed.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::settings::Settings;
@@ -90,6 +91,20 @@ impl HostCookie {
     #[must_use]
     pub fn expire(self) -> String {
         self.set("", Some(Duration::ZERO))
+    }
+
+    /// The same for one that a sibling may have planted: for the host, and over plain http for each
+    /// domain above it too, where a prefix does not keep others out.
+    #[must_use]
+    pub fn expire_everywhere(self, host: &str) -> Vec<String> {
+        let mut expired = vec![self.expire()];
+        let mut domain = host;
+        let named = !self.secure && host.parse::<IpAddr>().is_err() && !host.starts_with('[');
+        while let Some((_, parent)) = domain.split_once('.').filter(|_| named) {
+            expired.push(format!("{}; Domain={domain}", self.expire()));
+            domain = parent;
+        }
+        expired
     }
 
     fn set(self, value: &str, max_age: Option<Duration>) -> String {
