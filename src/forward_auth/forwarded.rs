@@ -194,7 +194,8 @@ fn of_auth_request(request: &Request<'_>) -> Result<Parts, Unusable> {
     // A parser that reads another host out of it would be asked about another site.
     let url = Url::parse(&original).map_err(|_| Unusable::Malformed("x-original-url"))?;
     let named = Host::parse(host, scheme).ok_or(Unusable::Malformed("the host"))?;
-    if url.host_str() != Some(named.name()) {
+    let read = url.host_str().unwrap_or_default();
+    if read.strip_suffix('.').unwrap_or(read) != named.name() {
         return Err(Unusable::Malformed("x-original-url"));
     }
     Ok(Parts {
