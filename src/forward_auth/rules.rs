@@ -132,7 +132,7 @@ impl FromStr for PathPattern {
             .strip_suffix("/*")
             .map_or((text, false), |path| (path, true));
         let odd = |part: &str| matches!(part, "." | "..");
-        if (!path.starts_with('/') && !(prefix && path.is_empty()))
+        if !(path.starts_with('/') || prefix && path.is_empty())
             || path.contains(['?', '#', '*', '\\', ';', '%'])
             || text.contains("//")
             || path.chars().any(char::is_control)
