@@ -14,11 +14,11 @@ use super::decision::{Asked, Decision, decide};
 use super::enter::{self, enter, expire_planted, flow_cookie, presented, sign_in_address};
 use super::forwarded::{Dialect, Forwarded, Unusable, carries_body};
 use super::policy;
-use super::tickets::MOST_RD_BYTES;
+use super::tickets::{MOST_RD_BYTES, all_under};
 use crate::app::App;
 use crate::error::Error;
-use crate::http::cookies::{HostCookie, without_ours};
-use crate::http::{Answer, Failure, navigates};
+use crate::http::cookies::{DomainCookie, Found, HostCookie, without_ours};
+use crate::http::{Answer, Failure, is_navigation, navigates};
 use crate::pages::Page;
 use crate::sessions::{Session, resume_at_site};
 use crate::token::Token;
@@ -136,12 +136,25 @@ fn refuse(app: &App, dialect: Dialect, unusable: Unusable) -> Answer {
     }
 }
 
-/// The user whose cookie of this host came with the request, if that user may go on.
+/// The user whose cookie of this host came with the request, if that user may go on. Where there is
+/// none, a script's request may come with the one that hosts of a domain share.
 async fn who(app: &App, request: &Request<'_>, forwarded: &Forwarded) -> Result<Visitor, Error> {
-    let Some(secret) = presented(request, HostCookie::site(&app.settings)) else {
+    let cookies = || request.headers().get("cookie");
+    let domain = app.settings.sites.domain_over(forwarded.host.name());
+    let (found, good_for) = match (HostCookie::site(&app.settings).find(cookies()), domain) {
+        (Found::Nothing, Some(domain)) if !is_navigation(request) => {
+            (DomainCookie(domain).find(cookies()), all_under(domain))
+        }
+        (found, _) => (found, forwarded.host.to_string()),
+    };
+    let secret = match found {
+        Found::One(value) => Token::parse(value),
+        Found::Nothing | Found::Several => None,
+    };
+    let Some(secret) = secret else {
         return Ok(None);
     };
-    let found = resume_at_site(app, &secret, &forwarded.host.to_string()).await?;
+    let found = resume_at_site(app, &secret, &good_for).await?;
     Ok(found.filter(|(_, user)| !user.must_change_password))
 }
 

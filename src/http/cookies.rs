@@ -119,6 +119,38 @@ impl HostCookie {
     }
 }
 
+/// The one cookie that protected hosts under `sites.cookie_domain` share. It counts for scripts
+/// alone, for its prefix does not keep siblings from planting it.
+#[derive(Clone, Copy, Debug)]
+pub struct DomainCookie<'a>(pub &'a str);
+
+impl DomainCookie<'_> {
+    const NAME: &'static str = "__Secure-vestibule-domain";
+
+    /// Looks for this cookie in the `Cookie` headers of a request.
+    pub fn find<'h>(self, headers: impl IntoIterator<Item = &'h str>) -> Found<'h> {
+        find(headers, Self::NAME)
+    }
+
+    #[must_use]
+    pub fn issue(self, token: &Token, max_age: Option<Duration>) -> String {
+        self.set(&token.reveal(), max_age)
+    }
+
+    #[must_use]
+    pub fn expire(self) -> String {
+        self.set("", Some(Duration::ZERO))
+    }
+
+    fn set(self, value: &str, max_age: Option<Duration>) -> String {
+        let cookie = HostCookie {
+            name: Self::NAME,
+            secure: true,
+        };
+        format!("{}; Domain={}", cookie.set(value, max_age), self.0)
+    }
+}
+
 /// The `Cookie` headers as one, without any cookie of ours: for the application behind.
 pub fn without_ours<'a>(headers: impl IntoIterator<Item = &'a str>) -> String {
     let ours = |pair: &&str| {
@@ -134,7 +166,8 @@ pub fn without_ours<'a>(headers: impl IntoIterator<Item = &'a str>) -> String {
     kept.join("; ")
 }
 
-const OURS: [&str; 6] = [
+const OURS: [&str; 7] = [
+    DomainCookie::NAME,
     "__Host-vestibule",
     "__Host-vestibule-site",
     "__Host-vestibule-flow",

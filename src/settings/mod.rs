@@ -40,6 +40,7 @@ pub struct Settings {
     pub sessions: Sessions,
     pub passwords: Passwords,
     pub throttle: Throttle,
+    pub sites: Sites,
     pub log_format: LogFormat,
     pub log_level: LogLevel,
     /// A folder whose templates replace the embedded ones of the same name.
@@ -56,10 +57,30 @@ impl Default for Settings {
             sessions: Sessions::default(),
             passwords: Passwords::default(),
             throttle: Throttle::default(),
+            sites: Sites::default(),
             log_format: LogFormat::Text,
             log_level: LogLevel::Info,
             templates_dir: None,
         }
+    }
+}
+
+/// What protected sites share.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Sites {
+    /// One more cookie for all hosts under this domain, for pages that call sibling hosts from
+    /// scripts. Off unless set: every host under the domain sees it, and can plant it.
+    pub cookie_domain: Option<String>,
+}
+
+impl Sites {
+    /// The shared domain that a host is under.
+    #[must_use]
+    pub fn domain_over(&self, host: &str) -> Option<&str> {
+        let domain = self.cookie_domain.as_deref()?;
+        let under = host.strip_suffix(domain)?.ends_with('.');
+        under.then_some(domain)
     }
 }
 

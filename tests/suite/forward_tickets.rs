@@ -1018,3 +1018,73 @@ async fn a_ticket_for_a_site_that_was_removed_meanwhile_is_refused() {
     assert_eq!(passed_on.status, 404);
     assert_eq!(alice.there.open(PAGE_A).await.status, 403);
 }
+
+#[rocket::async_test]
+async fn log_12_another_site_s_page_cannot_sign_a_browser_in() {
+    let (app, _) = service().await;
+    let body = "username=alice&password=correct+horse+battery&rd=https%3A%2F%2Fa.example.net%2F";
+    for site in ["cross-site", "same-site"] {
+        let headers = [
+            PAGE[0],
+            PAGE[1],
+            ("Content-Type", "application/x-www-form-urlencoded"),
+            ("Origin", "https://a.example.net"),
+            ("Sec-Fetch-Site", site),
+        ];
+        let answer = app
+            .anonymous()
+            .send(Method::Post, "/login", &headers, body)
+            .await;
+        assert_eq!(
+            (answer.status, answer.header("set-cookie")),
+            (403, ""),
+            "{site}"
+        );
+    }
+}
+
+#[rocket::async_test]
+async fn of_doubled_session_cookies_none_is_believed_and_a_planted_one_goes() {
+    let lines = "public_url = \"http://auth.home.lan\"\ninsecure_http = true";
+    let app = TestApp::with(lines).await;
+    app.user("alice").await;
+    let own = [
+        ("Host", "auth.home.lan"),
+        ("Origin", "http://auth.home.lan"),
+        PAGE[0],
+    ];
+    let doubled = [
+        own[0],
+        own[1],
+        own[2],
+        ("Cookie", "vestibule=x; vestibule=y"),
+    ];
+    let planted = ["auth.home.lan", "home.lan"].map(|domain| {
+        format!("vestibule=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0; Domain={domain}")
+    });
+    let page = app
+        .anonymous()
+        .send(Method::Get, "/account", &doubled, "")
+        .await;
+    let cookies: Vec<&str> = page.all("set-cookie").collect();
+    assert_eq!(page.status, 303);
+    assert_eq!(
+        cookies[0],
+        "vestibule=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0"
+    );
+    assert_eq!(cookies[1..], planted);
+    // A sign-in beside them stands.
+    let mut form = doubled.to_vec();
+    form.push(("Content-Type", "application/x-www-form-urlencoded"));
+    let body = "username=alice&password=correct+horse+battery";
+    let answer = app
+        .anonymous()
+        .send(Method::Post, "/login", &form, body)
+        .await;
+    let cookies: Vec<&str> = answer.all("set-cookie").collect();
+    assert_eq!(answer.status, 303, "{}", answer.body);
+    assert!(
+        !cookies[0].contains("Max-Age=0") && cookies[1..] == planted,
+        "{cookies:?}"
+    );
+}

@@ -8,6 +8,7 @@ mod devices;
 mod flow;
 mod forward_auth;
 mod forward_decision;
+mod forward_domain;
 mod forward_headers;
 mod forward_sites;
 mod forward_tickets;
