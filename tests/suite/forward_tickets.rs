@@ -160,7 +160,6 @@ async fn the_site_cookie_lives_as_long_as_the_session_and_no_longer() {
     );
 }
 
-/// Past flaw elsewhere: a ticket was used twice.
 #[rocket::async_test]
 async fn red_05_a_replayed_ticket_is_refused() {
     let (_app, mut alice) = service().await;
@@ -191,7 +190,6 @@ async fn red_05_of_many_uses_at_once_exactly_one_succeeds() {
     }
 }
 
-/// Past flaw elsewhere: a code was not bound to its host.
 #[rocket::async_test]
 async fn red_05_a_ticket_is_good_for_the_exact_host_alone_not_for_its_wildcard() {
     let (app, mut alice) = service().await;
@@ -862,7 +860,6 @@ async fn a_user_who_must_choose_a_password_first_enters_no_site() {
     );
 }
 
-/// Past flaw elsewhere: a redirect was checked by its prefix.
 const ELSEWHERE: [&str; 32] = [
     "https://evil.example",
     "//evil.example",

@@ -10,6 +10,7 @@ mod forward_auth;
 mod forward_decision;
 mod forward_domain;
 mod forward_headers;
+mod forward_past_flaws;
 mod forward_sites;
 mod forward_tickets;
 mod headers;
