@@ -69,6 +69,11 @@ impl TestApp {
         }
         site
     }
+
+    /// How many tickets are on their way.
+    pub async fn unspent_tickets(&self) -> usize {
+        self.sql("SELECT hex(ticket_hash) FROM tickets").await.len()
+    }
 }
 
 impl Client {
