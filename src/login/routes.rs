@@ -1,4 +1,4 @@
-use rocket::http::Status;
+use rocket::http::{ContentType, Status};
 use rocket::{FromForm, Route, get, post, routes};
 use serde::Serialize;
 
@@ -17,6 +17,9 @@ use crate::users::User;
 /// Where people are sent who asked for no other page.
 const HOME: &str = "/account";
 
+/// Where people are who have just signed out.
+const SIGNED_OUT: &str = "/login?signed_out";
+
 const WRONG: &str = "That user name and password do not belong together.";
 
 #[must_use]
@@ -26,12 +29,13 @@ pub fn routes() -> Vec<Route> {
         sign_in_post,
         sign_out_form,
         sign_out_post,
+        forget,
         reauthenticate_form,
         reauthenticate_post
     ]
 }
 
-#[get("/login?<rd>&<flow>&<switch>&<retry>")]
+#[get("/login?<rd>&<flow>&<switch>&<retry>&<signed_out>")]
 #[expect(
     clippy::too_many_arguments,
     reason = "the parameters of the page's address"
@@ -45,6 +49,7 @@ async fn sign_in_form(
     flow: Option<&str>,
     switch: Option<&str>,
     retry: Option<&str>,
+    signed_out: Option<&str>,
 ) -> Result<Answer, Failure> {
     let way = Way::find(app, rd, flow).await?;
     match &current {
@@ -58,12 +63,11 @@ async fn sign_in_form(
         }
         _ => {
             let user = current.as_ref().map(|current| &current.user);
-            Ok(Answer::page(
-                app,
-                Status::Ok,
-                &SignInPage::new(rd, flow, &way),
-                user,
-            )?)
+            let page = SignInPage {
+                signed_out: signed_out.is_some(),
+                ..SignInPage::new(rd, flow, &way)
+            };
+            Ok(Answer::page(app, Status::Ok, &page, user)?)
         }
     }
 }
@@ -140,11 +144,23 @@ async fn sign_out_post(
     }
     let Posted(form) = form;
     Ok(
-        Answer::see_other(&back_to(app, form.rd.as_deref(), "/login"))
+        Answer::see_other(&back_to(app, form.rd.as_deref(), SIGNED_OUT))
             .cookie(HostCookie::session(&app.settings).expire())
             // Not "cookies": that empties the whole registrable domain.
             .header("Clear-Site-Data", "\"cache\", \"storage\"".to_owned()),
     )
+}
+
+/// An empty picture in the page that a sign-out leads to. A browser may keep the page that it just
+/// left, `no-store` or not, and puts it away only after the sign-out's own answer cleared its cache.
+#[get("/.vestibule/forget.svg")]
+fn forget(_visit: Visit) -> Answer {
+    Answer::text(
+        Status::Ok,
+        "<svg xmlns=\"http://www.w3.org/2000/svg\"/>".to_owned(),
+    )
+    .content_type(ContentType::SVG)
+    .header("Clear-Site-Data", "\"cache\"".to_owned())
 }
 
 #[get("/reauthenticate?<rd>")]
@@ -209,6 +225,7 @@ pub struct SignInPage {
     flow: String,
     error: Option<String>,
     destination: Option<String>,
+    signed_out: bool,
 }
 
 impl SignInPage {
@@ -219,6 +236,7 @@ impl SignInPage {
             flow: flow.unwrap_or_default().to_owned(),
             error: None,
             destination: way.host(),
+            signed_out: false,
         }
     }
 
@@ -244,6 +262,7 @@ impl Page for SignInPage {
             flow: String::new(),
             error: None,
             destination: None,
+            signed_out: false,
         };
         let text = || text.to_owned();
         vec![
@@ -253,6 +272,11 @@ impl Page for SignInPage {
                 flow: text(),
                 error: Some(text()),
                 destination: Some(text()),
+                signed_out: false,
+            },
+            Self {
+                signed_out: true,
+                ..empty()
             },
         ]
     }

@@ -17,7 +17,19 @@ pub mod duration {
     use rocket::serde::{Deserialize, Deserializer, Serializer, de::Error};
 
     pub fn serialize<S: Serializer>(duration: &Duration, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(&humantime::format_duration(*duration))
+        to.collect_str(&in_one_unit(*duration))
+    }
+
+    /// As a person would have written it: humantime's own form of 90d is "2months 29days 2h 52m 48s".
+    fn in_one_unit(duration: Duration) -> String {
+        let seconds = duration.as_secs();
+        let units = [(86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")];
+        match units.iter().find(|(unit, _)| seconds.is_multiple_of(*unit)) {
+            Some((unit, name)) if seconds > 0 && duration.subsec_nanos() == 0 => {
+                format!("{}{name}", seconds / unit)
+            }
+            _ => humantime::format_duration(duration).to_string(),
+        }
     }
 
     pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {

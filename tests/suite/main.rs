@@ -2,9 +2,11 @@
 
 mod admin_sessions;
 mod admin_users;
+mod browser;
 mod cookies;
 mod csrf;
 mod devices;
+mod docs;
 mod flow;
 mod forward_auth;
 mod headers;

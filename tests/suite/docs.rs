@@ -1,0 +1,186 @@
+//! The documents are held to the program that they describe.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::{Value, json};
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+const DOCUMENTS: [&str; 5] = [
+    "README.md",
+    "ARCHITECTURE.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    "CHANGELOG.md",
+];
+
+/// Their default is not one value, so the documents say it in words.
+const IN_WORDS: [(&str, &str); 3] = [
+    ("workers", "number of cores"),
+    ("passwords.hashing_threads", "number of cores"),
+    ("templates_dir", "none"),
+];
+
+fn read(name: &str) -> String {
+    fs::read_to_string(Path::new(ROOT).join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+fn vestibule(arguments: &[&str]) -> Output {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_vestibule"));
+    program.env_clear().current_dir(ROOT).args(arguments);
+    program.output().expect("the program")
+}
+
+/// Each key with its value under the settings of a file.
+fn settings(file: &str) -> BTreeMap<String, Value> {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("Rocket.toml");
+    fs::write(&path, file).expect("a file");
+    let path = path.to_str().expect("a name in UTF-8");
+    let output = vestibule(&["--config", path, "config", "show", "--json"]);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    let shown: Vec<Value> = serde_json::from_slice(&output.stdout).expect(&errors);
+    let key = |row: &Value| row["key"].as_str().expect("a key").to_owned();
+    shown
+        .iter()
+        .map(|row| (key(row), row["value"].clone()))
+        .collect()
+}
+
+fn in_words(key: &str) -> Option<&'static str> {
+    let found = IN_WORDS.iter().find(|(name, _)| *name == key);
+    found.map(|(_, words)| *words)
+}
+
+/// A value as a table cell shows it.
+fn cell(key: &str, value: &Value) -> String {
+    let text = value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned);
+    in_words(key).map_or_else(|| text.trim_end_matches('/').to_owned(), str::to_owned)
+}
+
+#[test]
+fn the_readme_begins_with_the_two_commands() {
+    let readme = read("README.md");
+    let first: Vec<&str> = readme.lines().take(60).collect();
+    for command in ["cargo run --release", "cargo xtask test"] {
+        assert!(first.iter().any(|line| line.trim() == command), "{command}");
+    }
+}
+
+#[test]
+fn the_readme_lists_every_setting_with_its_default() {
+    let readme = read("README.md");
+    let table = readme
+        .lines()
+        .skip_while(|line| !line.starts_with("| key | default |"))
+        .skip(2)
+        .take_while(|line| line.starts_with('|'));
+    let documented: BTreeMap<String, String> = table
+        .map(|row| {
+            let mut cells = row
+                .split('|')
+                .map(|cell| cell.trim().trim_matches('`').to_owned());
+            cells.next();
+            (
+                cells.next().expect("a key"),
+                cells.next().expect("a default"),
+            )
+        })
+        .collect();
+    let defaults: BTreeMap<String, String> = settings("")
+        .iter()
+        .map(|(key, value)| (key.clone(), cell(key, value)))
+        .collect();
+    assert_eq!(documented, defaults);
+}
+
+#[test]
+fn rocket_toml_changes_nothing_until_it_is_edited() {
+    assert_eq!(settings(&read("Rocket.toml")), settings(""));
+}
+
+#[test]
+fn rocket_toml_shows_every_setting_with_its_default() {
+    let file = read("Rocket.toml");
+    let is_setting = |line: &&str| line.starts_with('#') && !line.starts_with("# ");
+    let keys: Vec<&str> = file
+        .lines()
+        .filter(is_setting)
+        .map(|line| line[1..].split(" = ").next().expect("a key"))
+        .collect();
+    let mut defaults = settings("");
+    assert_eq!(
+        {
+            let mut sorted = keys.clone();
+            sorted.sort_unstable();
+            sorted
+        },
+        defaults.keys().map(String::as_str).collect::<Vec<_>>()
+    );
+    let uncommented: Vec<&str> = file
+        .lines()
+        .map(|line| if is_setting(&line) { &line[1..] } else { line })
+        .collect();
+    let mut shown = settings(&uncommented.join("\n"));
+    for (key, _) in IN_WORDS {
+        assert_ne!(shown.remove(key), Some(Value::Null), "{key} was read");
+        defaults.remove(key);
+    }
+    assert_eq!(shown, defaults);
+}
+
+#[test]
+fn the_program_accepts_rocket_toml() {
+    let output = vestibule(&["--config", "Rocket.toml", "config", "check"]);
+    assert!(output.status.success());
+}
+
+#[test]
+fn a_changed_setting_is_seen_by_these_tests() {
+    let changed = settings("[default.vestibule]\nsessions.idle_timeout = \"90m\"");
+    assert_eq!(changed["sessions.idle_timeout"], json!("90m"));
+}
+
+#[test]
+fn no_document_points_to_a_file_that_is_not_there() {
+    for document in DOCUMENTS {
+        let text = read(document);
+        let links = text
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split(')').next());
+        let pictures = text.split('"').filter(|text| text.ends_with(".png"));
+        let files = links
+            .chain(pictures)
+            .filter(|target| !target.contains("://") && !target.starts_with('#'));
+        for file in files {
+            let path = file.split('#').next().unwrap_or_default();
+            assert!(Path::new(ROOT).join(path).exists(), "{document}: {file}");
+        }
+    }
+}
+
+/// ARCHITECTURE.md writes a step as `function` in `file`.
+#[test]
+fn the_walks_name_functions_that_are_there() {
+    let text = read("ARCHITECTURE.md");
+    let spans: Vec<&str> = text.split('`').collect();
+    let mut steps = 0;
+    for window in spans.windows(3).skip(1).step_by(2) {
+        let [name, " in ", file] = window else {
+            continue;
+        };
+        let source = read(file);
+        let name = name.rsplit("::").next().unwrap_or(name);
+        let defined = ["fn ", "struct ", "trait ", "static ", "const "]
+            .iter()
+            .any(|kind| source.contains(&format!("{kind}{name}")));
+        assert!(defined, "there is no {name} in {file}");
+        steps += 1;
+    }
+    assert!(steps > 40, "only {steps} steps were found");
+}
