@@ -7,7 +7,7 @@ use rocket::http::{ContentType, Status};
 use rocket::{Route, get, routes};
 use sha2::{Digest, Sha256};
 
-use crate::http::Answer;
+use crate::http::{Answer, AnyHost};
 
 const STYLESHEET: &str = include_str!("../templates/style.css");
 const ICON: &str = include_str!("../templates/icon.svg");
@@ -25,12 +25,12 @@ pub fn routes() -> Vec<Route> {
 }
 
 #[get("/.vestibule/style.css")]
-fn stylesheet() -> Answer {
+fn stylesheet(_any: AnyHost) -> Answer {
     kept(ContentType::CSS, STYLESHEET)
 }
 
 #[get("/.vestibule/icon.svg")]
-fn icon() -> Answer {
+fn icon(_any: AnyHost) -> Answer {
     kept(ContentType::SVG, ICON)
 }
 

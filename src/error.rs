@@ -2,7 +2,9 @@
 
 use std::fmt;
 
+use rocket::Request;
 use rocket::http::Status;
+use rocket::response::{self, Responder};
 
 /// Something failed that should not; whoever asks is answered with an error, never let in.
 #[derive(Debug)]
@@ -43,6 +45,14 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+/// So that a host's handler can hand it on with `?`; the host's own catcher answers.
+impl<'r> Responder<'r, 'static> for Error {
+    fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
+        tracing::error!(path = %request.uri().path(), "{self}");
+        Err(self.status())
+    }
+}
 
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {

@@ -47,6 +47,9 @@ pub async fn change_password(
     if let Err(weakness) = app.check_password(new, &user.username) {
         return Ok(Changed::Weak(weakness));
     }
+    if old.reveal() == new.reveal() {
+        return Ok(Changed::Weak(Weakness::Same));
+    }
     let proven = match prove(app, Event::PasswordChange, &user.username, old, device).await? {
         Proof::Right(proven) => proven,
         Proof::Wrong => return Ok(Changed::WrongCurrent),

@@ -132,7 +132,8 @@ impl FromStr for PathPattern {
             .strip_suffix("/*")
             .map_or((text, false), |path| (path, true));
         let odd = |part: &str| matches!(part, "." | "..");
-        if (!path.starts_with('/') && !(prefix && path.is_empty()))
+        let rooted = path.starts_with('/') || prefix && path.is_empty();
+        if !rooted
             || path.contains(['?', '#', '*', '\\', ';', '%'])
             || path.contains("//")
             || path.chars().any(char::is_control)

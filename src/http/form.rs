@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rocket::Request;
 use rocket::data::{self, ByteUnit, Data, FromData};
 use rocket::form::{Form, FromForm, Strict};
+use rocket::http::Status;
 use rocket::outcome::Outcome;
 
 use super::{Refusal, origin};
@@ -80,6 +81,9 @@ impl Fields {
         if fields.iter().any(|(name, _)| name == "_method") {
             return Err(Refusal::method_override());
         }
+        if !fields.iter().all(|(name, _)| is_plain(name)) {
+            return Err(Refusal::of_status(Status::UnprocessableEntity));
+        }
         let names: BTreeSet<&str> = fields.iter().map(|(name, _)| name.as_str()).collect();
         if names.len() < fields.len() {
             return Err(Refusal::doubled_field());
@@ -102,4 +106,10 @@ impl Fields {
         form.map(Strict::into_inner)
             .map_err(|errors| Refusal::wrong_fields(&errors))
     }
+}
+
+/// Rocket reads `name[]` and `name.x` as `name`: a doubled field under another spelling.
+fn is_plain(name: &str) -> bool {
+    name.bytes()
+        .all(|byte| byte.is_ascii_lowercase() || byte == b'_')
 }

@@ -19,5 +19,5 @@ pub use form::{Fields, Posted};
 pub(crate) use headers::Instead;
 pub use refusal::{Link, Refusal};
 pub use return_to::back_to;
-pub use visit::{Opened, Visit};
+pub use visit::{AnyHost, Opened, Visit};
 pub(crate) use visit::{is_ours, navigates, wants_json};

@@ -143,6 +143,8 @@ impl Refusal {
 
     #[must_use]
     pub fn throttled(retry_after: Duration) -> Self {
+        // Rounded up: whoever comes back then is heard.
+        let retry_after = Duration::from_secs(retry_after.as_millis().div_ceil(1_000) as u64);
         let minutes = retry_after.as_secs().div_ceil(60);
         let wait = if minutes == 1 {
             "a minute".to_owned()

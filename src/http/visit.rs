@@ -30,6 +30,23 @@ impl Visit {
     }
 }
 
+/// Marks a route of ours that is there under any Host.
+#[derive(Debug)]
+pub struct AnyHost;
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for AnyHost {
+    type Error = std::convert::Infallible;
+
+    async fn from_request(request: &'r Request<'_>) -> request::Outcome<Self, Self::Error> {
+        request
+            .local_cache(Ours::default)
+            .0
+            .store(true, Ordering::Relaxed);
+        Outcome::Success(Self)
+    }
+}
+
 /// Whether a request reached a route of ours, in a site that has others too.
 #[derive(Default)]
 struct Ours(AtomicBool);

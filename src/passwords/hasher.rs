@@ -131,6 +131,7 @@ fn verify(argon2: &Argon2, password: &str, stored: &str) -> Result<Verdict, Erro
     let parsed = PasswordHash::new(stored).map_err(argon2::password_hash::Error::from)?;
     let params = Params::try_from(&parsed)?;
     let hostile = parsed.algorithm != argon2::ARGON2ID_IDENT
+        || parsed.hash.is_none()
         || params.m_cost() > MOST_MEMORY_KIB
         || params.t_cost() > MOST_ITERATIONS
         || params.p_cost() > MOST_LANES;

@@ -13,10 +13,14 @@ const PRODUCT: &str = "vestibule";
 /// Why a password is not taken. Shown to the person who chose it.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Weakness {
-    Short { min_length: usize },
+    Short {
+        min_length: usize,
+    },
     Long,
     Common,
     Names(String),
+    /// The one that it should replace.
+    Same,
 }
 
 impl fmt::Display for Weakness {
@@ -30,6 +34,7 @@ impl fmt::Display for Weakness {
             Self::Common => f.write_str(
                 "That password is among those that are tried first. Choose another one.",
             ),
+            Self::Same => f.write_str("The new password is the current one. Choose another one."),
             Self::Names(name) => write!(
                 f,
                 "That password is little more than “{name}”. Choose one that cannot be guessed from here."
@@ -55,19 +60,40 @@ pub fn check(
         return Err(Weakness::Short { min_length });
     }
     let lower = password.to_lowercase();
-    let core = core(&lower);
-    if common::contains(&lower) || common::contains(core) {
-        return Err(Weakness::Common);
-    }
     let site = host
         .split('.')
         .max_by_key(|label| label.len())
         .unwrap_or(host);
     let names = [PRODUCT, username, host, site];
-    match names.iter().find(|name| is_made_of(core, name)) {
-        Some(name) => Err(Weakness::Names((*name).to_owned())),
-        None => Ok(()),
+    if let Some(name) = names.iter().find(|name| is_made_of(&lower, name)) {
+        return Err(Weakness::Names((*name).to_owned()));
     }
+    let plain: String = lower.chars().filter(|c| c.is_alphanumeric()).collect();
+    let guises = [&lower, core(&lower), &plain, core(&plain)];
+    if guises.into_iter().any(is_common) {
+        return Err(Weakness::Common);
+    }
+    Ok(())
+}
+
+/// Whether it is one that is tried first, once or more: `passwordpassword`, `123123123123123`.
+fn is_common(text: &str) -> bool {
+    let word = repeated(text);
+    let stutters = text.len() >= 8 && word.chars().count() < 5;
+    stutters || common::contains(text) || common::contains(word)
+}
+
+/// The shortest beginning of `text` that makes all of it when it is said again and again.
+fn repeated(text: &str) -> &str {
+    let says_all = |word: &[u8]| {
+        text.as_bytes()
+            .chunks(word.len())
+            .all(|chunk| word.starts_with(chunk))
+    };
+    let ends = text.char_indices().map(|(at, _)| at).skip(1);
+    ends.map(|end| &text[..end])
+        .find(|word| says_all(word.as_bytes()))
+        .unwrap_or(text)
 }
 
 /// Without the digits and signs that people put around a word: `password1234567!` is `password`.
@@ -75,12 +101,12 @@ fn core(lower: &str) -> &str {
     lower.trim_matches(|c: char| c.is_numeric() || c.is_ascii_punctuation() || c.is_whitespace())
 }
 
-/// Whether `name`, once or more, is all that `core` says.
-fn is_made_of(core: &str, name: &str) -> bool {
+/// Whether `name`, once or more, is all that `lower` says in letters.
+fn is_made_of(lower: &str, name: &str) -> bool {
     let name = name.to_lowercase();
     name.len() >= 3
-        && core.contains(&name)
-        && core
+        && lower.contains(&name)
+        && lower
             .replace(&name, "")
             .chars()
             .filter(|c| c.is_alphabetic())

@@ -5,12 +5,9 @@ use woothee::parser::Parser;
 /// `Firefox on Linux`; empty where the user agent says nothing of the kind.
 #[must_use]
 pub fn in_words(user_agent: &str) -> String {
+    // Only words of the library's: what else a client calls itself is in the user agent alone.
     let Some(found) = Parser::new().parse(user_agent) else {
-        return user_agent
-            .split(['/', ' '])
-            .next()
-            .unwrap_or_default()
-            .to_owned();
+        return String::new();
     };
     let known = |text: &str| !text.is_empty() && text != "UNKNOWN";
     match (known(found.name), known(found.os)) {

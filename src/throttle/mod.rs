@@ -113,10 +113,13 @@ impl Throttle {
 }
 
 impl Bucket {
-    /// How long until a try is free for the one that stands at `rank` among those in flight.
+    /// How long until a try is free for the one that stands at `rank` among those in flight: an
+    /// interval at most, for that is when the first of them comes back.
     fn wait(&self, now: Timestamp, full_at: Timestamp, rank: u32) -> Duration {
         let spent = full_at.since(now) + self.interval * rank;
-        spent.saturating_sub(self.interval * self.tries)
+        spent
+            .saturating_sub(self.interval * self.tries)
+            .min(self.interval)
     }
 }
 

@@ -487,7 +487,7 @@ pub fn parse(answer: &[u8]) -> Answer {
 }
 
 /// A port that nothing listens on and that the system gives to no outgoing connection.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     static NEXT: OnceLock<AtomicU16> = OnceLock::new();
     let first = || AtomicU16::new(10_000 + (std::process::id() % 200) as u16 * 100);
     let next = NEXT.get_or_init(first);

@@ -7,6 +7,7 @@ use rocket::figment::Figment;
 use rocket::figment::providers::{Format, Toml};
 use rocket::http::Method;
 use rocket::local::asynchronous::Client as Local;
+use rocket::{Build, Rocket};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use vestibule::app::App;
@@ -15,7 +16,7 @@ use vestibule::db::{self, Location};
 use vestibule::passwords::Password;
 use vestibule::settings::{Refused, Server};
 use vestibule::users::{self, NewUser, User};
-use vestibule::{Clock, Settings, Timestamp};
+use vestibule::{Clock, Settings, Timestamp, Vestibule};
 
 use super::{Client, ORIGIN, PASSWORD};
 
@@ -35,7 +36,12 @@ impl TestApp {
 
     /// With lines of settings, as they stand under `[default.vestibule]`.
     pub async fn with(settings: &str) -> Self {
-        let clock = Clock::stopped_at(Timestamp::parse("2026-11-24T12:00:00Z").expect("a time"));
+        Self::at("2026-11-24T12:00:00Z", settings).await
+    }
+
+    /// At another time than the usual one.
+    pub async fn at(time: &str, settings: &str) -> Self {
+        let clock = Clock::stopped_at(Timestamp::parse(time).expect("a time"));
         let folder = Arc::new(tempfile::tempdir().expect("a temporary folder"));
         Self::open(settings, clock, folder).await
     }
@@ -52,11 +58,8 @@ impl TestApp {
     }
 
     async fn open(lines: &str, clock: Clock, folder: Arc<TempDir>) -> Self {
-        let location = Location::parse(&format!(
-            "sqlite:{}",
-            folder.path().join("vestibule.db").display()
-        ))
-        .expect("a path");
+        let path = folder.path().join("vestibule.db");
+        let location = Location::parse(&path.to_string_lossy()).expect("a path");
         db::prepare(&location).await.expect("a database");
         let app = App::open(settings(lines), clock.clone(), &location)
             .await
@@ -70,6 +73,13 @@ impl TestApp {
             folder,
             settings: lines.to_owned(),
         }
+    }
+
+    /// A browser of `host`, a site that embeds this service.
+    pub async fn embedded_in(&self, host: Rocket<Build>) -> Client {
+        let rocket = host.attach(Vestibule::of(self.app.clone()));
+        let local = Local::untracked(rocket).await.expect("a launched rocket");
+        Client::new(Arc::new(local))
     }
 
     /// A browser that nobody has signed in with.

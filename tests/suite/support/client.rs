@@ -74,7 +74,7 @@ impl Client {
     }
 
     /// Sends what stands for a form's body.
-    pub async fn post_body(&mut self, path: &str, body: &str) -> Answer {
+    pub async fn post_body(&mut self, path: &str, body: impl AsRef<[u8]>) -> Answer {
         let headers = [
             ("Accept", "text/html"),
             ("Content-Type", "application/x-www-form-urlencoded"),
@@ -97,7 +97,7 @@ impl Client {
         method: Method,
         path: &str,
         headers: &[(&str, &str)],
-        body: &str,
+        body: impl AsRef<[u8]>,
     ) -> Answer {
         let has = |name: &str| {
             headers
@@ -138,7 +138,7 @@ impl Client {
         method: Method,
         path: &str,
         headers: &[(String, String)],
-        body: &str,
+        body: impl AsRef<[u8]>,
     ) -> Answer {
         self.send_from("127.0.0.1:40000", method, path, headers, body)
             .await
@@ -151,7 +151,7 @@ impl Client {
         method: Method,
         path: &str,
         headers: &[(String, String)],
-        body: &str,
+        body: impl AsRef<[u8]>,
     ) -> Answer {
         let mut request = self
             .local

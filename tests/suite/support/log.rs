@@ -23,7 +23,7 @@ pub async fn logged<T>(work: impl Future<Output = T>) -> (T, String) {
     let writer = lines.clone();
     let subscriber = tracing_subscriber::fmt()
         .with_ansi(false)
-        .with_max_level(tracing::Level::INFO)
+        .with_max_level(tracing::Level::TRACE)
         .with_writer(move || writer.clone())
         .finish();
     let done = work.with_subscriber(subscriber).await;

@@ -1,0 +1,178 @@
+//! A real nginx before the real program and an application that tells what it was sent.
+
+mod certificate;
+mod echo;
+
+use std::fs::{self, File};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+
+use tempfile::TempDir;
+use vestibule::app::App;
+use vestibule::audit::Actor;
+use vestibule::db::Location;
+use vestibule::forward_auth::policy;
+use vestibule::{Clock, Settings};
+
+pub use certificate::Certificate;
+pub use echo::Echo;
+
+use crate::browser::required;
+use crate::process::{Machine, Server, free_port, wait_for};
+
+const NGINX: &str = "/usr/sbin/nginx";
+
+/// The whole of it: sites, nginx, Vestibule and the application, all ended when it is dropped.
+pub struct House {
+    pub machine: Machine,
+    pub echo: Echo,
+    pub port: u16,
+    pub certificate: Option<Certificate>,
+    plan: Plan,
+    folder: TempDir,
+    nginx: Option<Nginx>,
+    _server: Server,
+}
+
+/// What differs between houses.
+pub struct Plan {
+    pub sign_in: &'static str,
+    pub sites: &'static [&'static str],
+    pub tls: bool,
+    pub trusted_proxies: &'static str,
+}
+
+impl Plan {
+    fn scheme(&self) -> &'static str {
+        if self.tls { "https" } else { "http" }
+    }
+}
+
+impl House {
+    /// `None` where there is no nginx to be had.
+    pub fn build(plan: Plan) -> Option<Self> {
+        if !required(Path::new(NGINX).exists(), "nginx") {
+            return None;
+        }
+        let port = free_port();
+        let url = format!("{}://{}:{port}", plan.scheme(), plan.sign_in);
+        let machine = Machine::new()
+            .set("VESTIBULE_PUBLIC_URL", &url)
+            .set("VESTIBULE_TRUSTED_PROXIES", plan.trusted_proxies);
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let names = [&[plan.sign_in], plan.sites].concat();
+        let certificate = plan.tls.then(|| Certificate::write(folder.path(), &names));
+        let mut house = Self {
+            nginx: None,
+            _server: machine.start(),
+            machine,
+            echo: Echo::start(),
+            port,
+            certificate,
+            plan,
+            folder,
+        };
+        house.configure(|configuration| configuration);
+        Some(house)
+    }
+
+    /// An address at the sign-in host.
+    pub fn here(&self, path: &str) -> String {
+        self.at(self.plan.sign_in, path)
+    }
+
+    /// An address at a site.
+    pub fn at(&self, host: &str, path: &str) -> String {
+        format!("{}://{host}:{}{path}", self.plan.scheme(), self.port)
+    }
+
+    /// Adds a site that lets in whom `fallback` says.
+    pub async fn add_site(&self, host: &str, fallback: &str) {
+        let app = self.app().await;
+        let host = format!("{host}:{}", self.port);
+        let fallback = fallback.parse().expect("a default");
+        policy::add_site(&app, &Actor::operator(), &host, fallback, "")
+            .await
+            .expect("a database")
+            .expect("a site");
+        app.close().await;
+    }
+
+    async fn app(&self) -> Arc<App> {
+        let settings = Settings {
+            public_url: Some(self.here("").parse().expect("a URL")),
+            ..Settings::default()
+        };
+        let database = format!("sqlite:{}", self.machine.path("vestibule.db").display());
+        let location = Location::parse(&database).expect("an address");
+        App::open(settings, Clock::system(), &location)
+            .await
+            .expect("a database")
+    }
+
+    /// The addresses that nginx was asked for, and what it answered.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.path("access.log")).unwrap_or_default()
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Starts nginx anew with a configuration that differs from the right one.
+    pub fn configure(&mut self, differ: impl FnOnce(String) -> String) {
+        self.nginx = None;
+        let file = self.path("nginx.conf");
+        fs::write(&file, differ(self.configuration())).expect("a file");
+        let mut nginx = Nginx::start(self.folder.path());
+        wait_for("nginx to listen", || {
+            if let Some(status) = nginx.0.try_wait().expect("a child") {
+                let errors = fs::read_to_string(self.path("error.log"));
+                panic!("nginx ended with {status}: {errors:?}");
+            }
+            TcpStream::connect(("127.0.0.1", self.port)).ok()
+        });
+        self.nginx = Some(nginx);
+    }
+
+    fn configuration(&self) -> String {
+        let (tls, ssl) = match &self.certificate {
+            Some(certificate) => (certificate.for_nginx(), " ssl"),
+            None => (String::new(), ""),
+        };
+        include_str!("nginx.conf")
+            .replace("TLS_LINES", &tls)
+            .replace("LISTEN", &format!("127.0.0.1:{}{ssl}", self.port))
+            .replace("SIGN_IN_HOST", self.plan.sign_in)
+            .replace("SITE_HOSTS", &self.plan.sites.join(" "))
+            .replace("VESTIBULE", &format!("127.0.0.1:{}", self.machine.port))
+            .replace("APPLICATION", &format!("127.0.0.1:{}", self.echo.port))
+    }
+}
+
+/// Killed, by its id, when it is dropped.
+struct Nginx(Child);
+
+impl Nginx {
+    fn start(folder: &Path) -> Self {
+        let configuration = folder.join("nginx.conf");
+        let errors = File::create(folder.join("error.log")).expect("a file");
+        let mut nginx = Command::new(NGINX);
+        nginx
+            .args(["-e", "stderr", "-p"])
+            .args([folder, Path::new("-c"), &configuration])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(errors);
+        Self(nginx.spawn().expect("nginx"))
+    }
+}
+
+impl Drop for Nginx {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
