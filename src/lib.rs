@@ -7,6 +7,7 @@ pub mod audit;
 pub mod cli;
 pub mod clock;
 pub mod db;
+mod doctor;
 mod error;
 pub mod forward_auth;
 #[doc(hidden)]

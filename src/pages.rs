@@ -9,6 +9,7 @@ use rocket_dyn_templates::minijinja::{self, AutoEscape, Environment, UndefinedBe
 use serde::Serialize;
 
 use crate::account::{AccountPage, DevicesPage, PasswordPage};
+use crate::admin::doctor::DoctorPage;
 use crate::admin::sessions::{RevokeEveryonePage, SessionsPage};
 use crate::admin::users::{DeletePage, NewUserPage, UserPage, UsersPage};
 use crate::error::Error;
@@ -39,6 +40,10 @@ const EMBEDDED: &[(&str, &str)] = &[
     (
         "account/sessions.html",
         include_str!("../templates/account/sessions.html"),
+    ),
+    (
+        "admin/doctor.html",
+        include_str!("../templates/admin/doctor.html"),
     ),
     (
         "admin/revoke_everyone.html",
@@ -182,6 +187,7 @@ impl Pages {
 pub fn render_samples(pages: &Pages, text: &str) -> Result<Vec<(String, String)>, Error> {
     let mut rendered = Vec::new();
     samples_of::<AccountPage>(pages, text, &mut rendered)?;
+    samples_of::<DoctorPage>(pages, text, &mut rendered)?;
     samples_of::<DevicesPage>(pages, text, &mut rendered)?;
     samples_of::<DeletePage>(pages, text, &mut rendered)?;
     samples_of::<NewUserPage>(pages, text, &mut rendered)?;

@@ -1,5 +1,6 @@
 //! The admin's pages: every live session, every user.
 
+pub(crate) mod doctor;
 mod query;
 pub(crate) mod sessions;
 pub(crate) mod users;
@@ -8,5 +9,5 @@ use rocket::Route;
 
 #[must_use]
 pub fn routes() -> Vec<Route> {
-    [sessions::routes(), users::routes()].concat()
+    [doctor::routes(), sessions::routes(), users::routes()].concat()
 }

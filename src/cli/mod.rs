@@ -6,6 +6,7 @@
 mod audit;
 mod config;
 mod database;
+mod doctor;
 mod logging;
 mod output;
 mod password;
@@ -63,6 +64,9 @@ enum Command {
     /// Shows and checks the settings
     #[command(subcommand)]
     Config(config::Command),
+    /// Asks a protected site as a browser would, and says what is wrong and how to cure it
+    #[command(after_help = "Example: vestibule doctor https://app.example.com/")]
+    Doctor(doctor::Doctor),
     /// Prints completions for a shell
     #[command(
         after_help = "Example: vestibule completions bash > /etc/bash_completion.d/vestibule"
@@ -112,6 +116,7 @@ fn dispatch(cli: Cli) -> Done {
         Command::User(command) => user::run(command, Effective::load(&sources)?),
         Command::Session(command) => session::run(&command, Effective::load(&sources)?),
         Command::Audit(command) => audit::run(&command, Effective::load(&sources)?),
+        Command::Doctor(command) => doctor::run(&command, Effective::load(&sources)?),
     }
 }
 
