@@ -11,6 +11,7 @@ use crate::db::{Db, Location};
 use crate::error::Error;
 use crate::forward_auth::policy;
 use crate::http::Refusal;
+use crate::metrics::Metrics;
 use crate::pages::Pages;
 use crate::passwords::Hasher;
 use crate::sessions::LastSeen;
@@ -28,6 +29,7 @@ pub struct App {
     pub last_seen: LastSeen,
     pub setup_code: SetupCode,
     pub pages: Pages,
+    pub metrics: Metrics,
     pub policy: policy::Cached,
     pub untrusted_peers: Seldom,
 }
@@ -42,9 +44,12 @@ impl App {
         clock: Clock,
         location: &Location,
     ) -> Result<Arc<Self>, Error> {
+        let db = Db::open(location).await?;
+        let passwords = Hasher::new(&settings.passwords)?;
         Ok(Arc::new(Self {
-            db: Db::open(location).await?,
-            passwords: Hasher::new(&settings.passwords)?,
+            metrics: Metrics::new(&db, &passwords),
+            db,
+            passwords,
             throttle: Throttle::new(settings.throttle.clone()),
             last_seen: LastSeen::default(),
             setup_code: SetupCode::default(),

@@ -9,6 +9,8 @@ use serde::{Serialize, Serializer};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+pub(crate) const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// A moment in UTC, kept as Unix microseconds: an integer sorts rightly in every database.
 ///
 /// Shown and serialised as RFC 3339, to the second.
@@ -62,6 +64,27 @@ impl Timestamp {
         } else {
             time::macros::datetime!(9999-12-31 23:59:59 UTC)
         })
+    }
+
+    /// The midnight of UTC that its day began with.
+    #[must_use]
+    pub fn start_of_day(self) -> Self {
+        Self(self.0.saturating_sub(self.0.rem_euclid(micros(DAY))))
+    }
+
+    /// `2026-11-24`.
+    #[must_use]
+    pub fn date(self) -> String {
+        self.date_time().date().to_string()
+    }
+
+    /// For people: `24 Nov`.
+    #[must_use]
+    pub fn day_and_month(self) -> String {
+        let format = time::macros::format_description!("[day padding:none] [month repr:short]");
+        self.date_time()
+            .format(&format)
+            .unwrap_or_else(|_| self.date())
     }
 
     /// For people: `24 Nov 2026, 21:25 UTC`.

@@ -14,6 +14,7 @@ pub mod forward_auth;
 pub mod fuzzing;
 mod http;
 mod login;
+mod metrics;
 #[doc(hidden)]
 pub mod pages;
 pub mod passwords;

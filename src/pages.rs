@@ -9,8 +9,11 @@ use rocket_dyn_templates::minijinja::{self, AutoEscape, Environment, UndefinedBe
 use serde::Serialize;
 
 use crate::account::{AccountPage, DevicesPage, PasswordPage};
+use crate::admin::audit::AuditPage;
 use crate::admin::doctor::DoctorPage;
+use crate::admin::overview::OverviewPage;
 use crate::admin::sessions::{RevokeEveryonePage, SessionsPage};
+use crate::admin::sites::{ExplainPage, RulesPage, SitePage, SitesPage};
 use crate::admin::users::{DeletePage, NewUserPage, UserPage, UsersPage};
 use crate::error::Error;
 use crate::forward_auth::ForbiddenPage;
@@ -21,6 +24,22 @@ use crate::setup::SetupPage;
 use crate::users::User;
 
 const EMBEDDED: &[(&str, &str)] = &[
+    (
+        "admin/explain.html",
+        include_str!("../templates/admin/explain.html"),
+    ),
+    (
+        "admin/rules.html",
+        include_str!("../templates/admin/rules.html"),
+    ),
+    (
+        "admin/site.html",
+        include_str!("../templates/admin/site.html"),
+    ),
+    (
+        "admin/sites.html",
+        include_str!("../templates/admin/sites.html"),
+    ),
     ("continue.html", include_str!("../templates/continue.html")),
     (
         "forward_auth/forbidden.html",
@@ -40,6 +59,14 @@ const EMBEDDED: &[(&str, &str)] = &[
     (
         "account/sessions.html",
         include_str!("../templates/account/sessions.html"),
+    ),
+    (
+        "admin/audit.html",
+        include_str!("../templates/admin/audit.html"),
+    ),
+    (
+        "admin/overview.html",
+        include_str!("../templates/admin/overview.html"),
     ),
     (
         "admin/doctor.html",
@@ -188,10 +215,16 @@ pub fn render_samples(pages: &Pages, text: &str) -> Result<Vec<(String, String)>
     let mut rendered = Vec::new();
     samples_of::<AccountPage>(pages, text, &mut rendered)?;
     samples_of::<DoctorPage>(pages, text, &mut rendered)?;
+    samples_of::<AuditPage>(pages, text, &mut rendered)?;
+    samples_of::<OverviewPage>(pages, text, &mut rendered)?;
     samples_of::<DevicesPage>(pages, text, &mut rendered)?;
     samples_of::<DeletePage>(pages, text, &mut rendered)?;
     samples_of::<NewUserPage>(pages, text, &mut rendered)?;
     samples_of::<RevokeEveryonePage>(pages, text, &mut rendered)?;
+    samples_of::<ExplainPage>(pages, text, &mut rendered)?;
+    samples_of::<RulesPage>(pages, text, &mut rendered)?;
+    samples_of::<SitePage>(pages, text, &mut rendered)?;
+    samples_of::<SitesPage>(pages, text, &mut rendered)?;
     samples_of::<SessionsPage>(pages, text, &mut rendered)?;
     samples_of::<UserPage>(pages, text, &mut rendered)?;
     samples_of::<UsersPage>(pages, text, &mut rendered)?;

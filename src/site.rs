@@ -6,12 +6,15 @@ use std::sync::Arc;
 use rocket::config::{Config, Ident};
 use rocket::fairing::AdHoc;
 use rocket::http::Status;
+use rocket::outcome::Outcome;
+use rocket::request::{self, FromRequest};
 use rocket::shield::Shield;
 use rocket::{Build, Orbit, Request, Rocket, catch, catchers, get, routes};
 
 use crate::app::App;
 use crate::forward_auth;
-use crate::http::{Answer, Refusal, Visit, headers};
+use crate::http::{Answer, Failure, Refusal, Visit, headers};
+use crate::metrics::{self, Reason};
 use crate::sessions::CurrentSession;
 use crate::settings::Server;
 use crate::vestibule::Vestibule;
@@ -33,7 +36,7 @@ pub fn rocket(app: Arc<App>, server: &Server) -> Rocket<Build> {
                 }
             })
         }))
-        .mount("/", routes![home, healthz, readyz])
+        .mount("/", routes![home, healthz, readyz, told_metrics])
         .mount("/", forward_auth::routes())
         .mount("/", forward_auth::enter_routes())
         .register("/", catchers![error])
@@ -102,6 +105,40 @@ async fn readyz(app: &App) -> Answer {
         Answer::text(Status::Ok, "ready".to_owned())
     } else {
         Answer::text(Status::ServiceUnavailable, "not ready".to_owned())
+    }
+}
+
+/// For whoever presents the token; without one in the settings there is no such page.
+#[get("/metrics")]
+async fn told_metrics(app: &App, bearer: Bearer<'_>) -> Result<Answer, Failure> {
+    let Some(secret) = &app.settings.metrics_secret else {
+        return Err(Refusal::not_found().into());
+    };
+    if !bearer.0.is_some_and(|given| secret.is(given)) {
+        app.metrics.count_denial(Reason::Unauthenticated);
+        let message = "metrics_token is needed: Authorization: Bearer …";
+        return Ok(Answer::text(Status::Unauthorized, message.to_owned())
+            .header("WWW-Authenticate", "Bearer".to_owned()));
+    }
+    let text = metrics::told(app).await?;
+    Ok(Answer::text(Status::Ok, text).content_type(metrics::content_type()))
+}
+
+/// The token of a request's one `Authorization: Bearer` (RFC 6750, 2.1).
+struct Bearer<'r>(Option<&'r str>);
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for Bearer<'r> {
+    type Error = std::convert::Infallible;
+
+    async fn from_request(request: &'r Request<'_>) -> request::Outcome<Self, Self::Error> {
+        let given: Vec<&str> = request.headers().get("authorization").collect();
+        let token = match given.as_slice() {
+            [one] => one.split_once(' '),
+            _ => None,
+        };
+        let token = token.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+        Outcome::Success(Self(token.map(|(_, token)| token.trim())))
     }
 }
 

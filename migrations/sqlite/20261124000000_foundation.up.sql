@@ -62,7 +62,8 @@ CREATE TABLE devices (
     name TEXT NOT NULL PRIMARY KEY
 ) STRICT;
 
--- No foreign keys: a record outlives what it tells of.
+-- No foreign keys: a record outlives what it tells of. An id begins with the record's time, so its
+-- order is that of time, and the table is kept in it.
 CREATE TABLE audit (
     id         BLOB    NOT NULL PRIMARY KEY,
     at         INTEGER NOT NULL,
@@ -75,10 +76,13 @@ CREATE TABLE audit (
     address    TEXT,
     session_id BLOB,
     detail     TEXT
-) STRICT;
+) STRICT, WITHOUT ROWID;
 
 CREATE INDEX audit_user ON audit (user_id, id);
-CREATE INDEX audit_event ON audit (event, id);
+CREATE INDEX audit_username ON audit (username, id);
+CREATE INDEX audit_address ON audit (address, id);
+-- With the result, sign-ins are counted without a look at the records.
+CREATE INDEX audit_event ON audit (event, id, result);
 
 -- A bucket has all its tries again at full_at; one that is full has no row.
 CREATE TABLE throttle (

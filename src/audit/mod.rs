@@ -2,6 +2,8 @@
 //!
 //! A record commits together with the change it tells of ([`commit`]).
 
+mod filter;
+mod id;
 mod shown;
 mod store;
 
@@ -16,8 +18,10 @@ use crate::db::{Connection, Tx};
 use crate::error::Error;
 use crate::users::User;
 
+pub use filter::{Filter, address, moment, search, until};
+pub use id::{first_id_at, new_id_at};
 pub use shown::{Shown, in_words};
-pub use store::{Filter, list, recent_sign_ins};
+pub use store::{count_sign_ins, list, recent_sign_ins};
 
 /// Texts from outside are cut here; no record can fill the disk.
 const MAX_CHARS: usize = 512;
@@ -66,6 +70,20 @@ impl Event {
             Self::SiteChange => "site_change",
             Self::RuleChange => "rule_change",
         }
+    }
+
+    /// `None`: no event is called so.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::all()
+            .iter()
+            .copied()
+            .find(|event| event.as_str() == text)
+    }
+
+    #[must_use]
+    pub fn all() -> &'static [Self] {
+        clap::ValueEnum::value_variants()
     }
 }
 
@@ -228,7 +246,7 @@ async fn write(
         Source::System => "system",
     };
     let entry = Entry {
-        id: Uuid::now_v7(),
+        id: new_id_at(now),
         at: now,
         event: record.event.as_str().to_owned(),
         result: if record.ok { "ok" } else { "refused" }.to_owned(),

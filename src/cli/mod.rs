@@ -7,11 +7,14 @@ mod audit;
 mod config;
 mod database;
 mod doctor;
+mod explain;
 mod logging;
 mod output;
 mod password;
+mod rule;
 mod serve;
 mod session;
+mod site;
 mod user;
 
 use std::path::PathBuf;
@@ -58,6 +61,14 @@ enum Command {
     /// Reads the audit trail
     #[command(subcommand)]
     Audit(audit::Command),
+    /// Adds, lists and removes protected sites
+    #[command(subcommand)]
+    Site(site::Command),
+    /// Adds, lists and removes the rules of sites
+    #[command(subcommand)]
+    Rule(rule::Command),
+    /// Says what would be answered to a request at a protected site, and why
+    Explain(explain::Explain),
     /// Migrates, checks, backs up and restores the database
     #[command(subcommand)]
     Db(database::Command),
@@ -115,6 +126,9 @@ fn dispatch(cli: Cli) -> Done {
         Command::Db(command) => database::run(&command, Effective::load(&sources)?),
         Command::User(command) => user::run(command, Effective::load(&sources)?),
         Command::Session(command) => session::run(&command, Effective::load(&sources)?),
+        Command::Site(command) => site::run(&command, Effective::load(&sources)?),
+        Command::Rule(command) => rule::run(&command, Effective::load(&sources)?),
+        Command::Explain(command) => explain::run(&command, Effective::load(&sources)?),
         Command::Audit(command) => audit::run(&command, Effective::load(&sources)?),
         Command::Doctor(command) => doctor::run(&command, Effective::load(&sources)?),
     }

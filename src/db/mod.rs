@@ -9,22 +9,24 @@ mod files;
 mod lock;
 mod migrate;
 mod status;
+mod timings;
+mod tx;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rocket::tokio::sync::Mutex;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Connection as _, Sqlite, SqlitePool, Transaction};
+use sqlx::{Connection as _, SqlitePool};
 
 pub use backup::{backup, restore};
 pub use files::Location;
 pub use lock::Lock;
 pub use migrate::{Refused, migrate, open_for_serving, prepare};
 pub use status::{Status, check, status};
+pub use timings::Timings;
+pub use tx::Tx;
 
-/// A write transaction; what is not committed is rolled back.
-pub type Tx = Transaction<'static, Sqlite>;
 pub type Connection = sqlx::SqliteConnection;
 
 const READERS: u32 = 4;
@@ -43,6 +45,7 @@ pub struct Db {
     writer: SqlitePool,
     reader: SqlitePool,
     path: PathBuf,
+    timings: Timings,
     probed: Mutex<Option<(Instant, bool)>>,
 }
 
@@ -75,6 +78,7 @@ impl Db {
             writer,
             reader,
             path: location.path().to_owned(),
+            timings: Timings::new(),
             probed: Mutex::default(),
         })
     }
@@ -84,12 +88,19 @@ impl Db {
     /// # Errors
     /// Another writer did not finish in time, or the database cannot be written.
     pub async fn begin(&self) -> Result<Tx, sqlx::Error> {
-        self.writer.begin_with("BEGIN IMMEDIATE").await
+        let began = Instant::now();
+        let inner = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        Ok(Tx::new(inner, began, self.timings.writes.clone()))
     }
 
     #[must_use]
     pub fn reader(&self) -> &SqlitePool {
         &self.reader
+    }
+
+    #[must_use]
+    pub fn timings(&self) -> &Timings {
+        &self.timings
     }
 
     #[must_use]

@@ -3,9 +3,9 @@
 use std::io::Read;
 use std::time::Duration;
 
-use ureq::Agent;
 use ureq::http::{HeaderMap, Response};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::{Agent, RequestBuilder};
 use url::Url;
 
 /// Whose certificates are believed.
@@ -68,17 +68,12 @@ impl Client {
         Ok(Self(config.into()))
     }
 
-    /// Opens a page, with further headers.
+    /// Opens a page, with further headers or others than a browser's.
     ///
     /// # Errors
     /// There was no answer; why.
-    pub fn open(&self, url: &Url, further: &[(&str, &str)]) -> Result<Seen, String> {
-        let request = self.0.get(url.as_str());
-        let headers = BROWSER.iter().chain(further);
-        let request = headers.fold(request, |request, (name, value)| {
-            request.header(*name, *value)
-        });
-        seen(request.call())
+    pub fn open(&self, url: &Url, headers: &[(&str, &str)]) -> Result<Seen, String> {
+        seen(as_browser(self.0.get(url.as_str()), headers).call())
     }
 
     /// The same without its body.
@@ -86,12 +81,18 @@ impl Client {
     /// # Errors
     /// There was no answer; why.
     pub fn open_head(&self, url: &Url) -> Result<Seen, String> {
-        let request = self.0.head(url.as_str());
-        let request = BROWSER.iter().fold(request, |request, (name, value)| {
-            request.header(*name, *value)
-        });
-        seen(request.call())
+        seen(as_browser(self.0.head(url.as_str()), &[]).call())
     }
+}
+
+fn as_browser<T>(request: RequestBuilder<T>, headers: &[(&str, &str)]) -> RequestBuilder<T> {
+    let replaced = |name| headers.iter().any(|(other, _)| *other == name);
+    let usual = BROWSER.iter().filter(|(name, _)| !replaced(*name));
+    usual
+        .chain(headers)
+        .fold(request, |request, (name, value)| {
+            request.header(*name, *value)
+        })
 }
 
 fn seen(answer: Result<Response<ureq::Body>, ureq::Error>) -> Result<Seen, String> {

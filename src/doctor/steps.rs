@@ -71,14 +71,18 @@ pub fn all(patient: &Patient, client: &Client) -> Vec<Finding> {
     };
     let (opened_told, entered_told) = (told(&opened), told(&entered));
     if let Ok(opened) = &opened {
-        let asked = asked(patient, opened, &opened_told);
+        let peer = peer(&opened_told, &entered_told);
+        let untrusted = peer.0 == Outcome::Wrong;
+        note("peer", "Vestibule trusts the proxy", peer);
+        let asked = match opened_told {
+            Told::Unknown if untrusted => not_yet(),
+            _ => asked(patient, opened, &opened_told),
+        };
         note(
             "asked",
             "The proxy asks Vestibule about each request",
             asked,
         );
-        let peer = peer(&opened_told, &entered_told);
-        note("peer", "Vestibule trusts the proxy", peer);
         let head = client.open_head(page);
         let headers = headers(page, &opened_told, &told(&head));
         note("headers", "The proxy tells what was asked for", headers);

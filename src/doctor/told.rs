@@ -40,7 +40,9 @@ impl Told {
         match serde_json::from_str::<Body>(&seen.body) {
             Ok(body) => Self::Refused(body.error, body.about.or(body.message)),
             // nginx hands this header on and not the body.
-            Err(_) if seen.header("www-authenticate") == Some("Vestibule") => {
+            Err(_)
+                if seen.status == 401 && seen.header("www-authenticate") == Some("Vestibule") =>
+            {
                 Self::Refused("unauthenticated".to_owned(), None)
             }
             Err(_) => Self::Unknown,

@@ -7,7 +7,7 @@ use rocket::http::Method;
 use url::Url;
 
 use super::host::Host;
-use super::rules;
+use super::rules::{self, Malformed};
 use crate::app::App;
 use crate::http::peer;
 
@@ -66,6 +66,30 @@ impl Forwarded {
             Dialect::ExtAuthz => of_ext_authz(request, below),
         }?;
         parts.checked(app, peer::forwarded_address(request, &app.settings))
+    }
+
+    /// A request for an address, as the command line and the form of `explain` name it.
+    ///
+    /// # Errors
+    /// The address is not one that a proxy could ask about.
+    pub fn of_url(
+        app: &App,
+        url: &str,
+        method: &str,
+        address: Option<IpAddr>,
+    ) -> Result<Self, Malformed> {
+        let malformed = Malformed("an address is written https://app.example.com/path");
+        let (scheme, rest) = url.split_once("://").ok_or(Malformed(
+            "an address is written https://app.example.com/path",
+        ))?;
+        let (host, uri) = rest.find('/').map_or((rest, "/"), |at| rest.split_at(at));
+        let parts = Parts {
+            method: method.to_owned(),
+            scheme: scheme.to_owned(),
+            host: host.to_owned(),
+            uri: uri.to_owned(),
+        };
+        parts.checked(app, address).map_err(|_| malformed)
     }
 
     /// The protected host of a request that a trusted proxy passed on to us.

@@ -7,6 +7,7 @@
 
 pub mod decision;
 mod enter;
+pub mod explain;
 mod forwarded;
 pub mod host;
 pub mod path;
@@ -22,6 +23,7 @@ use policy::Policy;
 use rules::Site;
 
 pub use enter::routes as enter_routes;
+pub use forwarded::Forwarded;
 pub(crate) use routes::ForbiddenPage;
 pub use routes::routes;
 pub(crate) use store::delete_old_tickets;

@@ -212,11 +212,11 @@ pub async fn add_rule(
     Ok(Ok(rule))
 }
 
-/// Removes a rule.
+/// Removes a rule, and says of which site.
 ///
 /// # Errors
 /// The database failed.
-pub async fn remove_rule(app: &App, actor: &Actor, id: Uuid) -> Outcome<()> {
+pub async fn remove_rule(app: &App, actor: &Actor, id: Uuid) -> Outcome<Uuid> {
     let mut tx = app.db.begin().await?;
     let policy = current(app).await?;
     let found = policy
@@ -239,5 +239,5 @@ pub async fn remove_rule(app: &App, actor: &Actor, id: Uuid) -> Outcome<()> {
         &[Record::anonymous(Event::RuleChange).detail(detail)],
     )
     .await?;
-    Ok(Ok(()))
+    Ok(Ok(site.id))
 }

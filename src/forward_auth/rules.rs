@@ -110,6 +110,22 @@ impl Rule {
     }
 }
 
+/// `allow GET /admin/* from 10.0.0.0/8 for group:admins`
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ", self.effect)?;
+        if !self.methods.is_empty() {
+            write!(f, "{} ", self.methods.join(","))?;
+        }
+        write!(f, "{}", self.path)?;
+        if !self.networks.is_empty() {
+            let networks: Vec<String> = self.networks.iter().map(ToString::to_string).collect();
+            write!(f, " from {}", networks.join(","))?;
+        }
+        write!(f, " for {}", self.who)
+    }
+}
+
 impl PathPattern {
     #[must_use]
     pub fn matches(&self, path: &str) -> bool {
@@ -246,4 +262,18 @@ pub fn method(text: &str) -> Result<String, Malformed> {
     } else {
         Err(Malformed("a method is written in capitals, like GET"))
     }
+}
+
+/// A network like 10.0.0.0/8; an address alone is the network of that one address.
+///
+/// # Errors
+/// It is something else.
+pub fn network(text: &str) -> Result<IpNet, Malformed> {
+    let address = text.parse::<IpAddr>().ok().map(IpNet::from);
+    let network = address.or_else(|| text.parse().ok());
+    network
+        .map(|network: IpNet| network.trunc())
+        .ok_or(Malformed(
+            "a network is an address, or written like 10.0.0.0/8",
+        ))
 }

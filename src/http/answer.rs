@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::{Refusal, wants_json};
 use crate::app::App;
 use crate::error::Error;
+use crate::metrics::count_denial;
 use crate::pages::{self, Page};
 use crate::users::User;
 
@@ -152,7 +153,9 @@ impl From<sqlx::Error> for Failure {
 
 impl<'r> Responder<'r, 'static> for Failure {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
-        self.into_refusal(request).respond_to(request)
+        let refusal = self.into_refusal(request);
+        count_denial(request, refusal.reason());
+        refusal.respond_to(request)
     }
 }
 

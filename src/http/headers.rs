@@ -9,6 +9,7 @@ use rocket::{Request, Response};
 use super::refusal::Refused;
 use super::{Answer, Refusal, navigates, wants_json};
 use crate::app::App;
+use crate::metrics::{Reason, count_denial};
 use crate::sessions::{Denial, Denied};
 
 /// Nothing is loaded but our stylesheet and icon; nothing is framed, nothing runs.
@@ -75,12 +76,18 @@ pub fn answer_for_guards<'r>(request: &'r Request<'_>, response: &mut Response<'
     let denied = request.local_cache(Denial::default).0.get().copied();
     match (denied, response.status()) {
         (Some(Denied::Unauthenticated), Status::Unauthorized) => {
+            count_denial(request, Some(Reason::Unauthenticated));
             answer_unauthenticated(request, response)
         }
-        (Some(Denied::PasswordChangeRequired), Status::Forbidden) if navigates(request) => {
-            redirect(response, "/account/password")
+        (Some(Denied::PasswordChangeRequired), Status::Forbidden) => {
+            count_denial(request, Some(Reason::PasswordChangeRequired));
+            if navigates(request) {
+                redirect(response, "/account/password")
+            } else {
+                tell(request, response, Refusal::of_status(Status::Forbidden));
+            }
         }
-        (Some(Denied::PasswordChangeRequired | Denied::Forbidden), Status::Forbidden) => {
+        (Some(Denied::Forbidden), Status::Forbidden) => {
             tell(request, response, Refusal::of_status(Status::Forbidden));
         }
         (Some(Denied::Unavailable), Status::ServiceUnavailable) => {
@@ -124,6 +131,7 @@ fn redirect(response: &mut Response<'_>, location: &str) {
 }
 
 fn tell<'r>(request: &'r Request<'_>, response: &mut Response<'r>, refusal: Refusal) {
+    count_denial(request, refusal.reason());
     if let Ok(told) = refusal.respond_to(request) {
         *response = told;
     }

@@ -11,6 +11,8 @@ use rocket::outcome::Outcome;
 use rocket::request;
 use url::Url;
 
+use crate::metrics::Reason;
+
 /// An error as it is told: a page for browsers, JSON for programs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
@@ -246,6 +248,20 @@ impl Refusal {
                 names.join(", ")
             ),
             ..Self::of_status(Status::UnprocessableEntity)
+        }
+    }
+
+    /// What it is counted as; what is not found or not taken is no denial.
+    pub(super) fn reason(&self) -> Option<Reason> {
+        match (self.code, self.status.code) {
+            ("foreign_form", _) => Some(Reason::Csrf),
+            ("misdirected", _) => Some(Reason::Host),
+            ("throttled", _) => Some(Reason::Throttle),
+            ("unauthenticated", _) => Some(Reason::Unauthenticated),
+            ("forbidden", _) => Some(Reason::Forbidden),
+            ("unavailable", _) => Some(Reason::Unavailable),
+            ("method_override", _) | (_, 400 | 413 | 415 | 422) => Some(Reason::Malformed),
+            _ => None,
         }
     }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::app::App;
 use crate::audit::{self, Actor, Event, Record};
 use crate::error::Error;
+use crate::metrics;
 use crate::passwords::Password;
 use crate::sessions::{self, CurrentSession, Device, EndReason, Session};
 use crate::token::Token;
@@ -44,6 +45,22 @@ pub enum Outcome {
 /// # Errors
 /// The database failed, or the hashing queue is full; no session is started then.
 pub async fn sign_in(
+    app: &App,
+    form: &LoginForm,
+    device: &Device,
+    current: Option<&Session>,
+) -> Result<Outcome, Error> {
+    let outcome = try_to_sign_in(app, form, device, current).await;
+    app.metrics.count_sign_in(match &outcome {
+        Ok(Outcome::SignedIn(..)) => metrics::SignIn::Ok,
+        Ok(Outcome::Wrong) => metrics::SignIn::Refused,
+        Ok(Outcome::Throttled(_)) => metrics::SignIn::Throttled,
+        Err(_) => metrics::SignIn::Failed,
+    });
+    outcome
+}
+
+async fn try_to_sign_in(
     app: &App,
     form: &LoginForm,
     device: &Device,

@@ -1,11 +1,11 @@
 //! argon2id on a bounded number of threads, with a short queue, and a refusal beyond.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
+use prometheus_client::metrics::counter::Counter;
 use tokio::sync::Semaphore;
 
 use super::Password;
@@ -36,7 +36,8 @@ pub struct Hasher {
     argon2: Argon2<'static>,
     running: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
-    computed: Arc<AtomicU64>,
+    computed: Counter,
+    threads: usize,
     /// Of nobody's password; verified for unknown users, who then take as long as known ones.
     dummy: Arc<str>,
 }
@@ -59,7 +60,8 @@ impl Hasher {
             argon2,
             running: Arc::new(Semaphore::new(threads)),
             waiting: Arc::new(Semaphore::new(threads * (QUEUE_PER_THREAD + 1))),
-            computed: Arc::default(),
+            computed: Counter::default(),
+            threads,
             dummy: dummy.into(),
         })
     }
@@ -95,7 +97,19 @@ impl Hasher {
     /// How many hashes were computed since the start.
     #[must_use]
     pub fn computed(&self) -> u64 {
-        self.computed.load(Ordering::Relaxed)
+        self.computed.get()
+    }
+
+    pub(crate) fn computed_counter(&self) -> Counter {
+        self.computed.clone()
+    }
+
+    /// How many hashes wait for a thread now.
+    #[must_use]
+    pub fn queued(&self) -> usize {
+        let running = self.threads - self.running.available_permits();
+        let asked = self.threads * (QUEUE_PER_THREAD + 1) - self.waiting.available_permits();
+        asked.saturating_sub(running)
     }
 
     async fn run<T: Send + 'static>(
@@ -113,7 +127,7 @@ impl Hasher {
             .acquire_owned()
             .await
             .map_err(|_| Error::Busy)?;
-        self.computed.fetch_add(1, Ordering::Relaxed);
+        self.computed.inc();
         let done = tokio::task::spawn_blocking(move || {
             // Held until the hash is done, though the one who asked may have left.
             let _held = (place, turn);

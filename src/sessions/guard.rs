@@ -15,6 +15,7 @@ use super::{Session, resume};
 use crate::app::App;
 use crate::error::Error;
 use crate::http::cookies::{Found, HostCookie};
+use crate::metrics::{Reason, count_denial};
 use crate::token::{Token, TokenHash};
 use crate::users::User;
 
@@ -89,6 +90,7 @@ fn presented(request: &Request<'_>, app: &App) -> Option<Token> {
         Found::One(value) => Token::parse(value),
         Found::Nothing => None,
         Found::Several => {
+            count_denial(request, Some(Reason::TwoCookies));
             tracing::warn!("two session cookies in one request: neither is believed");
             None
         }

@@ -152,7 +152,8 @@ pub async fn start(
 /// The database failed; the caller lets nobody in then.
 pub async fn resume(app: &App, token: &Token) -> Result<Option<(Session, User)>, Error> {
     let hash = token.hash();
-    let found = store::by_token(app.db.reader(), &hash).await?;
+    let look_up = store::by_token(app.db.reader(), &hash);
+    let found = app.db.timings().look_up(look_up).await?;
     Ok(found.and_then(|(session, user)| if_live(app, &hash, session, user)))
 }
 
@@ -165,7 +166,9 @@ pub async fn resume_at_site(
     secret: &Token,
     host: &str,
 ) -> Result<Option<(Session, User)>, Error> {
-    let found = store::by_site_secret(app.db.reader(), &secret.hash(), host).await?;
+    let secret = secret.hash();
+    let look_up = store::by_site_secret(app.db.reader(), &secret, host);
+    let found = app.db.timings().look_up(look_up).await?;
     Ok(found.and_then(|(hash, session, user)| if_live(app, &hash, session, user)))
 }
 
@@ -268,6 +271,15 @@ pub async fn revoke_everyone(app: &App, actor: &Actor, keep: Option<Uuid>) -> Re
         Record::anonymous(Event::SessionRevoke).detail(format!("everyone: {ended} sessions"));
     audit::commit(tx, now, actor, &[record]).await?;
     Ok(ended)
+}
+
+/// How many sessions are live; some that ended by time may be counted until the next sweep, a minute
+/// at most.
+///
+/// # Errors
+/// The database failed.
+pub async fn count_live(app: &App) -> Result<i64, Error> {
+    Ok(store::count_live(app.db.reader()).await?)
 }
 
 /// The actor for what happens by time alone.

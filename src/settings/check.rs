@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use url::{Host, Url};
 
-use super::{DAY, Server, Settings};
+use super::{DAY, Secret, Server, Settings};
 use crate::db::Location;
 use crate::passwords;
 
@@ -40,6 +40,7 @@ impl Settings {
             self.session_faults(),
             self.password_faults(),
             self.other_faults(),
+            self.read_metrics_secret().err().into_iter().collect(),
             server.faults(),
         ]
         .concat();
@@ -156,6 +157,30 @@ impl Settings {
                 format!("passwords.{key}: {value} is not between {least} and {most}")
             })
             .collect()
+    }
+
+    fn read_metrics_secret(&mut self) -> Result<(), String> {
+        let (key, secret) = match (&self.metrics_token, &self.metrics_token_file) {
+            (None, None) => return Ok(()),
+            (Some(_), Some(_)) => {
+                return Err(
+                    "metrics_token: is set, and metrics_token_file too; set one of them".to_owned(),
+                );
+            }
+            (Some(token), None) => ("metrics_token", token.clone()),
+            (None, Some(path)) => {
+                let key = "metrics_token_file";
+                (
+                    key,
+                    Secret::read(path).map_err(|why| format!("{key}: {why}"))?,
+                )
+            }
+        };
+        if let Some(fault) = secret.fault() {
+            return Err(format!("{key}: {fault}"));
+        }
+        self.metrics_secret = Some(secret);
+        Ok(())
     }
 
     fn other_faults(&self) -> Vec<String> {

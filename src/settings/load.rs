@@ -265,7 +265,12 @@ fn insert(settings: &mut Dict, key: &str, value: &str) -> Result<(), String> {
             _ => return Err(format!("{step} is set as a value and as a table")),
         };
     }
-    table.insert(name.to_owned(), value_of(value));
+    // A token stays as it is written, though it may look like a number.
+    let value = match name {
+        "metrics_token" => Value::from(value),
+        _ => value_of(value),
+    };
+    table.insert(name.to_owned(), value);
     Ok(())
 }
 

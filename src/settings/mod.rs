@@ -5,6 +5,7 @@
 
 mod check;
 mod load;
+mod secret;
 mod text;
 
 use std::net::IpAddr;
@@ -18,6 +19,7 @@ use url::Url;
 
 pub use check::Refused;
 pub use load::{Effective, Origin, Sources};
+pub use secret::Secret;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -42,6 +44,13 @@ pub struct Settings {
     pub throttle: Throttle,
     pub log_format: LogFormat,
     pub log_level: LogLevel,
+    /// Opens /metrics to whoever presents it: `Authorization: Bearer …`.
+    pub metrics_token: Option<Secret>,
+    /// A file that holds it instead, which others cannot read.
+    pub metrics_token_file: Option<PathBuf>,
+    /// Whichever of the two is set.
+    #[serde(skip)]
+    pub(crate) metrics_secret: Option<Secret>,
     /// A folder whose templates replace the embedded ones of the same name.
     pub templates_dir: Option<PathBuf>,
 }
@@ -58,6 +67,9 @@ impl Default for Settings {
             throttle: Throttle::default(),
             log_format: LogFormat::Text,
             log_level: LogLevel::Info,
+            metrics_token: None,
+            metrics_token_file: None,
+            metrics_secret: None,
             templates_dir: None,
         }
     }

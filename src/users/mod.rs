@@ -15,7 +15,7 @@ use crate::passwords::{self, Password, Weakness};
 use crate::sessions::{self, EndReason};
 
 pub use name::{InvalidName, group_name, text_of_person, username};
-pub use store::{Listed, by_id, by_name, list};
+pub use store::{Listed, by_id, by_name, count, list};
 pub(crate) use store::{any_admin, by_unchanged_password, like_pattern, rehash, secret_by_name};
 
 /// A person who signs in.

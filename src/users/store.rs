@@ -316,3 +316,11 @@ pub(crate) async fn by_unchanged_password(
         None => Ok(None),
     }
 }
+
+/// # Errors
+/// The database failed.
+pub async fn count(pool: &sqlx::SqlitePool) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar("SELECT count(*) FROM users")
+        .fetch_one(pool)
+        .await
+}

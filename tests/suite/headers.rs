@@ -235,6 +235,8 @@ async fn hdr_06_every_body_is_what_its_type_says() {
             "application/json" => answer.json().is_object(),
             "text/css; charset=utf-8" => what.contains("style.css"),
             "image/svg+xml" => answer.body.starts_with("<svg"),
+            "text/csv; charset=utf-8; header=present" => answer.body.starts_with("id,at,event"),
+            "application/jsonl; charset=utf-8" => answer.body.starts_with("{\"id\""),
             "text/plain; charset=utf-8" => ["", "ok", "ready"].contains(&answer.body.as_str()),
             _ => false,
         };

@@ -197,7 +197,8 @@ async fn log_05_an_overlong_password_is_refused_before_it_is_hashed() {
     let mut alice = app.signed_in("alice").await;
     let long = "x".repeat(1_025);
     let hashed = app.app.passwords.computed();
-    let forms: [(&str, &[(&str, &str)], u16); 4] = [
+    type Fields<'a> = &'a [(&'a str, &'a str)];
+    let forms: [(&str, Fields, u16); 4] = [
         ("/login", &[("username", "alice"), ("password", &long)], 401),
         ("/reauthenticate", &[("password", &long)], 403),
         (

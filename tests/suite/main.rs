@@ -1,6 +1,9 @@
 //! The specification of Vestibule, as tests. `requirements` lists which test holds which requirement.
 
+mod admin_audit;
+mod admin_overview;
 mod admin_sessions;
+mod admin_sites;
 mod admin_users;
 mod audit;
 mod browser;
@@ -9,12 +12,14 @@ mod cookies;
 mod csrf;
 mod devices;
 mod docs;
+mod doctor;
 mod embedding;
 mod flow;
 mod forward_auth;
 mod headers;
 mod input;
 mod login;
+mod metrics;
 mod nginx;
 mod pages;
 mod panics;

@@ -12,10 +12,10 @@ use crate::support::{PASSWORD, TestApp};
 const TEMPLATES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/templates");
 const SNAPSHOTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/suite/snapshots");
 
-const HOSTILE: &str = "'\"><svg onload=alert(1)>{{7*7}}{% raw %}<!--";
+const HOSTILE: &str = "'\"><svg onload=alert(1)>{{7777*7777}}{% raw %}<!--";
 
 /// Written already; their pages come with a later change, which takes them out of this list.
-const WITHOUT_PAGE: [&str; 2] = ["admin/audit.html", "admin/overview.html"];
+const WITHOUT_PAGE: [&str; 0] = [];
 
 /// Each page with `text` wherever a text comes from outside; the stylesheet's version left out, for
 /// it changes with every colour.
@@ -131,16 +131,16 @@ async fn hdr_07_no_page_loads_from_elsewhere_or_runs_anything() {
 #[rocket::async_test]
 async fn hdr_08_no_text_from_outside_becomes_a_part_of_a_page() {
     let pages = pages(HOSTILE).await;
-    let escaped = "&#x27;&quot;&gt;&lt;svg onload=alert(1)&gt;{{7*7}}{% raw %}&lt;!--";
+    let escaped = "&#x27;&quot;&gt;&lt;svg onload=alert(1)&gt;{{7777*7777}}{% raw %}&lt;!--";
     let mut shown = BTreeSet::new();
     for (name, html) in &pages {
         assert!(
-            !html.contains("<svg") && !html.contains("<!--") && !html.contains("49"),
+            !html.contains("<svg onload") && !html.contains("<!--") && !html.contains("60481729"),
             "{name}: {html}"
         );
         // Wherever the text stands, it stands there whole and escaped.
         assert_eq!(
-            html.matches("{{7*7}}").count(),
+            html.matches("{{7777*7777}}").count(),
             html.matches(escaped).count(),
             "{name}: {html}"
         );

@@ -57,8 +57,8 @@ async fn answers(browser: &mut Client, rd: &str) -> [(&'static str, &'static str
         ("POST /login", "/account", signed_in),
         ("GET /login", "/account", already),
         ("POST /reauthenticate", "/account", proven),
-        ("POST /logout", "/login", left),
-        ("POST /logout again", "/login", nobody),
+        ("POST /logout", "/login?signed_out", left),
+        ("POST /logout again", "/login?signed_out", nobody),
     ]
 }
 

@@ -464,7 +464,7 @@ async fn ses_16_a_sign_in_beside_an_end_of_all_sessions_lives_only_if_it_came_af
         };
         let (mut browser, ()) = join(app.sign_in_again("alice"), ends).await;
         // Written within each transaction, so in the order in which the database took them.
-        let last = app.sql("SELECT event FROM audit WHERE event IN ('sign_in', 'user_change') ORDER BY rowid DESC LIMIT 1").await;
+        let last = app.sql("SELECT event FROM audit WHERE event IN ('sign_in', 'user_change') ORDER BY id DESC LIMIT 1").await;
         assert_eq!(
             is_live(&mut browser).await,
             last == ["sign_in"],

@@ -26,8 +26,8 @@ async fn house_for(app: &str) -> Option<(House, Browser)> {
         trusted_proxies: r#"["127.0.0.1"]"#,
     })?;
     house.machine.add_user("alice", &[]);
-    house.add_site(APP, app).await;
-    house.add_site(WIKI, "signed-in").await;
+    house.add_site(APP, app);
+    house.add_site(WIKI, "signed-in");
     let browser = browser_of(&house).await?;
     Some((house, browser))
 }

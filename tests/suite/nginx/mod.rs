@@ -7,14 +7,8 @@ use std::fs::{self, File};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 
 use tempfile::TempDir;
-use vestibule::app::App;
-use vestibule::audit::Actor;
-use vestibule::db::Location;
-use vestibule::forward_auth::policy;
-use vestibule::{Clock, Settings};
 
 pub use certificate::Certificate;
 pub use echo::Echo;
@@ -89,27 +83,15 @@ impl House {
     }
 
     /// Adds a site that lets in whom `fallback` says.
-    pub async fn add_site(&self, host: &str, fallback: &str) {
-        let app = self.app().await;
+    pub fn add_site(&self, host: &str, fallback: &str) {
         let host = format!("{host}:{}", self.port);
-        let fallback = fallback.parse().expect("a default");
-        policy::add_site(&app, &Actor::operator(), &host, fallback, "")
-            .await
-            .expect("a database")
-            .expect("a site");
-        app.close().await;
+        let add = ["site", "add", &host, "--default", fallback];
+        self.machine.cli(&add).done();
     }
 
-    async fn app(&self) -> Arc<App> {
-        let settings = Settings {
-            public_url: Some(self.here("").parse().expect("a URL")),
-            ..Settings::default()
-        };
-        let database = format!("sqlite:{}", self.machine.path("vestibule.db").display());
-        let location = Location::parse(&database).expect("an address");
-        App::open(settings, Clock::system(), &location)
-            .await
-            .expect("a database")
+    /// Stops nginx: nobody listens at its port.
+    pub fn stop_nginx(&mut self) {
+        self.nginx = None;
     }
 
     /// The addresses that nginx was asked for, and what it answered.

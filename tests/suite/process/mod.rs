@@ -9,6 +9,7 @@ mod migrations;
 mod restart;
 mod secrets;
 mod settings;
+mod sites;
 mod terminal;
 mod users;
 mod wire;

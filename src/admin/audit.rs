@@ -1,0 +1,222 @@
+//! The audit trail: read by page, and handed out whole as CSV or JSON Lines.
+
+use rocket::http::Status;
+use rocket::{FromForm, Route, get, routes};
+use serde::Serialize;
+use uuid::{Uuid, Version};
+
+use super::export::{Export, Format};
+use super::query::{self, address, bad};
+use crate::app::App;
+use crate::audit::{self, Event, Filter, Shown};
+use crate::http::{Answer, Failure, Refusal, Visit};
+use crate::pages::Page;
+use crate::sessions::Admin;
+
+const HERE: &str = "/admin/audit";
+const CSV: &str = "/admin/audit.csv";
+const JSONL: &str = "/admin/audit.jsonl";
+const MAX_LIMIT: u32 = 200;
+
+#[must_use]
+pub fn routes() -> Vec<Route> {
+    routes![list, export_csv, export_jsonl]
+}
+
+/// What the address says; what is empty in the form is left out.
+#[derive(FromForm)]
+struct Asked<'r> {
+    q: Option<&'r str>,
+    event: Option<&'r str>,
+    user: Option<&'r str>,
+    address: Option<&'r str>,
+    since: Option<&'r str>,
+    until: Option<&'r str>,
+    after: Option<&'r str>,
+    limit: Option<&'r str>,
+}
+
+#[get("/admin/audit?<asked..>")]
+async fn list(app: &App, _visit: Visit, admin: Admin, asked: Asked<'_>) -> Result<Answer, Failure> {
+    let mut filter = asked.filter()?;
+    let limit = filter.limit;
+    // One more tells whether there is another page.
+    filter.limit += 1;
+    let mut entries = audit::list(app.db.reader(), &filter).await?;
+    let more = entries.len() > limit as usize;
+    entries.truncate(limit as usize);
+    let next = entries.last().filter(|_| more).map(|entry| entry.id);
+    let page = AuditPage {
+        more: next.map(|id| asked.link(HERE, Some(id))),
+        first: filter.after.map(|_| asked.link(HERE, None)),
+        csv: asked.link(CSV, None),
+        jsonl: asked.link(JSONL, None),
+        events: kinds(),
+        records: entries.into_iter().map(Shown::from).collect(),
+        query: asked.shown(limit),
+    };
+    Ok(Answer::page(app, Status::Ok, &page, Some(&admin))?)
+}
+
+#[get("/admin/audit.csv?<asked..>")]
+fn export_csv<'r>(
+    app: &'r App,
+    _visit: Visit,
+    admin: Admin,
+    asked: Asked<'r>,
+) -> Result<Export<'r>, Failure> {
+    Ok(Export::new(app, &admin, Format::Csv, asked.filter()?))
+}
+
+#[get("/admin/audit.jsonl?<asked..>")]
+fn export_jsonl<'r>(
+    app: &'r App,
+    _visit: Visit,
+    admin: Admin,
+    asked: Asked<'r>,
+) -> Result<Export<'r>, Failure> {
+    Ok(Export::new(app, &admin, Format::JsonLines, asked.filter()?))
+}
+
+impl Asked<'_> {
+    fn filter(&self) -> Result<Filter, Refusal> {
+        Ok(Filter {
+            q: read("q", self.q, audit::search)?,
+            event: read("event", self.event, |name| {
+                Event::parse(name).ok_or_else(|| "is no event".to_owned())
+            })?,
+            username: given(self.user).map(str::to_ascii_lowercase),
+            address: read("address", self.address, audit::address)?,
+            since: read("since", self.since, audit::moment)?,
+            until: read("until", self.until, audit::until)?,
+            after: read("after", self.after, cursor)?,
+            limit: query::limit(self.limit, MAX_LIMIT)?,
+        })
+    }
+
+    /// The same records at `path`, those after `after`.
+    fn link(&self, path: &str, after: Option<Uuid>) -> String {
+        let after = after.map(|id| id.to_string());
+        let limit = given(self.limit).filter(|_| path == HERE);
+        let parameters = [
+            ("q", given(self.q)),
+            ("event", given(self.event)),
+            ("user", given(self.user)),
+            ("address", given(self.address)),
+            ("since", given(self.since)),
+            ("until", given(self.until)),
+            ("after", after.as_deref()),
+            ("limit", limit),
+        ];
+        address(
+            path,
+            &parameters.map(|(name, value)| (name, value.unwrap_or_default())),
+        )
+    }
+
+    fn shown(&self, limit: u32) -> ShownQuery {
+        let text = |value| given(value).unwrap_or_default().to_owned();
+        ShownQuery {
+            q: text(self.q),
+            event: text(self.event),
+            user: text(self.user),
+            address: text(self.address),
+            since: text(self.since),
+            until: text(self.until),
+            limit: (limit != query::DEFAULT_LIMIT).then_some(limit),
+        }
+    }
+}
+
+fn given(value: Option<&str>) -> Option<&str> {
+    value.map(str::trim).filter(|value| !value.is_empty())
+}
+
+fn read<T>(
+    name: &str,
+    value: Option<&str>,
+    parse: impl FnOnce(&str) -> Result<T, String>,
+) -> Result<Option<T>, Refusal> {
+    given(value).map(parse).transpose().map_err(|why| Refusal {
+        message: format!("The parameter “{name}” in this address {why}."),
+        ..bad(name).link(HERE, "All audit records")
+    })
+}
+
+/// The id of a record, which need not be there any more.
+fn cursor(text: &str) -> Result<Uuid, String> {
+    Uuid::try_parse(text)
+        .ok()
+        .filter(|id| id.get_version() == Some(Version::SortRand))
+        .ok_or_else(|| "is no place in this list".to_owned())
+}
+
+#[derive(Serialize)]
+pub struct AuditPage {
+    query: ShownQuery,
+    events: Vec<Kind>,
+    records: Vec<Shown>,
+    more: Option<String>,
+    first: Option<String>,
+    csv: String,
+    jsonl: String,
+}
+
+#[derive(Serialize)]
+struct ShownQuery {
+    q: String,
+    event: String,
+    user: String,
+    address: String,
+    since: String,
+    until: String,
+    /// Where it is not the usual one.
+    limit: Option<u32>,
+}
+
+/// A kind of event to choose.
+#[derive(Serialize)]
+struct Kind {
+    name: &'static str,
+    text: &'static str,
+}
+
+fn kinds() -> Vec<Kind> {
+    Event::all()
+        .iter()
+        .map(|event| Kind {
+            name: event.as_str(),
+            text: audit::in_words(event.as_str()),
+        })
+        .collect()
+}
+
+impl Page for AuditPage {
+    const TEMPLATE: &'static str = "admin/audit.html";
+
+    fn samples(text: &str) -> Vec<Self> {
+        let page = |text: &str, limit, records, place: Option<&str>| Self {
+            query: ShownQuery {
+                q: text.to_owned(),
+                event: text.to_owned(),
+                user: text.to_owned(),
+                address: text.to_owned(),
+                since: text.to_owned(),
+                until: text.to_owned(),
+                limit,
+            },
+            events: kinds(),
+            records,
+            more: place.map(str::to_owned),
+            first: place.map(str::to_owned),
+            csv: CSV.to_owned(),
+            jsonl: JSONL.to_owned(),
+        };
+        vec![
+            page("", None, Vec::new(), None),
+            page(text, Some(10), Vec::new(), None),
+            page(text, None, Vec::new(), Some(text)),
+            page(text, Some(10), Shown::samples(text), Some(text)),
+        ]
+    }
+}

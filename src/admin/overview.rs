@@ -1,0 +1,109 @@
+//! How things stand: who is signed in, and how sign-ins went of late.
+
+use rocket::http::Status;
+use rocket::{Route, get, routes};
+use serde::Serialize;
+
+use super::chart::{Chart, Day};
+use crate::app::App;
+use crate::audit::{self, Filter, Shown};
+use crate::clock::{DAY, Timestamp};
+use crate::error::Error;
+use crate::http::{Answer, Failure, Visit};
+use crate::pages::Page;
+use crate::sessions::{self, Admin};
+use crate::users;
+
+/// Days in the chart, today's included.
+const DAYS: u32 = 30;
+const RECORDS: u32 = 10;
+
+#[must_use]
+pub fn routes() -> Vec<Route> {
+    routes![show]
+}
+
+#[get("/admin")]
+async fn show(app: &App, _visit: Visit, admin: Admin) -> Result<Answer, Failure> {
+    let now = app.clock.now();
+    let (_, failures) =
+        audit::count_sign_ins(app.db.reader(), now.minus(DAY), now.plus(DAY)).await?;
+    let newest = Filter {
+        limit: RECORDS,
+        ..Filter::default()
+    };
+    let records = audit::list(app.db.reader(), &newest).await?;
+    let page = OverviewPage {
+        live: grouped(sessions::count_live(app).await?),
+        users: grouped(users::count(app.db.reader()).await?),
+        failures: grouped(failures),
+        chart: Chart::of(sign_ins_by_day(app, now).await?),
+        records: records.into_iter().map(Shown::from).collect(),
+    };
+    Ok(Answer::page(app, Status::Ok, &page, Some(&admin))?)
+}
+
+/// The last days of UTC, oldest first; the last one is not over.
+async fn sign_ins_by_day(app: &App, now: Timestamp) -> Result<Vec<Day>, Error> {
+    let mut days = Vec::new();
+    for ago in (0..DAYS).rev() {
+        let start = now.start_of_day().minus(DAY * ago);
+        let (ok, refused) = audit::count_sign_ins(app.db.reader(), start, start.plus(DAY)).await?;
+        days.push(Day { start, ok, refused });
+    }
+    Ok(days)
+}
+
+/// `1,234,567`.
+fn grouped(number: i64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[derive(Serialize)]
+pub struct OverviewPage {
+    live: String,
+    users: String,
+    failures: String,
+    #[serde(flatten)]
+    chart: Chart,
+    records: Vec<Shown>,
+}
+
+impl Page for OverviewPage {
+    const TEMPLATE: &'static str = "admin/overview.html";
+
+    fn samples(text: &str) -> Vec<Self> {
+        let start = Timestamp::parse("2026-03-01T00:00:00Z").expect("a time");
+        let page = |refused, records| Self {
+            live: "1".to_owned(),
+            users: "1,234".to_owned(),
+            failures: grouped(refused),
+            chart: Chart::of(vec![Day {
+                start,
+                ok: refused * 2,
+                refused,
+            }]),
+            records,
+        };
+        vec![page(0, Vec::new()), page(3, Shown::samples(text))]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::grouped;
+
+    #[test]
+    fn numbers_are_grouped_by_thousands() {
+        let texts = [0, 7, 999, 1_000, 12_345, 1_000_000].map(grouped);
+        assert_eq!(texts, ["0", "7", "999", "1,000", "12,345", "1,000,000"]);
+    }
+}

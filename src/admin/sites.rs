@@ -1,0 +1,558 @@
+//! Protected sites and their rules, live from the next request on.
+
+use std::net::IpAddr;
+
+use rocket::http::Status;
+use rocket::{FromForm, Route, get, post, routes};
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::query;
+use crate::app::App;
+use crate::audit::Actor;
+use crate::error::Error;
+use crate::forward_auth::Forwarded;
+use crate::forward_auth::explain::{Explanation, explain};
+use crate::forward_auth::policy;
+use crate::forward_auth::rules::{self, Fallback, Malformed, Rule, Site};
+use crate::http::{Answer, Failure, Refusal, Visit};
+use crate::login::Sensitive;
+use crate::pages::Page;
+use crate::sessions::Admin;
+use crate::users::{self, User};
+
+const HERE: &str = "/admin/sites";
+
+#[must_use]
+pub fn routes() -> Vec<Route> {
+    routes![
+        list,
+        all_rules,
+        add,
+        show,
+        change,
+        remove,
+        add_rule,
+        remove_rule,
+        explain_request
+    ]
+}
+
+#[get("/admin/sites")]
+async fn list(app: &App, _visit: Visit, admin: Admin) -> Result<Answer, Failure> {
+    Ok(SitesPage::now(app, SiteForm::default(), None)
+        .await?
+        .answer(app, Status::Ok, &admin)?)
+}
+
+#[get("/admin/rules")]
+async fn all_rules(app: &App, _visit: Visit, admin: Admin) -> Result<Answer, Failure> {
+    let sites = policy::current(app)
+        .await?
+        .sites
+        .iter()
+        .map(ShownSite::from)
+        .collect();
+    Ok(Answer::page(
+        app,
+        Status::Ok,
+        &RulesPage { sites },
+        Some(&admin),
+    )?)
+}
+
+#[derive(Clone, Default, FromForm, Serialize)]
+struct SiteForm {
+    host: String,
+    fallback: String,
+    note: String,
+}
+
+#[post("/admin/sites/new", data = "<form>")]
+async fn add(
+    app: &App,
+    visit: Visit,
+    admin: Admin,
+    form: Sensitive<SiteForm>,
+) -> Result<Answer, Failure> {
+    let Sensitive(form) = form;
+    let refused = match fallback(&form.fallback) {
+        Ok(fallback) => match policy::add_site(
+            app,
+            &Actor::user(&admin, visit.address),
+            &form.host,
+            fallback,
+            &form.note,
+        )
+        .await?
+        {
+            Ok(site) => return Ok(Answer::see_other(&format!("{HERE}/{}", site.id))),
+            Err(refused) => refused.to_string(),
+        },
+        Err(malformed) => sentence(&malformed),
+    };
+    Ok(SitesPage::now(app, form, Some(refused)).await?.answer(
+        app,
+        Status::UnprocessableEntity,
+        &admin,
+    )?)
+}
+
+#[get("/admin/sites/<id>", rank = 2)]
+async fn show(app: &App, _visit: Visit, admin: Admin, id: &str) -> Result<Answer, Failure> {
+    let site = find(app, id).await?;
+    Ok(SitePage::of(&site, RuleForm::default(), None).answer(app, Status::Ok, &admin)?)
+}
+
+#[derive(FromForm)]
+struct ChangeForm {
+    fallback: String,
+    note: String,
+}
+
+#[post("/admin/sites/<id>", data = "<form>", rank = 2)]
+async fn change(
+    app: &App,
+    visit: Visit,
+    admin: Admin,
+    id: &str,
+    form: Sensitive<ChangeForm>,
+) -> Result<Answer, Failure> {
+    let site = find(app, id).await?;
+    let refused = match fallback(&form.0.fallback) {
+        Ok(fallback) => match policy::change_site(
+            app,
+            &Actor::user(&admin, visit.address),
+            site.id,
+            fallback,
+            &form.0.note,
+        )
+        .await?
+        {
+            Ok(()) => return Ok(Answer::see_other(&format!("{HERE}/{}", site.id))),
+            Err(refused) => refused.to_string(),
+        },
+        Err(malformed) => sentence(&malformed),
+    };
+    Ok(
+        SitePage::of(&site, RuleForm::default(), Some(refused)).answer(
+            app,
+            Status::UnprocessableEntity,
+            &admin,
+        )?,
+    )
+}
+
+#[derive(FromForm)]
+struct NoFields {
+    /// Nothing is asked for; a form has a field at least.
+    #[field(name = "rd")]
+    _rd: Option<String>,
+}
+
+#[post("/admin/sites/<id>/delete", data = "<_form>")]
+async fn remove(
+    app: &App,
+    visit: Visit,
+    admin: Admin,
+    id: &str,
+    _form: Sensitive<NoFields>,
+) -> Result<Answer, Failure> {
+    let site = find(app, id).await?;
+    match policy::remove_site(app, &Actor::user(&admin, visit.address), site.id).await? {
+        Ok(()) => Ok(Answer::see_other(HERE)),
+        Err(_) => Err(Refusal::not_found().into()),
+    }
+}
+
+#[derive(Clone, FromForm, Serialize)]
+struct RuleForm {
+    path: String,
+    methods: String,
+    networks: String,
+    who: String,
+    effect: String,
+    at: String,
+}
+
+impl Default for RuleForm {
+    fn default() -> Self {
+        let empty = String::new;
+        Self {
+            path: "/*".to_owned(),
+            methods: empty(),
+            networks: empty(),
+            who: "signed-in".to_owned(),
+            effect: "allow".to_owned(),
+            at: empty(),
+        }
+    }
+}
+
+impl RuleForm {
+    fn rule(&self) -> Result<(Rule, Option<u32>), Malformed> {
+        let words = |text: &str| {
+            text.split([',', ' '])
+                .filter(|word| !word.is_empty())
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        };
+        let place = Malformed("a place is a number, 1 for the first");
+        let at = match self.at.as_str() {
+            "" => None,
+            text => Some(text.parse().ok().filter(|at| *at > 0).ok_or(place)?),
+        };
+        let rule = Rule {
+            id: Uuid::now_v7(),
+            path: self.path.parse()?,
+            methods: words(&self.methods)
+                .iter()
+                .map(|method| rules::method(method))
+                .collect::<Result<_, _>>()?,
+            networks: words(&self.networks)
+                .iter()
+                .map(|network| rules::network(network))
+                .collect::<Result<_, _>>()?,
+            who: self.who.parse()?,
+            effect: self.effect.parse()?,
+        };
+        Ok((rule, at))
+    }
+}
+
+#[post("/admin/sites/<id>/rules", data = "<form>")]
+async fn add_rule(
+    app: &App,
+    visit: Visit,
+    admin: Admin,
+    id: &str,
+    form: Sensitive<RuleForm>,
+) -> Result<Answer, Failure> {
+    let site = find(app, id).await?;
+    let refused = match form.0.rule() {
+        Ok((rule, at)) => {
+            match policy::add_rule(app, &Actor::user(&admin, visit.address), site.id, rule, at)
+                .await?
+            {
+                Ok(_) => return Ok(Answer::see_other(&format!("{HERE}/{}", site.id))),
+                Err(refused) => refused.to_string(),
+            }
+        }
+        Err(malformed) => sentence(&malformed),
+    };
+    Ok(SitePage::of(&site, form.0, Some(refused)).answer(
+        app,
+        Status::UnprocessableEntity,
+        &admin,
+    )?)
+}
+
+#[post("/admin/rules/<id>/delete", data = "<_form>")]
+async fn remove_rule(
+    app: &App,
+    visit: Visit,
+    admin: Admin,
+    id: &str,
+    _form: Sensitive<NoFields>,
+) -> Result<Answer, Failure> {
+    let id = Uuid::try_parse(id).map_err(|_| Refusal::not_found())?;
+    match policy::remove_rule(app, &Actor::user(&admin, visit.address), id).await? {
+        Ok(site) => Ok(Answer::see_other(&format!("{HERE}/{site}"))),
+        Err(_) => Err(Refusal::not_found().into()),
+    }
+}
+
+#[get("/admin/explain?<url>&<user>&<method>&<from>")]
+async fn explain_request(
+    app: &App,
+    _visit: Visit,
+    admin: Admin,
+    url: Option<&str>,
+    user: Option<&str>,
+    method: Option<&str>,
+    from: Option<&str>,
+) -> Result<Answer, Failure> {
+    let text = |parameter: Option<&str>| parameter.unwrap_or_default().trim().to_owned();
+    let method = text(method);
+    let asked = ExplainQuery {
+        url: text(url),
+        user: text(user),
+        method: if method.is_empty() {
+            "GET".to_owned()
+        } else {
+            method
+        },
+        from: text(from),
+    };
+    let address: Option<IpAddr> = query::parse_optional("from", Some(&asked.from))?;
+    let (told, error) = if asked.url.is_empty() {
+        (None, None)
+    } else {
+        told(app, &asked, address).await?
+    };
+    let status = if error.is_some() {
+        Status::UnprocessableEntity
+    } else {
+        Status::Ok
+    };
+    Ok(Answer::page(
+        app,
+        status,
+        &ExplainPage {
+            query: asked,
+            told,
+            error,
+        },
+        Some(&admin),
+    )?)
+}
+
+async fn told(
+    app: &App,
+    asked: &ExplainQuery,
+    address: Option<IpAddr>,
+) -> Result<(Option<Explanation>, Option<String>), Error> {
+    let request = match Forwarded::of_url(app, &asked.url, &asked.method, address) {
+        Ok(request) => request,
+        Err(malformed) => return Ok((None, Some(sentence(&malformed)))),
+    };
+    let user = users::by_name(app.db.reader(), &asked.user).await?;
+    if user.is_none() && !asked.user.is_empty() {
+        return Ok((None, Some("There is no such user.".to_owned())));
+    }
+    Ok((Some(explain(app, &request, user.as_ref()).await?), None))
+}
+
+async fn find(app: &App, id: &str) -> Result<Site, Failure> {
+    let id = Uuid::try_parse(id).map_err(|_| Refusal::not_found())?;
+    let policy = policy::current(app).await?;
+    let site = policy.sites.iter().find(|site| site.id == id);
+    Ok(site.cloned().ok_or_else(Refusal::not_found)?)
+}
+
+fn fallback(text: &str) -> Result<Fallback, Malformed> {
+    if text.is_empty() {
+        Ok(Fallback::SignedIn)
+    } else {
+        text.parse()
+    }
+}
+
+/// `a path is written …` as people read it.
+fn sentence(malformed: &Malformed) -> String {
+    let text = malformed.to_string();
+    let (first, rest) = text.split_at(1);
+    format!("{}{rest}.", first.to_uppercase())
+}
+
+#[derive(Serialize)]
+struct ShownSite {
+    id: Uuid,
+    host: String,
+    fallback: String,
+    note: String,
+    rules: Vec<ShownRule>,
+}
+
+#[derive(Serialize)]
+struct ShownRule {
+    id: Uuid,
+    effect: String,
+    path: String,
+    methods: String,
+    networks: String,
+    who: String,
+    /// All of it.
+    text: String,
+}
+
+impl From<&Site> for ShownSite {
+    fn from(site: &Site) -> Self {
+        let rule = |rule: &Rule| ShownRule {
+            id: rule.id,
+            effect: rule.effect.to_string(),
+            path: rule.path.to_string(),
+            methods: rule.methods.join(", "),
+            networks: rule
+                .networks
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(", "),
+            who: rule.who.to_string(),
+            text: rule.to_string(),
+        };
+        Self {
+            id: site.id,
+            host: site.host.to_string(),
+            fallback: site.fallback.to_string(),
+            note: site.note.clone(),
+            rules: site.rules.iter().map(rule).collect(),
+        }
+    }
+}
+
+impl ShownSite {
+    fn sample(text: &str) -> Self {
+        let text = || text.to_owned();
+        let rule = ShownRule {
+            id: Uuid::nil(),
+            effect: text(),
+            path: text(),
+            methods: text(),
+            networks: text(),
+            who: text(),
+            text: text(),
+        };
+        Self {
+            id: Uuid::nil(),
+            host: text(),
+            fallback: text(),
+            note: text(),
+            rules: vec![rule],
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub struct SitesPage {
+    sites: Vec<ShownSite>,
+    form: SiteForm,
+    error: Option<String>,
+}
+
+impl SitesPage {
+    async fn now(app: &App, form: SiteForm, error: Option<String>) -> Result<Self, Error> {
+        let sites = policy::current(app)
+            .await?
+            .sites
+            .iter()
+            .map(ShownSite::from)
+            .collect();
+        Ok(Self { sites, form, error })
+    }
+
+    fn answer(&self, app: &App, status: Status, admin: &User) -> Result<Answer, Error> {
+        Answer::page(app, status, self, Some(admin))
+    }
+}
+
+impl Page for SitesPage {
+    const TEMPLATE: &'static str = "admin/sites.html";
+
+    fn samples(text: &str) -> Vec<Self> {
+        let form = SiteForm {
+            host: text.to_owned(),
+            fallback: text.to_owned(),
+            note: text.to_owned(),
+        };
+        let empty = Self {
+            sites: Vec::new(),
+            form: SiteForm::default(),
+            error: None,
+        };
+        vec![
+            empty,
+            Self {
+                sites: vec![ShownSite::sample(text)],
+                form,
+                error: Some(text.to_owned()),
+            },
+        ]
+    }
+}
+
+#[derive(Serialize)]
+pub struct RulesPage {
+    sites: Vec<ShownSite>,
+}
+
+impl Page for RulesPage {
+    const TEMPLATE: &'static str = "admin/rules.html";
+
+    fn samples(text: &str) -> Vec<Self> {
+        vec![
+            Self { sites: Vec::new() },
+            Self {
+                sites: vec![ShownSite::sample(text)],
+            },
+        ]
+    }
+}
+
+/// `site` is what the layout calls this service; a page's own stands before it.
+#[derive(Serialize)]
+pub struct SitePage {
+    protected: ShownSite,
+    form: RuleForm,
+    error: Option<String>,
+}
+
+impl SitePage {
+    fn of(site: &Site, form: RuleForm, error: Option<String>) -> Self {
+        Self {
+            protected: site.into(),
+            form,
+            error,
+        }
+    }
+
+    fn answer(&self, app: &App, status: Status, admin: &User) -> Result<Answer, Error> {
+        Answer::page(app, status, self, Some(admin))
+    }
+}
+
+impl Page for SitePage {
+    const TEMPLATE: &'static str = "admin/site.html";
+
+    fn samples(text: &str) -> Vec<Self> {
+        let page = |error: Option<&str>| Self {
+            protected: ShownSite::sample(text),
+            form: RuleForm::default(),
+            error: error.map(str::to_owned),
+        };
+        vec![page(None), page(Some(text))]
+    }
+}
+
+#[derive(Serialize)]
+struct ExplainQuery {
+    url: String,
+    user: String,
+    method: String,
+    from: String,
+}
+
+#[derive(Serialize)]
+pub struct ExplainPage {
+    query: ExplainQuery,
+    told: Option<Explanation>,
+    error: Option<String>,
+}
+
+impl Page for ExplainPage {
+    const TEMPLATE: &'static str = "admin/explain.html";
+
+    fn samples(text: &str) -> Vec<Self> {
+        let text = || text.to_owned();
+        let query = || ExplainQuery {
+            url: text(),
+            user: text(),
+            method: text(),
+            from: text(),
+        };
+        let told = Explanation::sample(&text());
+        vec![
+            Self {
+                query: query(),
+                told: None,
+                error: Some(text()),
+            },
+            Self {
+                query: query(),
+                told: Some(told),
+                error: None,
+            },
+        ]
+    }
+}

@@ -1,0 +1,183 @@
+//! Protected sites and their rules in an admin's hands.
+
+use crate::forward_auth::open;
+use crate::support::{Client, TestApp};
+
+const SITE: &str = "app.example.net";
+
+/// A site that was added by form; gives the address of its page.
+async fn added(admin: &mut Client, host: &str, fallback: &str) -> String {
+    let answer = admin
+        .post(
+            "/admin/sites/new",
+            &[("host", host), ("fallback", fallback), ("note", "")],
+        )
+        .await;
+    assert_eq!(answer.status, 303, "{}", answer.body);
+    answer.header("location").to_owned()
+}
+
+async fn add_rule(
+    admin: &mut Client,
+    page: &str,
+    path: &str,
+    who: &str,
+    effect: &str,
+    at: &str,
+) -> u16 {
+    let fields = [
+        ("path", path),
+        ("methods", ""),
+        ("networks", ""),
+        ("who", who),
+        ("effect", effect),
+        ("at", at),
+    ];
+    admin.post(&format!("{page}/rules"), &fields).await.status
+}
+
+#[rocket::async_test]
+async fn a_site_is_added_and_changed_and_removed_and_each_change_holds_at_once() {
+    let app = TestApp::start().await;
+    let mut admin = app.admin().await;
+    let mut visitor = app.anonymous();
+    assert_eq!(open(&mut visitor, SITE, "/").await.status, 403);
+    let page = added(&mut admin, SITE, "signed-in").await;
+    assert_eq!(open(&mut visitor, SITE, "/").await.status, 302);
+    admin
+        .post(&page, &[("fallback", "public"), ("note", "Ours")])
+        .await;
+    assert_eq!(open(&mut visitor, SITE, "/").await.status, 200);
+    assert!(admin.get("/admin/sites").await.body.contains("Ours"));
+    admin.post(&format!("{page}/delete"), &[]).await;
+    assert_eq!(open(&mut visitor, SITE, "/").await.status, 403);
+    assert_eq!(admin.get(&page).await.status, 404);
+}
+
+#[rocket::async_test]
+async fn rules_are_asked_in_the_order_of_the_page() {
+    let app = TestApp::start().await;
+    let mut admin = app.admin().await;
+    let mut visitor = app.anonymous();
+    let page = added(&mut admin, SITE, "deny").await;
+    assert_eq!(
+        add_rule(&mut admin, &page, "/*", "anyone", "allow", "").await,
+        303
+    );
+    assert_eq!(open(&mut visitor, SITE, "/secret").await.status, 200);
+    assert_eq!(
+        add_rule(&mut admin, &page, "/secret", "anyone", "deny", "1").await,
+        303
+    );
+    assert_eq!(open(&mut visitor, SITE, "/secret").await.status, 403);
+    let body = admin.get(&page).await.body;
+    let id = body
+        .split("/admin/rules/")
+        .nth(1)
+        .and_then(|rest| rest.split('/').next())
+        .expect("a rule");
+    assert_eq!(
+        admin
+            .post(&format!("/admin/rules/{id}/delete"), &[])
+            .await
+            .header("location"),
+        page
+    );
+    assert_eq!(open(&mut visitor, SITE, "/secret").await.status, 200);
+    assert!(admin.get("/admin/rules").await.body.contains("allow"));
+}
+
+#[rocket::async_test]
+async fn what_is_malformed_is_told_and_changes_nothing() {
+    let app = TestApp::start().await;
+    let mut admin = app.admin().await;
+    for (host, fallback) in [
+        ("", "deny"),
+        ("a b", "deny"),
+        ("auth.example.com:8443", "deny"),
+        (SITE, "everyone"),
+        (SITE, "group:a,b"),
+    ] {
+        let page = admin
+            .post(
+                "/admin/sites/new",
+                &[("host", host), ("fallback", fallback), ("note", "")],
+            )
+            .await;
+        assert_eq!(page.status, 422, "{host} {fallback}");
+        assert!(page.body.contains("role=\"alert\""), "{}", page.body);
+    }
+    let page = added(&mut admin, SITE, "deny").await;
+    assert_eq!(
+        admin
+            .post(
+                "/admin/sites/new",
+                &[("host", SITE), ("fallback", "deny"), ("note", "")]
+            )
+            .await
+            .status,
+        422
+    );
+    for (path, who, effect, at) in [
+        ("x", "anyone", "allow", ""),
+        ("/x", "all", "allow", ""),
+        ("/x", "anyone", "maybe", ""),
+        ("/x", "anyone", "allow", "0"),
+        ("/x", "anyone", "allow", "-1"),
+    ] {
+        assert_eq!(
+            add_rule(&mut admin, &page, path, who, effect, at).await,
+            422,
+            "{path} {who} {effect} {at}"
+        );
+    }
+    assert_eq!(app.sql("SELECT count(*) || '' FROM rules").await, ["0"]);
+    for address in [
+        "/admin/sites/x",
+        "/admin/sites/01a20fa2-4735-76d8-8c61-04e427c8133d",
+    ] {
+        assert_eq!(admin.get(address).await.status, 404);
+    }
+    assert_eq!(admin.post("/admin/rules/x/delete", &[]).await.status, 404);
+}
+
+#[rocket::async_test]
+async fn the_explanation_names_what_decides() {
+    let app = TestApp::start().await;
+    let mut admin = app.admin().await;
+    let page = added(&mut admin, SITE, "signed-in").await;
+    add_rule(&mut admin, &page, "/admin/*", "group:staff", "allow", "").await;
+    let explained =
+        async |admin: &mut Client, query: &str| admin.get(&format!("/admin/explain?{query}")).await;
+    let told = explained(&mut admin, "url=https://app.example.net/admin/x&user=admin").await;
+    assert!(
+        told.status == 200
+            && told.body.contains("Deny")
+            && told.body.contains("allows it for others"),
+        "{}",
+        told.body
+    );
+    let told = explained(
+        &mut admin,
+        "url=https://app.example.net/x&user=admin&from=10.0.0.7",
+    )
+    .await;
+    assert!(
+        told.body.contains("Allow") && told.body.contains("default is signed-in"),
+        "{}",
+        told.body
+    );
+    assert_eq!(explained(&mut admin, "url=nonsense").await.status, 422);
+    assert_eq!(
+        explained(&mut admin, "url=https://app.example.net/&user=nobody")
+            .await
+            .status,
+        422
+    );
+    assert_eq!(
+        explained(&mut admin, "url=https://app.example.net/&from=here")
+            .await
+            .status,
+        400
+    );
+}
