@@ -30,7 +30,9 @@ pub struct Seen {
 
 pub struct Client(Agent);
 
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Far longer than a proxy waits for Vestibule; a proxy that hangs is asked four times.
+/// Far longer than any proxy should take.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// More of a page is not read.
 const MOST_BYTES: u64 = 64 * 1024;

@@ -1,8 +1,8 @@
 //! The doctor: asks a protected site as a browser would, and says of each thing that must be right
 //! whether it is, and of each that is not how to cure it.
 //!
-//! Only hosts of configured sites and the sign-in host are ever asked, and nothing that they answer
-//! is shown: it is no way to make the server fetch addresses.
+//! Only hosts of configured sites and the sign-in host are ever asked, no redirect is followed and no
+//! page of theirs is shown: it is no way to make the server fetch addresses.
 
 mod client;
 mod steps;
@@ -141,11 +141,5 @@ fn unknown(app: &App, text: &str) -> Finding {
             format!("Write it with its scheme: {scheme}: and two slashes, then the host."),
         ),
     };
-    Finding {
-        step: "site",
-        title: steps::SITE,
-        outcome: Outcome::Wrong,
-        found,
-        cure: Some(cure),
-    }
+    steps::finding("site", steps::wrong(found, cure))
 }

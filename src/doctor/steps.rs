@@ -7,8 +7,6 @@ use super::told::{Told, Way};
 use super::{Finding, Outcome, Patient};
 use crate::token::Token;
 
-pub const SITE: &str = "The host is a configured site";
-
 /// Written by a browser that would like to be somebody.
 const IDENTITY: [&str; 8] = [
     "Remote-User",
@@ -28,13 +26,13 @@ const ENDPOINTS: [&str; 3] = [
 ];
 
 /// A finding without its step.
-type Judged = (Outcome, String, Option<String>);
+pub type Judged = (Outcome, String, Option<String>);
 
 fn right(found: impl Into<String>) -> Judged {
     (Outcome::Right, found.into(), None)
 }
 
-fn wrong(found: impl Into<String>, cure: impl Into<String>) -> Judged {
+pub fn wrong(found: impl Into<String>, cure: impl Into<String>) -> Judged {
     (Outcome::Wrong, found.into(), Some(cure.into()))
 }
 
@@ -46,73 +44,71 @@ fn not_yet() -> Judged {
     unseen("Not to be seen before the above is right.")
 }
 
+/// What should be, by step.
+const TITLES: [(&str, &str); 10] = [
+    ("site", "The host is a configured site"),
+    ("proxy", "The proxy is reached"),
+    ("peer", "Vestibule trusts the proxy"),
+    ("asked", "The proxy asks Vestibule about each request"),
+    ("headers", "The proxy tells what was asked for"),
+    ("cookie", "The browser is given its cookie for this host"),
+    ("enter", "/.vestibule/ of the site leads to Vestibule"),
+    (
+        "identity",
+        "Identity headers that a client makes up are removed",
+    ),
+    ("sign_in", "The sign-in page opens"),
+    ("authz", "The proxies’ endpoints are closed to the public"),
+];
+
+pub fn finding(step: &'static str, (outcome, found, cure): Judged) -> Finding {
+    let title = TITLES.iter().find(|(of, _)| *of == step);
+    Finding {
+        step,
+        title: title.map_or(step, |(_, title)| title),
+        outcome,
+        found,
+        cure,
+    }
+}
+
 pub fn all(patient: &Patient, client: &Client) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let mut note = |step, title, (outcome, found, cure): Judged| {
-        findings.push(Finding {
-            step,
-            title,
-            outcome,
-            found,
-            cure,
-        });
-    };
-    note("site", SITE, right(patient.site.clone()));
+    let mut note = |step, judged| findings.push(finding(step, judged));
+    note("site", right(patient.site.clone()));
     let page = patient.guarded.as_ref().unwrap_or(&patient.page);
-    let entered = client.open(
-        &at(page, "/.vestibule/enter"),
-        &[("Accept", "application/json")],
-    );
+    let entrance = at(page, "/.vestibule/enter");
+    let entered = client.open(&entrance, &[("Accept", "application/json")]);
     let opened = client.open(page, &[]);
-    note("proxy", "The proxy is reached", proxy(&opened));
-    let told = |seen: &Result<Seen, String>| match seen {
-        Ok(seen) => Told::by(seen, &patient.public_url),
-        Err(_) => Told::Unknown,
-    };
-    let (opened_told, entered_told) = (told(&opened), told(&entered));
+    note("proxy", proxy(&opened));
     if let Ok(opened) = &opened {
-        let peer = peer(&opened_told, &entered_told);
-        let untrusted = peer.0 == Outcome::Wrong;
-        note("peer", "Vestibule trusts the proxy", peer);
-        let asked = match opened_told {
-            Told::Unknown if untrusted => not_yet(),
-            _ => asked(patient, opened, &opened_told),
+        let told = |seen: &Result<Seen, String>| match seen {
+            Ok(seen) => Told::by(seen, &patient.public_url),
+            Err(_) => Told::Unknown,
         };
+        let opened_told = Told::by(opened, &patient.public_url);
+        let entered_told = told(&entered);
+        let peer = peer(&opened_told, &entered_told);
+        // nginx says no more than 403 where its address is not trusted.
+        let explained = peer.0 == Outcome::Wrong && opened_told == Told::Unknown;
+        note("peer", peer);
         note(
             "asked",
-            "The proxy asks Vestibule about each request",
-            asked,
+            if explained {
+                not_yet()
+            } else {
+                asked(patient, opened, &opened_told)
+            },
         );
-        let head = client.open_head(page);
-        let headers = headers(page, &opened_told, &told(&head));
-        note("headers", "The proxy tells what was asked for", headers);
-        let cookie = cookie(patient, opened, &opened_told);
-        note(
-            "cookie",
-            "The browser is given its cookie for this host",
-            cookie,
-        );
-        let enter = enter(&entered, &entered_told);
-        note(
-            "enter",
-            "/.vestibule/ of the site leads to Vestibule",
-            enter,
-        );
-        let identity = identity(patient, client, page);
-        note(
-            "identity",
-            "Identity headers that a client makes up are removed",
-            identity,
-        );
+        let head_told = told(&client.open_head(page));
+        note("headers", headers(page, &opened_told, &head_told));
+        note("cookie", cookie(patient, opened, &opened_told));
+        note("enter", enter(&entered, &entered_told));
+        note("identity", identity(patient, client, opened, page));
     }
     let sign_in = client.open(&at(&patient.public_url, "/login"), &[]);
-    note("sign_in", "The sign-in page opens", sign_in_page(&sign_in));
-    let authz = authz(patient, client, page);
-    note(
-        "authz",
-        "The proxies’ endpoints are closed to the public",
-        authz,
-    );
+    note("sign_in", sign_in_page(&sign_in));
+    note("authz", authz(patient, client));
     findings
 }
 
@@ -142,6 +138,10 @@ fn asked(patient: &Patient, opened: &Seen, told: &Told) -> Judged {
     let cure = "Let the proxy ask Vestibule about every request to this host, as the files in deploy/ do; nothing may be served past it.";
     match (told, opened.status) {
         (Told::SignIn(_), _) => right("It sends a browser to sign in."),
+        (Told::Refused(code, _), _) if code == "unavailable" => wrong(
+            "It asks, and Vestibule is too busy or has no database.",
+            "Read Vestibule’s log.",
+        ),
         (Told::Refused(code, _), _) => right(format!("Vestibule answers: {code}.")),
         (Told::Unknown, _) if patient.guarded.is_none() && !patient.public => wrong(
             "The rules close this page to everyone, so there is no way to sign in to look at.",
@@ -156,7 +156,7 @@ fn asked(patient: &Patient, opened: &Seen, told: &Told) -> Judged {
         ),
         (Told::Unknown, 403) => wrong(
             "It answers 403 and does not say why.",
-            "Read Vestibule’s log: it names the proxy’s address where that is missing from trusted_proxies, and the header that it misses (nginx: X-Original-URL, X-Original-Method).",
+            "Read Vestibule’s log: it names the proxy’s address where that is missing from trusted_proxies, and the header that it misses (nginx: X-Original-URL, X-Original-Method). If it names neither, a rule closes the page to this machine.",
         ),
         (Told::Unknown, 500 | 502 | 503 | 504) => wrong(
             format!(
@@ -319,7 +319,7 @@ fn enter(entered: &Result<Seen, String>, told: &Told) -> Judged {
     }
 }
 
-fn identity(patient: &Patient, client: &Client, guarded: &Url) -> Judged {
+fn identity(patient: &Patient, client: &Client, opened: &Seen, page: &Url) -> Judged {
     let made_up = Token::generate().hash().to_text().replace(['-', '_'], "x");
     let values: Vec<String> = (0..IDENTITY.len())
         .map(|number| format!("doctor{number}{made_up}"))
@@ -329,7 +329,10 @@ fn identity(patient: &Patient, client: &Client, guarded: &Url) -> Judged {
         .zip(values.iter().map(String::as_str))
         .collect();
     if patient.guarded.is_some() {
-        match client.open(guarded, &headers) {
+        if (200..300).contains(&opened.status) {
+            return not_yet();
+        }
+        match client.open(page, &headers) {
             Ok(seen) if (200..300).contains(&seen.status) => {
                 return wrong(
                     "A made-up Remote-User opens a page that asks for sign-in.",
@@ -388,25 +391,10 @@ fn sign_in_page(seen: &Result<Seen, String>) -> Judged {
     }
 }
 
-fn authz(patient: &Patient, client: &Client, page: &Url) -> Judged {
-    let host = &page[url::Position::BeforeHost..url::Position::AfterPort];
-    let forwarded = [
-        ("X-Forwarded-Method", "GET"),
-        ("X-Forwarded-Proto", page.scheme()),
-        ("X-Forwarded-Host", host),
-        ("X-Forwarded-Uri", "/"),
-    ];
-    let original = [
-        ("X-Original-URL", page.as_str()),
-        ("X-Original-Method", "GET"),
-    ];
+fn authz(patient: &Patient, client: &Client) -> Judged {
+    // Where Vestibule hears this, it says that the proxy's headers are missing.
     for endpoint in ENDPOINTS {
-        let headers = if endpoint.ends_with("auth-request") {
-            &original[..]
-        } else {
-            &forwarded[..]
-        };
-        let Ok(seen) = client.open(&at(&patient.public_url, endpoint), headers) else {
+        let Ok(seen) = client.open(&at(&patient.public_url, endpoint), &[]) else {
             return not_yet();
         };
         let answered = match Told::by(&seen, &patient.public_url) {

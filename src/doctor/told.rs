@@ -23,6 +23,16 @@ pub enum Told {
     Unknown,
 }
 
+/// What the endpoints for proxies and `/.vestibule/` tell.
+const CODES: [&str; 6] = [
+    "malformed",
+    "ticket_refused",
+    "unauthenticated",
+    "unavailable",
+    "unknown_site",
+    "untrusted_proxy",
+];
+
 #[derive(Deserialize)]
 struct Body {
     error: String,
@@ -37,15 +47,15 @@ impl Told {
         {
             return Self::SignIn(way);
         }
-        match serde_json::from_str::<Body>(&seen.body) {
-            Ok(body) => Self::Refused(body.error, body.about.or(body.message)),
+        // An application's errors have codes of their own.
+        let body = serde_json::from_str::<Body>(&seen.body);
+        match body.ok().filter(|body| CODES.contains(&&*body.error)) {
+            Some(body) => Self::Refused(body.error, body.about.or(body.message)),
             // nginx hands this header on and not the body.
-            Err(_)
-                if seen.status == 401 && seen.header("www-authenticate") == Some("Vestibule") =>
-            {
+            None if seen.status == 401 && seen.header("www-authenticate") == Some("Vestibule") => {
                 Self::Refused("unauthenticated".to_owned(), None)
             }
-            Err(_) => Self::Unknown,
+            None => Self::Unknown,
         }
     }
 }

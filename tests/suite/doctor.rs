@@ -111,6 +111,12 @@ fn what_cannot_be_seen_from_outside_is_said_and_is_no_fault() {
 const MISTAKES: &[(&str, &str, &str, &str)] = &[
     ("auth_request /internal/vestibule;", "", "asked", "deploy/"),
     (
+        "auth_request /internal/vestibule;",
+        "return 404 '{\"error\": \"an application’s own\"}';",
+        "asked",
+        "answered with 404",
+    ),
+    (
         "/api/authz/auth-request;",
         "/api/authz/nowhere;",
         "asked",
