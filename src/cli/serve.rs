@@ -1,8 +1,10 @@
+use rocket::error::ErrorKind;
+
 use super::{Done, Fault, logging, runtime};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::db::{self, Location};
-use crate::settings::Effective;
+use crate::settings::{Effective, Server};
 use crate::site;
 
 pub fn run(effective: Effective) -> Done {
@@ -26,13 +28,20 @@ async fn serve(effective: Effective) -> Done {
             tracing::info!("stopped");
             Ok(())
         }
-        Err(error) => Err(explain(&error, &server)),
+        Err(error) => match error.kind() {
+            // It was told to stop, and it did.
+            ErrorKind::Shutdown(..) => {
+                tracing::warn!("stopped; a client that did not finish in time was cut off");
+                Ok(())
+            }
+            kind => Err(explain(kind, &server)),
+        },
     }
 }
 
-fn explain(error: &rocket::Error, server: &crate::settings::Server) -> Fault {
-    match error.kind() {
-        rocket::error::ErrorKind::Bind(cause) => format!(
+fn explain(kind: &ErrorKind, server: &Server) -> Fault {
+    match kind {
+        ErrorKind::Bind(cause) => format!(
             "cannot listen on {}:{}: {cause}; stop what uses it, or set port (ROCKET_PORT)",
             server.address, server.port
         )

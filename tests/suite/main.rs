@@ -26,6 +26,7 @@ mod panics;
 mod parsers;
 mod password;
 mod process;
+mod proxies;
 mod redirects;
 mod requirements;
 mod routes;

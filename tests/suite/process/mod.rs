@@ -281,7 +281,7 @@ pub struct Server {
 }
 
 impl Server {
-    fn spawn(mut command: Command) -> Self {
+    pub fn spawn(mut command: Command) -> Self {
         Self::of(command.spawn().expect("the program starts"))
     }
 
@@ -305,6 +305,10 @@ impl Server {
     /// All that it logged so far.
     pub fn err(&self) -> String {
         self.err.so_far()
+    }
+
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("a child").is_some()
     }
 
     pub fn signal(&self, signal: Signal) {
