@@ -15,8 +15,8 @@ const IDENTITY: [&str; 8] = [
     "Remote-Email",
     "Remote_User",
     "Remote_Groups",
-    "X-Remote-User",
-    "X-Remote-Groups",
+    "Remote_Name",
+    "Remote_Email",
 ];
 
 const ENDPOINTS: [&str; 3] = [

@@ -45,12 +45,6 @@ const NEEDS: &[Need] = &[
         source: Source::Debian(&["chromium", "chromium-driver"]),
     },
     Need {
-        what: "nginx",
-        why: "for the tests that go through a real proxy",
-        present: || on_path("nginx") || Path::new("/usr/sbin/nginx").exists(),
-        source: Source::Debian(&["nginx"]),
-    },
-    Need {
         what: "npm",
         why: "to install axe-core",
         present: || on_path("npm"),

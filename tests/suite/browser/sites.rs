@@ -34,12 +34,11 @@ async fn house_for(app: &str) -> Option<(House, Browser)> {
 
 /// It finds the three names at nginx, and believes the test's certificate.
 async fn browser_of(house: &House) -> Option<Browser> {
-    let certificate = house.certificate.as_ref().expect("TLS");
     let arguments = [
         "--host-resolver-rules=MAP *.test 127.0.0.1".to_owned(),
         format!(
             "--ignore-certificate-errors-spki-list={}",
-            certificate.key_digest
+            house.certificate.key_digest
         ),
     ];
     Browser::start_with(arguments.to_vec()).await

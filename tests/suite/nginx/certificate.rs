@@ -42,13 +42,4 @@ impl Certificate {
     pub fn ca(&self) -> PathBuf {
         self.folder.join("ca.pem")
     }
-
-    pub fn for_nginx(&self) -> String {
-        let path = |name| self.folder.join(name).display().to_string();
-        format!(
-            "ssl_certificate {}; ssl_certificate_key {};",
-            path("certificate.pem"),
-            path("key.pem")
-        )
-    }
 }

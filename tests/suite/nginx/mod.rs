@@ -1,4 +1,4 @@
-//! A real nginx before the real program and an application that tells what it was sent.
+//! A real nginx, with the shipped files, before the real program and an application that tells what it was sent.
 
 mod certificate;
 mod echo;
@@ -23,7 +23,7 @@ pub struct House {
     pub machine: Machine,
     pub echo: Echo,
     pub port: u16,
-    pub certificate: Option<Certificate>,
+    pub certificate: Certificate,
     plan: Plan,
     folder: TempDir,
     nginx: Option<Nginx>,
@@ -57,7 +57,7 @@ impl House {
             .set("VESTIBULE_TRUSTED_PROXIES", plan.trusted_proxies);
         let folder = tempfile::tempdir().expect("a temporary folder");
         let names = [&[plan.sign_in], plan.sites].concat();
-        let certificate = plan.tls.then(|| Certificate::write(folder.path(), &names));
+        let certificate = Certificate::write(folder.path(), &names);
         let mut house = Self {
             nginx: None,
             _server: machine.start(),
@@ -119,19 +119,64 @@ impl House {
         self.nginx = Some(nginx);
     }
 
+    /// The shipped files as one, with this house's names and ports.
     fn configuration(&self) -> String {
-        let (tls, ssl) = match &self.certificate {
-            Some(certificate) => (certificate.for_nginx(), " ssl"),
-            None => (String::new(), ""),
-        };
-        include_str!("nginx.conf")
-            .replace("TLS_LINES", &tls)
-            .replace("LISTEN", &format!("127.0.0.1:{}{ssl}", self.port))
-            .replace("SIGN_IN_HOST", self.plan.sign_in)
-            .replace("SITE_HOSTS", &self.plan.sites.join(" "))
-            .replace("VESTIBULE", &format!("127.0.0.1:{}", self.machine.port))
-            .replace("APPLICATION", &format!("127.0.0.1:{}", self.echo.port))
+        let ssl = if self.plan.tls { " ssl" } else { "" };
+        let file = |name| self.path(name).display().to_string();
+        let mut text = shipped("vestibule.conf");
+        for snippet in ["vestibule-host.conf", "vestibule-proxy.conf"] {
+            replace(
+                &mut text,
+                &format!("include snippets/{snippet};"),
+                &shipped(snippet),
+            );
+        }
+        for (old, new) in [
+            ("127.0.0.1:8000", format!("127.0.0.1:{}", self.machine.port)),
+            ("127.0.0.1:3000", format!("127.0.0.1:{}", self.echo.port)),
+            (
+                "listen 443 ssl",
+                format!("listen 127.0.0.1:{}{ssl}", self.port),
+            ),
+            ("auth.example.com", self.plan.sign_in.to_owned()),
+            ("app.example.com", self.plan.sites.join(" ")),
+            (
+                "/etc/ssl/example.com/fullchain.pem",
+                file("certificate.pem"),
+            ),
+            ("/etc/ssl/example.com/privkey.pem", file("key.pem")),
+            // As the file says for another port than 443.
+            (
+                "://$host$request_uri;",
+                "://$host:$server_port$request_uri;".to_owned(),
+            ),
+            ("Host $host;", "Host $host:$server_port;".to_owned()),
+        ] {
+            replace(&mut text, old, &new);
+        }
+        AROUND.replace("SERVERS", &text)
     }
+}
+
+/// What a distribution's nginx.conf says around the files in conf.d; in one process, which is gone
+/// when it is killed.
+const AROUND: &str = "
+    daemon off; master_process off; pid nginx.pid; error_log stderr; events {}
+    http {
+        access_log access.log;
+        client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi;
+        uwsgi_temp_path uwsgi; scgi_temp_path scgi;
+        SERVERS
+    }";
+
+fn shipped(name: &str) -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/nginx");
+    fs::read_to_string(folder.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+fn replace(text: &mut String, old: &str, new: &str) {
+    assert!(text.contains(old), "{old} is in the shipped files");
+    *text = text.replace(old, new);
 }
 
 /// Killed, by its id, when it is dropped.
