@@ -60,6 +60,11 @@ async fn no_page_for_admins_has_a_fault() {
     look(&browser, "sign everyone out", &everyone).await;
     look(&browser, "users", &server.url("/admin/users")).await;
     look(&browser, "new user", &server.url("/admin/users/new")).await;
+    browser.visit(&server.url("/admin/doctor")).await;
+    browser.fill("url", "http://nowhere.test/").await;
+    browser.submit("/admin/doctor").await;
+    browser.find(".note").await;
+    look_here(&browser, "doctor").await;
     server.command(&["user", "add", "bob", "--password-stdin"], PASSWORD);
     for (name, row) in [("oneself", 1), ("user", 2)] {
         browser.visit(&server.url("/admin/users")).await;
