@@ -42,7 +42,14 @@ impl Policy {
 /// # Errors
 /// The database failed, or a row cannot be read; nobody is let in then.
 pub async fn current(app: &App) -> Result<Arc<Policy>, Error> {
-    let version = store::version(app.db.reader()).await?;
+    at(app, store::version(app.db.reader()).await?).await
+}
+
+/// The policy of a version that was just seen in the database, or a newer one.
+///
+/// # Errors
+/// See [`current`].
+pub async fn at(app: &App, version: i64) -> Result<Arc<Policy>, Error> {
     let known = app
         .policy
         .0

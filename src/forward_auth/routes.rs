@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::decision::{Asked, Decision, decide};
 use super::enter::{self, enter, expire_planted, flow_cookie, presented, sign_in_address};
 use super::forwarded::{Dialect, Forwarded, Unusable, carries_body};
-use super::policy;
+use super::policy::{self, Policy};
 use super::tickets::{MOST_RD_BYTES, all_under};
 use crate::app::App;
 use crate::error::Error;
@@ -91,7 +91,7 @@ async fn answer(
         Ok(forwarded) => forwarded,
         Err(unusable) => return Ok(refuse(app, dialect, unusable)),
     };
-    let policy = policy::current(app).await?;
+    let (policy, visitor) = look_up(app, request, &forwarded).await?;
     let Some(site) = app.site_of(&policy, &forwarded.host) else {
         if let Some(left_out) = app.denials.tell(app.clock.now(), MOST_LOGGED) {
             tracing::info!(host = %forwarded.host, left_out, "denied: no such site");
@@ -102,7 +102,6 @@ async fn answer(
     if forwarded.path.starts_with("/.vestibule/") {
         return own_path(app, request, dialect, &forwarded).await;
     }
-    let visitor = who(app, request, &forwarded).await?;
     let asked = Asked {
         method: &forwarded.method,
         path: &forwarded.path,
@@ -142,9 +141,24 @@ pub(super) fn name_untrusted(app: &App, peer: IpAddr) {
     }
 }
 
-/// The user whose cookie of this host came with the request, if that user may go on. Where there is
-/// none, a script's request may come with the one that hosts of a domain share.
-async fn who(app: &App, request: &Request<'_>, forwarded: &Forwarded) -> Result<Visitor, Error> {
+/// The policy in force, and the user whose cookie of this host came with the request, if that user
+/// may go on: both in one look-up.
+async fn look_up(
+    app: &App,
+    request: &Request<'_>,
+    forwarded: &Forwarded,
+) -> Result<(Arc<Policy>, Visitor), Error> {
+    let Some((secret, good_for)) = secret(app, request, forwarded) else {
+        return Ok((policy::current(app).await?, None));
+    };
+    let (version, found) = resume_at_site(app, &secret, &good_for).await?;
+    let visitor = found.filter(|(_, user)| !user.must_change_password);
+    Ok((policy::at(app, version).await?, visitor))
+}
+
+/// The secret in the cookie of this host, and what it is good for. Where there is none, a script's
+/// request may come with the one that hosts of a domain share.
+fn secret(app: &App, request: &Request<'_>, forwarded: &Forwarded) -> Option<(Token, String)> {
     let cookies = || request.headers().get("cookie");
     let domain = app.settings.sites.domain_over(forwarded.host.name());
     let (found, good_for) = match (HostCookie::site(&app.settings).find(cookies()), domain) {
@@ -153,15 +167,10 @@ async fn who(app: &App, request: &Request<'_>, forwarded: &Forwarded) -> Result<
         }
         (found, _) => (found, forwarded.host.to_string()),
     };
-    let secret = match found {
-        Found::One(value) => Token::parse(value),
+    match found {
+        Found::One(value) => Token::parse(value).map(|secret| (secret, good_for)),
         Found::Nothing | Found::Several => None,
-    };
-    let Some(secret) = secret else {
-        return Ok(None);
-    };
-    let found = resume_at_site(app, &secret, &good_for).await?;
-    Ok(found.filter(|(_, user)| !user.must_change_password))
+    }
 }
 
 /// Paths of ours at a protected host, before all rules.

@@ -157,7 +157,8 @@ pub async fn resume(app: &App, token: &Token) -> Result<Option<(Session, User)>,
     Ok(found.and_then(|(session, user)| if_live(app, &hash, session, user)))
 }
 
-/// The same for the secret of a protected host, which is good for `host` alone.
+/// The same for the secret of a protected host, which is good for `host` alone; and the version of
+/// the policy in force at that moment.
 ///
 /// # Errors
 /// The database failed; the caller lets nobody in then.
@@ -165,11 +166,12 @@ pub async fn resume_at_site(
     app: &App,
     secret: &Token,
     host: &str,
-) -> Result<Option<(Session, User)>, Error> {
+) -> Result<(i64, Option<(Session, User)>), Error> {
     let secret = secret.hash();
     let look_up = store::by_site_secret(app.db.reader(), &secret, host);
-    let found = app.db.timings().look_up(look_up).await?;
-    Ok(found.and_then(|(hash, session, user)| if_live(app, &hash, session, user)))
+    let (version, found) = app.db.timings().look_up(look_up).await?;
+    let live = found.and_then(|(hash, session, user)| if_live(app, &hash, session, user));
+    Ok((version, live))
 }
 
 /// Judges the times, and notes the use of a session that is live.

@@ -54,31 +54,35 @@ pub(super) async fn by_token(
         .transpose()
 }
 
-/// The same by the secret of a protected host, with the hash of the session's own token.
+/// The same by the secret of a protected host, with the hash of the session's own token. The policy's
+/// version comes along, whoever is found: so a check of forward auth is one look-up.
 pub(super) async fn by_site_secret(
     pool: &SqlitePool,
     secret: &TokenHash,
     host: &str,
-) -> Result<Option<(TokenHash, Session, User)>, sqlx::Error> {
+) -> Result<(i64, Option<(TokenHash, Session, User)>), sqlx::Error> {
     let row = sqlx::query(
-        "SELECT s.token_hash, s.id, s.methods, s.remember, s.created_at, s.authenticated_at, s.last_seen_at, s.idle_expires_at,
+        "SELECT p.version, s.token_hash, s.id, s.methods, s.remember, s.created_at, s.authenticated_at, s.last_seen_at, s.idle_expires_at,
                 s.expires_at, s.address, s.user_agent,
                 u.id AS user_id, u.username, u.display_name, u.email, u.admin, u.must_change_password,
                 u.created_at AS user_created_at, u.disabled_at,
                 (SELECT string_agg(m.group_name, ',' ORDER BY m.group_name) FROM memberships m WHERE m.user_id = u.id) AS group_names
-         FROM site_secrets w JOIN sessions s ON s.token_hash = w.token_hash JOIN users u ON u.id = s.user_id
-         WHERE w.secret_hash = $1 AND w.host = $2 AND s.ended_at IS NULL",
+         FROM policy p
+         LEFT JOIN site_secrets w ON w.secret_hash = $1 AND w.host = $2
+         LEFT JOIN sessions s ON s.token_hash = w.token_hash AND s.ended_at IS NULL
+         LEFT JOIN users u ON u.id = s.user_id",
     )
     .bind(secret.as_bytes())
     .bind(host)
-    .fetch_optional(pool)
+    .fetch_one(pool)
     .await?;
-    row.map(|row| {
-        let bytes: Vec<u8> = row.try_get("token_hash")?;
-        let hash = TokenHash::from_bytes(&bytes).ok_or(sqlx::Error::RowNotFound)?;
-        Ok((hash, Session::from_row(&row)?, User::from_row(&row)?))
-    })
-    .transpose()
+    let version = row.try_get("version")?;
+    let Some(bytes) = row.try_get::<Option<Vec<u8>>, _>("token_hash")? else {
+        return Ok((version, None));
+    };
+    let hash = TokenHash::from_bytes(&bytes).ok_or(sqlx::Error::RowNotFound)?;
+    let found = (hash, Session::from_row(&row)?, User::from_row(&row)?);
+    Ok((version, Some(found)))
 }
 
 pub(super) async fn insert(
