@@ -362,7 +362,7 @@ async fn enter_is_there_for_protected_hosts_behind_a_trusted_proxy_alone() {
         .anonymous()
         .send_from("192.0.2.9:1", Method::Get, &path, &headers, "")
         .await;
-    assert_eq!(stranger.status, 404);
+    assert_eq!(stranger.status, 403);
     headers.push(owned("X-Forwarded-Host", "a.example.net"));
     headers.push(owned("X-Forwarded-Host", "b.example.net"));
     let doubled = app
