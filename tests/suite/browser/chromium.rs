@@ -3,7 +3,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fantoccini::elements::Element;
 use fantoccini::wd::WebDriverCompatibleCommand;
@@ -117,6 +117,24 @@ impl Browser {
     pub async fn has(&self, css: &str) -> bool {
         let found = self.client.find_all(Locator::Css(css)).await;
         !found.expect("a page").is_empty()
+    }
+
+    /// Waits until an element is there no more.
+    pub async fn leaves(&self, css: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        while self.has(css).await {
+            assert!(
+                Instant::now() < deadline,
+                "{css} stays: {}",
+                self.text().await
+            );
+        }
+    }
+
+    /// Clicks the link that reads so.
+    pub async fn follow(&self, link: &str) {
+        let link = self.client.find(Locator::LinkText(link)).await;
+        link.expect("a link").click().await.expect("a click");
     }
 
     /// What a person reads.
