@@ -178,6 +178,30 @@ async fn no_page_of_sessions_has_a_fault() {
 }
 
 #[rocket::async_test]
+async fn an_ipv4_address_is_never_broken_in_two() {
+    let Some((server, keeper)) = kept().await else {
+        return;
+    };
+    server.db(PEOPLE).await;
+    keeper.visit(&server.url("/admin/sessions?state=all")).await;
+    for width in [360, 680, 965, 1100, 1280] {
+        keeper.shows(width, "light").await;
+        let lines = keeper
+            .run(
+                "const lines = cell => {
+                     const range = document.createRange();
+                     range.selectNodeContents(cell);
+                     return new Set([...range.getClientRects()].map(box => box.top)).size;
+                 };
+                 const cells = [...document.querySelectorAll('tbody .address div')];
+                 return cells.filter(cell => cell.textContent.includes('.')).map(lines)",
+            )
+            .await;
+        assert_eq!(lines, serde_json::json!(vec![1; 13]), "at {width} px");
+    }
+}
+
+#[rocket::async_test]
 async fn no_page_of_users_has_a_fault() {
     let Some((server, keeper)) = kept().await else {
         return;
