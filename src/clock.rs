@@ -38,7 +38,7 @@ impl Timestamp {
     }
 
     #[must_use]
-    pub fn from_micros(unix_micros: i64) -> Self {
+    pub const fn from_micros(unix_micros: i64) -> Self {
         Self(unix_micros)
     }
 

@@ -10,8 +10,13 @@ CREATE TABLE users (
     password_changed_at  INTEGER NOT NULL,
     must_change_password INTEGER NOT NULL DEFAULT 0 CHECK (must_change_password IN (0, 1)),
     created_at           INTEGER NOT NULL,
-    disabled_at          INTEGER
+    disabled_at          INTEGER,
+    -- What a search looks through, in one piece: a scan of its index is all that a search costs.
+    search               TEXT    NOT NULL GENERATED ALWAYS AS (lower(username || '|' || display_name || '|' || coalesce(email, ''))) STORED
 ) STRICT;
+
+CREATE INDEX users_search ON users (search, id);
+CREATE INDEX users_admin ON users (id) WHERE admin = 1;
 
 CREATE TABLE groups (
     name TEXT NOT NULL PRIMARY KEY
@@ -47,15 +52,19 @@ CREATE TABLE sessions (
 ) STRICT;
 
 CREATE INDEX sessions_user ON sessions (user_id, id);
-CREATE INDEX sessions_address ON sessions (address, id);
 CREATE INDEX sessions_ended ON sessions (ended_at) WHERE ended_at IS NOT NULL;
 
--- The orders of the session listing, apart for live and ended ones: few of one kind are found among
--- many of the other.
-CREATE INDEX sessions_live_seen ON sessions (last_seen_at, id) WHERE ended_at IS NULL;
+-- The orders and searches of the session listing, apart for live and ended ones: few of one kind are
+-- found among many of the other. The first is written whenever its times move, and has them all, so
+-- that live sessions are counted and expired ones found without reading the table.
+CREATE INDEX sessions_live_seen ON sessions (last_seen_at, id, idle_expires_at, expires_at) WHERE ended_at IS NULL;
 CREATE INDEX sessions_live_started ON sessions (id) WHERE ended_at IS NULL;
+CREATE INDEX sessions_live_address ON sessions (address, id) WHERE ended_at IS NULL;
+CREATE INDEX sessions_live_device ON sessions (device, id) WHERE ended_at IS NULL;
 CREATE INDEX sessions_ended_seen ON sessions (last_seen_at, id) WHERE ended_at IS NOT NULL;
 CREATE INDEX sessions_ended_started ON sessions (id) WHERE ended_at IS NOT NULL;
+CREATE INDEX sessions_ended_address ON sessions (address, id) WHERE ended_at IS NOT NULL;
+CREATE INDEX sessions_ended_device ON sessions (device, id) WHERE ended_at IS NOT NULL;
 
 -- The devices that were ever seen, in words: a search looks here first.
 CREATE TABLE devices (

@@ -1,8 +1,8 @@
 //! Forward auth: tells a reverse proxy who is at the door of a protected site.
 //!
-//! The proxy asks about each request ([`forwarded`]); sites and rules decide ([`decision`]), kept in
-//! memory and live from the next change on ([`policy`]). Each protected host has a cookie of its
-//! own, which a one-time ticket brings there ([`tickets`]), so that the session's own cookie never
+//! The proxy asks about each request (`forwarded`); sites and rules decide (`decision`), kept in
+//! memory and live from the next change on (`policy`). Each protected host has a cookie of its
+//! own, which a one-time ticket brings there (`tickets`), so that the session's own cookie never
 //! leaves the sign-in host.
 
 pub mod decision;

@@ -24,6 +24,9 @@ use crate::users::User;
 /// Fails for a visitor who is not signed in: a page then sends a browser to sign in and back, and
 /// answers 401 to anything else. With `Option<CurrentSession>` a failing database reads as `None`;
 /// with `Result<CurrentSession, Denied>` the two can be told apart.
+///
+/// A host's own 401 to a visitor who is not signed in becomes a way to sign in too, unless it names
+/// its challenge in `WWW-Authenticate`.
 #[derive(Clone)]
 pub struct CurrentSession {
     pub session: Session,

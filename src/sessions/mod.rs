@@ -49,7 +49,7 @@ pub struct Session {
     pub created_at: Timestamp,
     /// When the password was last checked.
     pub authenticated_at: Timestamp,
-    /// Within a minute; see [`LastSeen`].
+    /// Within a minute, or a tenth of the idle timeout if that is less.
     pub last_seen_at: Timestamp,
     pub idle_expires_at: Timestamp,
     /// The end that use does not put off.
@@ -90,7 +90,7 @@ pub enum EndReason {
 
 impl EndReason {
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::SignedOut => "signed_out",
             Self::Replaced => "replaced",

@@ -16,7 +16,9 @@ use crate::sessions::{self, EndReason};
 
 pub use name::{InvalidName, group_name, text_of_person, username};
 pub use store::{Listed, by_id, by_name, count, list};
-pub(crate) use store::{any_admin, by_unchanged_password, like_pattern, rehash, secret_by_name};
+pub(crate) use store::{
+    any_admin, by_unchanged_password, like_pattern, matching, rehash, secret_by_name,
+};
 
 /// A person who signs in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

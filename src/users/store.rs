@@ -1,4 +1,4 @@
-use sqlx::{Executor, FromRow, Row, Sqlite, SqlitePool, sqlite::SqliteRow};
+use sqlx::{Executor, FromRow, QueryBuilder, Row, Sqlite, SqlitePool, sqlite::SqliteRow};
 use uuid::Uuid;
 
 use super::User;
@@ -94,6 +94,9 @@ impl FromRow<'_, SqliteRow> for Listed {
     }
 }
 
+/// Up to here, users that a search finds are sorted; beyond, they are read by name until a page is full.
+const FEW: usize = 500;
+
 pub(super) async fn search(
     pool: &SqlitePool,
     q: &str,
@@ -101,21 +104,51 @@ pub(super) async fn search(
     limit: u32,
     now: Timestamp,
 ) -> Result<Vec<Listed>, sqlx::Error> {
-    sqlx::query_as(
+    let mut sql = QueryBuilder::<Sqlite>::new(
         "SELECT u.id AS user_id, u.username, u.display_name, u.email, u.admin, u.must_change_password,
                 u.created_at AS user_created_at, u.disabled_at,
                 (SELECT string_agg(m.group_name, ',' ORDER BY m.group_name) FROM memberships m WHERE m.user_id = u.id) AS group_names,
                 (SELECT count(*) FROM sessions s
-                 WHERE s.user_id = u.id AND s.ended_at IS NULL AND s.idle_expires_at > $4 AND s.expires_at > $4) AS live_sessions
-         FROM users u
-         WHERE u.username > $2
-           AND (u.username LIKE $1 ESCAPE '\\' OR u.display_name LIKE $1 ESCAPE '\\' OR u.email LIKE $1 ESCAPE '\\')
-         ORDER BY u.username LIMIT $3",
+                 WHERE s.user_id = u.id AND s.ended_at IS NULL AND s.idle_expires_at > ",
+    );
+    sql.push_bind(now);
+    sql.push(" AND s.expires_at > ").push_bind(now);
+    sql.push(") AS live_sessions FROM users u WHERE u.username > ")
+        .push_bind(after);
+    if !q.is_empty() {
+        let found = matching(pool, q, FEW).await?;
+        if found.is_empty() {
+            return Ok(Vec::new());
+        }
+        if found.len() < FEW {
+            sql.push(" AND u.id IN (");
+            let mut list = sql.separated(", ");
+            for id in found {
+                list.push_bind(id);
+            }
+            sql.push(")");
+        } else {
+            sql.push(" AND u.search LIKE ").push_bind(like_pattern(q));
+            sql.push(" ESCAPE '\\'");
+        }
+    }
+    sql.push(" ORDER BY u.username LIMIT ").push_bind(limit);
+    // Each number of users makes another statement: none is kept.
+    sql.build_query_as().persistent(false).fetch_all(pool).await
+}
+
+/// Users with this text in their names or address of mail, `most` at most. Ordered as the index is that
+/// is narrower than the table.
+pub(crate) async fn matching(
+    pool: &SqlitePool,
+    q: &str,
+    most: usize,
+) -> Result<Vec<Uuid>, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT id FROM users WHERE search LIKE $1 ESCAPE '\\' ORDER BY search, id LIMIT $2",
     )
     .bind(like_pattern(q))
-    .bind(after)
-    .bind(limit)
-    .bind(now)
+    .bind(i64::try_from(most).unwrap_or(i64::MAX))
     .fetch_all(pool)
     .await
 }

@@ -442,7 +442,8 @@ fn inp_05_sql_is_constant_but_for_a_file_name_that_is_quoted() {
             if path.is_dir() {
                 places(&path, found);
             } else if let Ok(source) = std::fs::read_to_string(&path) {
-                let calls = source.matches("AssertSqlSafe(").count();
+                let product = source.split("#[cfg(test)]").next().unwrap_or_default();
+                let calls = product.matches("AssertSqlSafe(").count();
                 found.extend(std::iter::repeat_n(path.display().to_string(), calls));
             }
         }

@@ -1,9 +1,11 @@
 //! Developer commands, one file each: `cargo xtask --help`.
 
+mod bench;
 mod fuzz;
 mod install;
 mod need;
 mod run;
+mod seed;
 mod test;
 
 use std::process::ExitCode;
@@ -19,12 +21,16 @@ use clap::Parser;
 enum Command {
     Test(test::Test),
     Fuzz(fuzz::Fuzz),
+    Seed(seed::Seed),
+    Bench(bench::Bench),
 }
 
 fn main() -> ExitCode {
     let done = match Command::parse() {
         Command::Test(command) => command.run(),
         Command::Fuzz(command) => command.run(),
+        Command::Seed(command) => command.run(),
+        Command::Bench(command) => command.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

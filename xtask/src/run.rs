@@ -20,6 +20,14 @@ impl Stop {
         }
     }
 
+    /// What was asked for makes no sense.
+    pub fn usage(reason: impl Into<String>) -> Self {
+        Self {
+            reason: reason.into(),
+            code: 2,
+        }
+    }
+
     pub fn report(self) -> ExitCode {
         eprintln!("xtask: {}", self.reason);
         ExitCode::from(self.code)

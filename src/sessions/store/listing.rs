@@ -1,14 +1,15 @@
 //! The queries of the session listing.
 //!
 //! Rows are read in the order of an index until a page is full. A search for what is rare would
-//! read them all that way, so rare users and addresses are found first, and their sessions sorted.
+//! read them all that way, so rare users, devices and addresses are found first, and their sessions
+//! sorted.
 
 use sqlx::{FromRow, QueryBuilder, Sqlite, SqlitePool};
 use uuid::Uuid;
 
 use crate::clock::Timestamp;
 use crate::sessions::listing::{Cursor, Query, Sort, State};
-use crate::users::like_pattern;
+use crate::users::{like_pattern, matching};
 
 /// A session as lists show it.
 #[derive(Clone, Debug, serde::Serialize, FromRow)]
@@ -31,15 +32,36 @@ pub struct Found {
     pub ended_by: Option<String>,
 }
 
-/// Up to here, what a search finds is sorted; beyond, rows are read in order until a page is full.
-const FEW_USERS: u32 = 200;
+/// Below, what a search finds is sorted; from there on, rows are read in order until a page is full.
+/// In either case some thousand rows are read at most, where users have ten sessions each.
+const FEW_USERS: usize = 500;
+const FEW_DEVICES: usize = 200;
 const FEW_SESSIONS: u32 = 5_000;
 
-/// How a search is answered.
+/// How a page is read.
 enum Plan {
-    InOrder,
-    ByUser,
-    ByAddress,
+    InOrder(Search),
+    /// These are found first, then sorted.
+    Few(Rare),
+}
+
+/// What a search asks of each row that is read in order.
+enum Search {
+    All,
+    Address,
+    /// A user's names have it, or a device's has; if any device's has at all.
+    Text {
+        any_device: bool,
+    },
+}
+
+enum Rare {
+    /// All of the state, and what is searched for among them.
+    State(Search),
+    /// A user's, likewise.
+    User(Uuid, Search),
+    Address,
+    Text(Vec<Uuid>, Vec<String>),
 }
 
 const COLUMNS: &str = "SELECT s.id, s.user_id, u.username, u.display_name, s.methods, s.remember, s.address, s.device, s.user_agent,
@@ -53,11 +75,24 @@ pub(crate) async fn page(
     query: &Query,
     now: Timestamp,
 ) -> Result<Vec<Found>, sqlx::Error> {
-    let plan = plan(pool, query).await?;
-    let mut sql = QueryBuilder::<Sqlite>::new(COLUMNS);
-    push_tables(&mut sql, &plan, query);
+    let Some(plan) = plan(pool, query).await? else {
+        return Ok(Vec::new());
+    };
+    statement(&plan, query, now)
+        .build_query_as()
+        // Each number of users and devices makes another statement: none is kept.
+        .persistent(!matches!(plan, Plan::Few(Rare::Text(..))))
+        .fetch_all(pool)
+        .await
+}
+
+fn statement(plan: &Plan, query: &Query, now: Timestamp) -> QueryBuilder<Sqlite> {
+    let mut sql = QueryBuilder::new(COLUMNS);
+    push_tables(&mut sql, plan, query);
     push_state(&mut sql, query.state, now);
-    push_search(&mut sql, &plan, query);
+    if let Plan::InOrder(search) | Plan::Few(Rare::State(search) | Rare::User(_, search)) = plan {
+        push_search(&mut sql, search, &query.q);
+    }
     push_place(&mut sql, query.after.as_ref());
     sql.push(match query.sort {
         Sort::LastSeen => " ORDER BY s.last_seen_at DESC, s.id DESC",
@@ -65,65 +100,107 @@ pub(crate) async fn page(
         Sort::User => " ORDER BY u.username, s.id",
     });
     sql.push(" LIMIT ").push_bind(query.limit);
-    sql.build_query_as().fetch_all(pool).await
+    sql
 }
 
 /// CROSS JOIN: the table that is named first is read first.
 fn push_tables(sql: &mut QueryBuilder<Sqlite>, plan: &Plan, query: &Query) {
-    match (plan, query.sort) {
-        (Plan::ByUser, _) | (Plan::InOrder, Sort::User) => {
+    match plan {
+        Plan::Few(rare) => push_few(sql, rare, query),
+        Plan::InOrder(_) if query.sort == Sort::User => {
             sql.push("FROM users u CROSS JOIN sessions s WHERE s.user_id = u.id AND ");
         }
-        (Plan::InOrder, _) => {
+        Plan::InOrder(_) => {
             sql.push("FROM sessions s CROSS JOIN users u WHERE u.id = s.user_id AND ");
         }
-        (Plan::ByAddress, _) => {
-            let (from, to) = range_of_prefix(&query.q);
-            sql.push("FROM (SELECT * FROM sessions WHERE address >= ")
-                .push_bind(from);
-            sql.push(" AND address < ").push_bind(to);
-            sql.push(" LIMIT ").push_bind(FEW_SESSIONS);
-            sql.push(") s CROSS JOIN users u WHERE u.id = s.user_id AND ");
+    }
+}
+
+/// The ids of the few first, each from an index of its own.
+fn push_few(sql: &mut QueryBuilder<Sqlite>, rare: &Rare, query: &Query) {
+    let of_state = of_state(query.state);
+    sql.push("FROM (");
+    match rare {
+        Rare::State(_) => {
+            sql.push("SELECT id FROM sessions WHERE ").push(of_state);
         }
+        Rare::User(id, _) => {
+            sql.push("SELECT id FROM sessions WHERE user_id = ")
+                .push_bind(*id);
+        }
+        Rare::Address => {
+            sql.push("SELECT id FROM sessions WHERE ").push(of_state);
+            push_address(sql, &query.q);
+        }
+        Rare::Text(users, devices) => {
+            sql.push("SELECT id FROM sessions WHERE user_id IN ");
+            push_list(sql, users);
+            sql.push(" UNION SELECT id FROM sessions WHERE ")
+                .push(of_state);
+            sql.push(" AND device IN ");
+            push_list(sql, devices);
+        }
+    }
+    sql.push(
+        ") f CROSS JOIN sessions s CROSS JOIN users u WHERE s.id = f.id AND u.id = s.user_id AND ",
+    );
+}
+
+/// An empty list finds nothing.
+fn push_list<'q, T>(sql: &mut QueryBuilder<Sqlite>, values: &[T])
+where
+    T: Clone + Send + sqlx::Encode<'q, Sqlite> + sqlx::Type<Sqlite> + 'q,
+{
+    sql.push("(");
+    let mut list = sql.separated(", ");
+    for value in values {
+        list.push_bind(value.clone());
+    }
+    if values.is_empty() {
+        list.push("NULL");
+    }
+    sql.push(")");
+}
+
+fn of_state(state: State) -> &'static str {
+    if state == State::Ended {
+        "ended_at IS NOT NULL"
+    } else {
+        "ended_at IS NULL"
     }
 }
 
 fn push_state(sql: &mut QueryBuilder<Sqlite>, state: State, now: Timestamp) {
-    if state == State::Ended {
-        sql.push("s.ended_at IS NOT NULL");
-    } else {
-        sql.push("s.ended_at IS NULL AND s.idle_expires_at > ")
-            .push_bind(now);
+    sql.push("s.").push(of_state(state));
+    if state != State::Ended {
+        sql.push(" AND s.idle_expires_at > ").push_bind(now);
         sql.push(" AND s.expires_at > ").push_bind(now);
     }
 }
 
-fn push_search(sql: &mut QueryBuilder<Sqlite>, plan: &Plan, query: &Query) {
-    if let Some(user_id) = query.user_id {
-        sql.push(" AND u.id = ").push_bind(user_id);
+fn push_search(sql: &mut QueryBuilder<Sqlite>, search: &Search, q: &str) {
+    match search {
+        Search::All => {}
+        // LIKE keeps away from the index of addresses: it would give all of them, to be sorted.
+        Search::Address => {
+            sql.push(" AND s.address LIKE ").push_bind(format!("{q}%"));
+        }
+        Search::Text { any_device } => {
+            sql.push(" AND (u.search LIKE ").push_bind(like_pattern(q));
+            sql.push(" ESCAPE '\\'");
+            if *any_device {
+                sql.push(" OR s.device LIKE ").push_bind(like_pattern(q));
+                sql.push(" ESCAPE '\\'");
+            }
+            sql.push(")");
+        }
     }
-    if query.q.is_empty() {
-        return;
-    }
-    if looks_like_address(&query.q) {
-        let (from, to) = range_of_prefix(&query.q);
-        sql.push(" AND s.address >= ").push_bind(from);
-        sql.push(" AND s.address < ").push_bind(to);
-        return;
-    }
-    let pattern = like_pattern(&query.q);
-    sql.push(" AND (u.username LIKE ")
-        .push_bind(pattern.clone());
-    sql.push(" ESCAPE '\\' OR u.display_name LIKE ")
-        .push_bind(pattern.clone());
-    sql.push(" ESCAPE '\\' OR u.email LIKE ")
-        .push_bind(pattern.clone());
-    sql.push(" ESCAPE '\\'");
-    if matches!(plan, Plan::InOrder) {
-        sql.push(" OR s.device LIKE ").push_bind(pattern);
-        sql.push(" ESCAPE '\\'");
-    }
-    sql.push(")");
+}
+
+fn push_address(sql: &mut QueryBuilder<Sqlite>, prefix: &str) {
+    let (from, to) = range_of_prefix(prefix);
+    sql.push(" AND address >= ").push_bind(from);
+    sql.push(" AND address < ").push_bind(to);
 }
 
 fn push_place(sql: &mut QueryBuilder<Sqlite>, after: Option<&Cursor>) {
@@ -145,49 +222,86 @@ fn push_place(sql: &mut QueryBuilder<Sqlite>, after: Option<&Cursor>) {
     }
 }
 
-async fn plan(pool: &SqlitePool, query: &Query) -> Result<Plan, sqlx::Error> {
-    if query.user_id.is_some() {
-        return Ok(Plan::ByUser);
-    }
-    if query.q.is_empty() {
-        return Ok(Plan::InOrder);
-    }
-    if looks_like_address(&query.q) {
-        let few = count_at(pool, &query.q).await? < FEW_SESSIONS;
-        return Ok(if few { Plan::ByAddress } else { Plan::InOrder });
-    }
-    let pattern = like_pattern(&query.q);
-    let any_device: bool =
-        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM devices WHERE name LIKE $1 ESCAPE '\\')")
-            .bind(&pattern)
-            .fetch_one(pool)
-            .await?;
-    let users: u32 = sqlx::query_scalar(
-        "SELECT count(*) FROM (SELECT 1 FROM users u WHERE u.username LIKE $1 ESCAPE '\\' OR u.display_name LIKE $1 ESCAPE '\\'
-             OR u.email LIKE $1 ESCAPE '\\' LIMIT $2)",
-    )
-    .bind(&pattern)
-    .bind(FEW_USERS)
-    .fetch_one(pool)
-    .await?;
-    Ok(if any_device || users == FEW_USERS {
-        Plan::InOrder
+/// `None`: nothing is found.
+async fn plan(pool: &SqlitePool, query: &Query) -> Result<Option<Plan>, sqlx::Error> {
+    let devices = devices(pool, &query.q).await?;
+    let search = if query.q.is_empty() {
+        Search::All
+    } else if looks_like_address(&query.q) {
+        Search::Address
     } else {
-        Plan::ByUser
-    })
+        let any_device = !devices.is_empty();
+        Search::Text { any_device }
+    };
+    if let Some(user_id) = query.user_id {
+        return Ok(Some(Plan::Few(Rare::User(user_id, search))));
+    }
+    let few = match &search {
+        Search::All => None,
+        Search::Address => are_few(pool, query, |sql| push_address(sql, &query.q))
+            .await?
+            .then_some(Rare::Address),
+        Search::Text { .. } => few_of_text(pool, query, devices).await?,
+    };
+    Ok(Some(match few {
+        Some(Rare::Text(users, devices)) if users.is_empty() && devices.is_empty() => {
+            return Ok(None);
+        }
+        Some(rare) => Plan::Few(rare),
+        // By user, live and ended sessions lie together: few of one kind are hard to find.
+        None if query.sort == Sort::User && are_few(pool, query, |_| {}).await? => {
+            Plan::Few(Rare::State(search))
+        }
+        None => Plan::InOrder(search),
+    }))
 }
 
-async fn count_at(pool: &SqlitePool, prefix: &str) -> Result<u32, sqlx::Error> {
-    let (from, to) = range_of_prefix(prefix);
-    sqlx::query_scalar("SELECT count(*) FROM (SELECT 1 FROM sessions WHERE address >= $1 AND address < $2 LIMIT $3)")
-        .bind(from)
-        .bind(to)
-        .bind(FEW_SESSIONS)
-        .fetch_one(pool)
+/// `None`: many sessions are found by this text.
+async fn few_of_text(
+    pool: &SqlitePool,
+    query: &Query,
+    devices: Vec<String>,
+) -> Result<Option<Rare>, sqlx::Error> {
+    let of_devices = |sql: &mut QueryBuilder<Sqlite>| {
+        sql.push(" AND device IN ");
+        push_list(sql, &devices);
+    };
+    if devices.len() >= FEW_DEVICES
+        || !devices.is_empty() && !are_few(pool, query, of_devices).await?
+    {
+        return Ok(None);
+    }
+    let users = matching(pool, &query.q, FEW_USERS).await?;
+    Ok((users.len() < FEW_USERS).then_some(Rare::Text(users, devices)))
+}
+
+/// The devices with this text in their names.
+async fn devices(pool: &SqlitePool, q: &str) -> Result<Vec<String>, sqlx::Error> {
+    if q.is_empty() || looks_like_address(q) {
+        return Ok(Vec::new());
+    }
+    sqlx::query_scalar("SELECT name FROM devices WHERE name LIKE $1 ESCAPE '\\' LIMIT $2")
+        .bind(like_pattern(q))
+        .bind(i64::try_from(FEW_DEVICES).unwrap_or(i64::MAX))
+        .fetch_all(pool)
         .await
 }
 
-/// Sessions in a state, counted up to `most`.
+/// Whether few sessions of the state are such.
+async fn are_few(
+    pool: &SqlitePool,
+    query: &Query,
+    push_condition: impl FnOnce(&mut QueryBuilder<Sqlite>),
+) -> Result<bool, sqlx::Error> {
+    let mut sql = QueryBuilder::new("SELECT count(*) FROM (SELECT 1 FROM sessions WHERE ");
+    sql.push(of_state(query.state));
+    push_condition(&mut sql);
+    sql.push(" LIMIT ").push_bind(FEW_SESSIONS).push(") f");
+    let count: u32 = sql.build_query_scalar().fetch_one(pool).await?;
+    Ok(count < FEW_SESSIONS)
+}
+
+/// Sessions in a state, counted up to `most`, in the order of an index that has their times.
 pub(crate) async fn count(
     pool: &SqlitePool,
     state: State,
@@ -200,9 +314,12 @@ pub(crate) async fn count(
         State::All => {
             sql.push("1 = 1");
         }
-        one => push_state(&mut sql, one, now),
+        one => {
+            push_state(&mut sql, one, now);
+            sql.push(" ORDER BY s.last_seen_at DESC, s.id DESC");
+        }
     }
-    sql.push(" LIMIT ").push_bind(most).push(")");
+    sql.push(" LIMIT ").push_bind(most).push(") f");
     sql.build_query_scalar().fetch_one(pool).await
 }
 
@@ -219,4 +336,184 @@ fn range_of_prefix(prefix: &str) -> (String, String) {
     // Above every digit, letter and separator of an address.
     let to = format!("{from}~");
     (from, to)
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::{Row, SqlitePool};
+
+    use super::*;
+    use crate::db::{self, Db, Location};
+
+    /// Live sessions of 1,000 users, all on one device and in one network; few ended ones, on another
+    /// device and in another network.
+    const LIVE: u32 = 20_000;
+    const ENDED: u32 = 20;
+    const NOW: Timestamp = Timestamp::from_micros(1_000);
+
+    struct Filled {
+        db: Db,
+        _folder: tempfile::TempDir,
+    }
+
+    impl Filled {
+        async fn create() -> Self {
+            let folder = tempfile::tempdir().expect("a folder");
+            let path = folder.path().join("vestibule.db");
+            let location = Location::parse(&path.to_string_lossy()).expect("a path");
+            db::prepare(&location).await.expect("a database");
+            let db = Db::open(&location).await.expect("a database");
+            let mut tx = db.begin().await.expect("a transaction");
+            fill(&mut tx).await.expect("rows");
+            tx.commit().await.expect("a commit");
+            Self {
+                db,
+                _folder: folder,
+            }
+        }
+
+        fn pool(&self) -> &SqlitePool {
+            self.db.reader()
+        }
+
+        /// How SQLite reads this page, a step a line.
+        async fn steps(&self, query: &Query) -> Vec<String> {
+            let plan = plan(self.pool(), query).await.expect("a plan");
+            let sql = statement(&plan.expect("something is found"), query, NOW).into_string();
+            let explain = format!("EXPLAIN QUERY PLAN {sql}");
+            sqlx::query(sqlx::AssertSqlSafe(explain))
+                .fetch_all(self.pool())
+                .await
+                .expect("an explanation")
+                .iter()
+                .map(|row| row.get("detail"))
+                .collect()
+        }
+    }
+
+    async fn fill(tx: &mut db::Connection) -> Result<(), sqlx::Error> {
+        sqlx::raw_sql(
+            "WITH RECURSIVE n (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM n WHERE n < 999)
+             INSERT INTO users (id, username, display_name, email, admin, password_changed_at, created_at)
+             SELECT CAST(printf('%016d', n) AS BLOB), printf('user%04d', n), 'A user', printf('user%04d@example.com', n), 0, 0, 0 FROM n",
+        )
+        .execute(&mut *tx)
+        .await?;
+        sqlx::raw_sql("INSERT INTO devices VALUES ('Firefox on Linux'), ('Konqueror on Linux')")
+            .execute(&mut *tx)
+            .await?;
+        sqlx::query(
+            "WITH RECURSIVE n (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM n WHERE n < $1 - 1)
+             INSERT INTO sessions (token_hash, id, user_id, methods, remember, created_at, authenticated_at, last_seen_at,
+                                   idle_expires_at, expires_at, address, user_agent, device, ended_at, end_reason)
+             SELECT CAST(printf('%032d', n) AS BLOB), CAST(printf('%016d', n) AS BLOB), CAST(printf('%016d', n % 1000) AS BLOB),
+                    'password', 0, n, n, n, 1000000, 1000000, printf(CASE WHEN n < $2 THEN '198.51.100.%d' ELSE '192.0.2.%d' END, n % 250), '',
+                    CASE WHEN n < $2 THEN 'Konqueror on Linux' ELSE 'Firefox on Linux' END,
+                    CASE WHEN n < $2 THEN 999 END, CASE WHEN n < $2 THEN 'signed_out' END
+             FROM n",
+        )
+        .bind(LIVE + ENDED)
+        .bind(ENDED)
+        .execute(tx)
+        .await?;
+        Ok(())
+    }
+
+    fn query(q: &str, state: State, sort: Sort) -> Query {
+        Query {
+            q: q.to_owned(),
+            user_id: None,
+            state,
+            sort,
+            after: None,
+            limit: 51,
+        }
+    }
+
+    const SORTS: [Sort; 3] = [Sort::LastSeen, Sort::Started, Sort::User];
+
+    fn place(sort: Sort) -> Cursor {
+        match sort {
+            Sort::LastSeen => Cursor::LastSeen(NOW, Uuid::nil()),
+            Sort::Started => Cursor::Started(Uuid::nil()),
+            Sort::User => Cursor::User("user0500".to_owned(), Uuid::nil()),
+        }
+    }
+
+    /// It stops as soon as the page is full: nothing is sorted.
+    fn is_read_in_order(steps: &[String]) -> bool {
+        !steps.iter().any(|step| step.contains("TEMP B-TREE"))
+    }
+
+    /// No table and no index is read from end to end.
+    fn is_found_by_index(steps: &[String]) -> bool {
+        let scans = |step: &&String| step.starts_with("SCAN ") && !step.starts_with("SCAN f");
+        steps.iter().find(scans).is_none()
+    }
+
+    #[rocket::async_test]
+    async fn pages_of_many_are_read_in_order() {
+        let filled = Filled::create().await;
+        for sort in SORTS {
+            for q in ["", "Firefox", "example.com", "192.0.2."] {
+                let first = query(q, State::Live, sort);
+                let later = Query {
+                    after: Some(place(sort)),
+                    ..first.clone()
+                };
+                let steps = filled.steps(&first).await;
+                assert!(is_read_in_order(&steps), "{first:?}: {steps:?}");
+                let steps = filled.steps(&later).await;
+                assert!(is_read_in_order(&steps), "{later:?}: {steps:?}");
+                assert!(is_found_by_index(&steps[..1]), "{later:?}: {steps:?}");
+            }
+        }
+    }
+
+    #[rocket::async_test]
+    async fn few_are_found_first() {
+        let filled = Filled::create().await;
+        for sort in SORTS {
+            for q in ["user0007", "Konqueror", "198.51.100."] {
+                for state in [State::Live, State::Ended] {
+                    let query = query(q, state, sort);
+                    let steps = filled.steps(&query).await;
+                    assert!(is_found_by_index(&steps), "{query:?}: {steps:?}");
+                }
+            }
+        }
+    }
+
+    #[rocket::async_test]
+    async fn few_ended_sessions_are_sorted_by_user_without_reading_all_users() {
+        let filled = Filled::create().await;
+        let steps = filled.steps(&query("", State::Ended, Sort::User)).await;
+        let ended = |step: &&String| step.contains("INDEX sessions_ended");
+        assert!(steps.iter().find(ended).is_some(), "{steps:?}");
+        let users = |step: &&String| step.starts_with("SCAN u");
+        assert!(steps.iter().find(users).is_none(), "{steps:?}");
+    }
+
+    #[rocket::async_test]
+    async fn each_way_to_read_finds_the_same() {
+        let filled = Filled::create().await;
+        for (q, state, most) in [
+            ("", State::Ended, ENDED),
+            ("user0007", State::Live, 20),
+            ("user0007", State::Ended, 1),
+            ("Konqueror", State::Ended, ENDED),
+            ("Konqueror", State::Live, 0),
+            ("198.51.100.7", State::Ended, 1),
+            ("nobody", State::Live, 0),
+            ("Firefox", State::Live, 51),
+            ("EXAMPLE.com", State::Live, 51),
+        ] {
+            for sort in SORTS {
+                let found = page(filled.pool(), &query(q, state, sort), NOW)
+                    .await
+                    .expect("a page");
+                assert_eq!(found.len(), most as usize, "{q} {state:?} {sort:?}");
+            }
+        }
+    }
 }

@@ -294,13 +294,14 @@ pub(super) async fn touch(
     Ok(())
 }
 
-/// Token hashes of sessions that ended by time and are not marked yet.
+/// Token hashes of sessions that ended by time and are not marked yet. In the order of an index that
+/// has their times.
 pub(super) async fn expired(
     pool: &SqlitePool,
     now: Timestamp,
     limit: u32,
 ) -> Result<Vec<Vec<u8>>, sqlx::Error> {
-    sqlx::query_scalar("SELECT token_hash FROM sessions WHERE ended_at IS NULL AND (idle_expires_at <= $1 OR expires_at <= $1) LIMIT $2")
+    sqlx::query_scalar("SELECT token_hash FROM sessions WHERE ended_at IS NULL AND (idle_expires_at <= $1 OR expires_at <= $1) ORDER BY last_seen_at LIMIT $2")
         .bind(now)
         .bind(limit)
         .fetch_all(pool)

@@ -1,0 +1,102 @@
+//! A browser's few words of HTTP, over one connection that is kept open.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+pub struct Client {
+    stream: BufReader<TcpStream>,
+    /// What browsers call the server: `localhost` and the port.
+    authority: String,
+    cookie: String,
+}
+
+pub struct Answer {
+    pub status: u16,
+    pub body: String,
+    /// From the first byte sent to the last one read.
+    pub took: Duration,
+}
+
+/// No answer takes longer, unless something is broken.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+impl Client {
+    pub fn connect(address: SocketAddr) -> io::Result<Self> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        Ok(Self {
+            stream: BufReader::new(stream),
+            authority: format!("localhost:{}", address.port()),
+            cookie: String::new(),
+        })
+    }
+
+    pub fn get(&mut self, path: &str) -> io::Result<Answer> {
+        self.send("GET", path, "", "")
+    }
+
+    /// Sends a form as a page of the server's does.
+    pub fn post(&mut self, path: &str, form: &str) -> io::Result<Answer> {
+        let headers = format!(
+            "Origin: http://{}\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n",
+            self.authority,
+            form.len()
+        );
+        self.send("POST", path, &headers, form)
+    }
+
+    fn send(&mut self, method: &str, path: &str, headers: &str, body: &str) -> io::Result<Answer> {
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nAccept: text/html\r\nUser-Agent: bench\r\nCookie: {}\r\n{headers}\r\n{body}",
+            self.authority, self.cookie
+        );
+        let began = Instant::now();
+        self.stream.get_mut().write_all(request.as_bytes())?;
+        let (status, length) = self.read_head()?;
+        let mut body = vec![0; length];
+        self.stream.read_exact(&mut body)?;
+        Ok(Answer {
+            status,
+            body: String::from_utf8_lossy(&body).into_owned(),
+            took: began.elapsed(),
+        })
+    }
+
+    /// The status and the body's length; keeps the session cookie.
+    fn read_head(&mut self) -> io::Result<(u16, usize)> {
+        let status = self.read_line()?;
+        let status = status.split(' ').nth(1).and_then(|code| code.parse().ok());
+        let mut length = None;
+        loop {
+            let line = self.read_line()?;
+            let Some((name, value)) = line.split_once(": ") else {
+                break;
+            };
+            if name.eq_ignore_ascii_case("content-length") {
+                length = value.parse().ok();
+            }
+            if name.eq_ignore_ascii_case("set-cookie") {
+                value
+                    .split(';')
+                    .next()
+                    .unwrap_or_default()
+                    .clone_into(&mut self.cookie);
+            }
+        }
+        let odd = |what| io::Error::new(io::ErrorKind::InvalidData, what);
+        Ok((
+            status.ok_or_else(|| odd("an answer without a status"))?,
+            length.ok_or_else(|| odd("an answer without a length"))?,
+        ))
+    }
+
+    fn read_line(&mut self) -> io::Result<String> {
+        let mut line = String::new();
+        if self.stream.read_line(&mut line)? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok(line.trim_end().to_owned())
+    }
+}

@@ -1,0 +1,142 @@
+//! Durations as figures, and figures as a table.
+
+use std::time::Duration;
+
+/// What an answer may take with the most sessions, at the 99th percentile.
+#[derive(Clone, Copy)]
+pub struct Limits {
+    pub floor: Duration,
+    pub goal: Duration,
+}
+
+/// One thing that was measured, on the small and on the large database.
+pub struct Figure {
+    pub name: String,
+    pub small: Vec<Duration>,
+    pub large: Vec<Duration>,
+    pub limits: Limits,
+}
+
+pub struct Table(pub Vec<Figure>);
+
+impl Table {
+    pub fn print(&self, json: bool) {
+        if json {
+            let rows: Vec<_> = self.0.iter().map(Figure::json).collect();
+            println!("{}", serde_json::json!({ "listing": rows }));
+            return;
+        }
+        println!("milliseconds; ratio: the median with 1,000,000 sessions / with 10,000");
+        println!(
+            "{:<42} {:>7} {:>7} {:>7} {:>7} {:>6}  {:>10}  verdict",
+            "", "10k p50", "p99", "1M p50", "p99", "ratio", "goal/floor"
+        );
+        self.0
+            .iter()
+            .for_each(|figure| println!("{}", figure.line()));
+    }
+}
+
+impl Figure {
+    fn line(&self) -> String {
+        format!(
+            "{:<42} {:>7.2} {:>7.2} {:>7.2} {:>7.2} {:>6.2}  {:>10}  {}",
+            self.name,
+            millis(quantile(&self.small, 0.5)),
+            millis(quantile(&self.small, 0.99)),
+            millis(quantile(&self.large, 0.5)),
+            millis(quantile(&self.large, 0.99)),
+            self.ratio(),
+            format!(
+                "{}/{}",
+                self.limits.goal.as_millis(),
+                self.limits.floor.as_millis()
+            ),
+            self.verdict()
+        )
+    }
+
+    fn json(&self) -> serde_json::Value {
+        serde_json::json!({
+            "name": self.name,
+            "requests": self.large.len(),
+            "small_p50_ms": millis(quantile(&self.small, 0.5)),
+            "small_p99_ms": millis(quantile(&self.small, 0.99)),
+            "large_p50_ms": millis(quantile(&self.large, 0.5)),
+            "large_p99_ms": millis(quantile(&self.large, 0.99)),
+            "ratio": self.ratio(),
+            "goal_ms": millis(self.limits.goal),
+            "floor_ms": millis(self.limits.floor),
+            "verdict": self.verdict(),
+        })
+    }
+
+    fn ratio(&self) -> f64 {
+        millis(quantile(&self.large, 0.5)) / millis(quantile(&self.small, 0.5))
+    }
+
+    fn verdict(&self) -> &'static str {
+        match quantile(&self.large, 0.99) {
+            p99 if p99 <= self.limits.goal => "goal",
+            p99 if p99 <= self.limits.floor => "floor",
+            _ => "MISSED",
+        }
+    }
+}
+
+/// The smallest that at least this share of all stays at or below.
+fn quantile(durations: &[Duration], share: f64) -> Duration {
+    let mut sorted = durations.to_vec();
+    sorted.sort();
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "a place in a list of some hundreds"
+    )]
+    let place = (sorted.len() as f64 * share).ceil() as usize;
+    sorted.get(place.max(1) - 1).copied().unwrap_or_default()
+}
+
+fn millis(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1_000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn up_to(most: u64) -> Vec<Duration> {
+        (1..=most).rev().map(Duration::from_millis).collect()
+    }
+
+    #[test]
+    fn a_quantile_is_one_of_what_was_measured() {
+        assert_eq!(quantile(&up_to(100), 0.5), Duration::from_millis(50));
+        assert_eq!(quantile(&up_to(100), 0.99), Duration::from_millis(99));
+        assert_eq!(quantile(&up_to(1), 0.99), Duration::from_millis(1));
+        assert_eq!(quantile(&up_to(3), 0.99), Duration::from_millis(3));
+    }
+
+    #[test]
+    fn the_verdict_is_of_the_large_database_at_the_99th_percentile() {
+        let verdict = |most| {
+            let limits = Limits {
+                floor: Duration::from_millis(50),
+                goal: Duration::from_millis(5),
+            };
+            let figure = Figure {
+                name: String::new(),
+                small: up_to(1_000),
+                large: up_to(most),
+                limits,
+            };
+            figure.verdict()
+        };
+        assert_eq!(
+            [verdict(5), verdict(6), verdict(50)],
+            ["goal", "floor", "floor"]
+        );
+        assert_eq!(verdict(60), "MISSED");
+    }
+}

@@ -1,0 +1,132 @@
+//! The release binary as a process of its own, on a free port of loopback.
+
+use std::io::Write;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use super::client::Client;
+use super::failed;
+use crate::run::{Outcome, Stop, cargo, root, step};
+
+const ADMIN: &str = "bench-admin";
+const PASSWORD: &str = "correct horse battery";
+
+/// A server that is not ready by then never will be.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Killed when it is dropped.
+pub struct Server {
+    process: Child,
+    pub address: SocketAddr,
+    pub ready_after: Duration,
+}
+
+pub fn build() -> Outcome {
+    step(cargo().args(["build", "--release", "--bin", "vestibule"]))
+}
+
+/// Gives a database an admin whom [`Server::signed_in`] signs in.
+pub fn add_admin(database: &Path) -> Outcome {
+    let mut add = vestibule(database);
+    add.args(["user", "add", ADMIN, "--admin", "--password-stdin"]);
+    add.stdin(Stdio::piped());
+    let mut process = add.spawn().map_err(failed("vestibule user add"))?;
+    let mut stdin = process.stdin.take().expect("it was piped");
+    let written = stdin.write_all(PASSWORD.as_bytes());
+    drop(stdin);
+    let status = process.wait().map_err(failed("vestibule user add"))?;
+    written.map_err(failed("vestibule user add"))?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(Stop::because(format!("vestibule user add: {status}")))
+    }
+}
+
+impl Server {
+    pub fn start(database: &Path) -> Result<Self, Stop> {
+        let address = free_address()?;
+        let mut serve = vestibule(database);
+        serve.env("ROCKET_ADDRESS", address.ip().to_string());
+        serve.env("ROCKET_PORT", address.port().to_string());
+        let began = Instant::now();
+        let mut server = Self {
+            process: serve.spawn().map_err(failed("vestibule serve"))?,
+            address,
+            ready_after: Duration::ZERO,
+        };
+        server.wait_until_ready(began)?;
+        server.ready_after = began.elapsed();
+        Ok(server)
+    }
+
+    fn wait_until_ready(&mut self, began: Instant) -> Outcome {
+        while began.elapsed() < PATIENCE {
+            let answer = Client::connect(self.address).and_then(|mut client| client.get("/readyz"));
+            if answer.is_ok_and(|answer| answer.status == 200) {
+                return Ok(());
+            }
+            if let Ok(Some(status)) = self.process.try_wait() {
+                return Err(Stop::because(format!("vestibule serve: {status}")));
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Err(Stop::because(
+            "vestibule serve: it is not ready after a minute",
+        ))
+    }
+
+    /// A client in which the admin has signed in.
+    pub fn signed_in(&self) -> Result<Client, Stop> {
+        let mut client = Client::connect(self.address).map_err(failed("no connection"))?;
+        let form = format!("username={ADMIN}&password={}", PASSWORD.replace(' ', "+"));
+        let answer = client
+            .post("/login", &form)
+            .map_err(failed("POST /login"))?;
+        if answer.status == 303 {
+            Ok(client)
+        } else {
+            Err(Stop::because(format!("POST /login: {}", answer.status)))
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// The release binary on this database, with no settings but ours.
+fn vestibule(database: &Path) -> Command {
+    let mut command = Command::new(binary());
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy();
+        let ours = name.starts_with("VESTIBULE_") || name.starts_with("ROCKET_");
+        if ours || name == "DATABASE_URL" {
+            command.env_remove(&*name);
+        }
+    }
+    command.current_dir(database.parent().unwrap_or(root()));
+    command.env(
+        "VESTIBULE_DATABASE_URL",
+        format!("sqlite:{}", database.display()),
+    );
+    command.env("VESTIBULE_LOG_LEVEL", "warn");
+    command.stdin(Stdio::null()).stdout(Stdio::null());
+    command
+}
+
+fn binary() -> PathBuf {
+    root().join("target/release/vestibule")
+}
+
+/// Free a moment ago: nobody else is given it so soon.
+fn free_address() -> Result<SocketAddr, Stop> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .and_then(|listener| listener.local_addr())
+        .map_err(failed("no free port"))
+}

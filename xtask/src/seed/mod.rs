@@ -1,0 +1,170 @@
+//! Makes a large database out of nothing, for benchmarks and for whoever wants to try one.
+
+mod content;
+mod fill;
+
+use std::path::PathBuf;
+
+use clap::Args;
+use vestibule::{Clock, Timestamp};
+
+use crate::run::{Outcome, Stop, say};
+
+pub use fill::fill;
+
+/// Make a database with many users and sessions
+///
+/// The users have no passwords: only their sessions, or an admin's that is added later, sign in.
+/// The same seed makes the same rows; their times count from the beginning of the day (UTC).
+#[derive(Args)]
+#[command(
+    after_help = "Example: cargo xtask seed --database large.db --sessions 1000000 --users 100000 --cookies cookies.txt"
+)]
+pub struct Seed {
+    /// The file to make; it must not be there yet
+    #[arg(long, value_name = "FILE")]
+    database: PathBuf,
+    /// Live sessions
+    #[arg(long, value_name = "N")]
+    sessions: u64,
+    #[arg(long, value_name = "N")]
+    users: u64,
+    /// Write cookies of live sessions to this file, one NAME=VALUE a line, 20,000 at most
+    #[arg(long, value_name = "FILE")]
+    cookies: Option<PathBuf>,
+    /// Ended sessions, besides the live ones
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    ended: u64,
+    /// Another seed makes other rows
+    #[arg(long, value_name = "K", default_value_t = 1)]
+    seed: u64,
+}
+
+/// What a database is to hold.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan {
+    pub users: u64,
+    pub live: u64,
+    pub ended: u64,
+    pub seed: u64,
+    /// When the newest session was last seen.
+    pub moment: Timestamp,
+}
+
+/// More rows of a kind than this are a slip of the finger.
+const MOST: u64 = 20_000_000;
+
+impl Seed {
+    pub fn run(&self) -> Outcome {
+        let plan = self.plan(today())?;
+        fill(&self.database, &plan, self.cookies.as_deref())?;
+        say(&format!(
+            "{}: {} users, {} live and {} ended sessions",
+            self.database.display(),
+            plan.users,
+            plan.live,
+            plan.ended
+        ));
+        Ok(())
+    }
+
+    fn plan(&self, moment: Timestamp) -> Result<Plan, Stop> {
+        let sessions = self.sessions.saturating_add(self.ended);
+        if sessions > MOST || self.users > MOST {
+            return Err(Stop::usage(format!(
+                "{sessions} sessions of {} users: {MOST} of each are the most",
+                self.users
+            )));
+        }
+        if self.users == 0 && sessions > 0 {
+            return Err(Stop::usage(
+                "--users 0: sessions belong to users; ask for 1 user at least",
+            ));
+        }
+        refuse_existing("--database", &self.database)?;
+        if let Some(cookies) = &self.cookies {
+            refuse_existing("--cookies", cookies)?;
+        }
+        Ok(Plan {
+            users: self.users,
+            live: self.sessions,
+            ended: self.ended,
+            seed: self.seed,
+            moment,
+        })
+    }
+}
+
+fn refuse_existing(option: &str, path: &std::path::Path) -> Outcome {
+    if path.symlink_metadata().is_ok() {
+        return Err(Stop::usage(format!(
+            "{option} {}: it is there already; name a new file, or remove that one",
+            path.display()
+        )));
+    }
+    Ok(())
+}
+
+/// The beginning of the day, so that seeding twice gives the same rows.
+pub fn today() -> Timestamp {
+    const DAY: i64 = 24 * 60 * 60 * 1_000_000;
+    let now = Clock::system().now().unix_micros();
+    Timestamp::from_micros(now - now % DAY)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seed(users: u64, sessions: u64, ended: u64) -> Seed {
+        Seed {
+            database: PathBuf::from("/no/such/folder/new.db"),
+            sessions,
+            users,
+            cookies: None,
+            ended,
+            seed: 1,
+        }
+    }
+
+    fn refusal(seed: &Seed) -> Stop {
+        seed.plan(today()).unwrap_err()
+    }
+
+    #[test]
+    fn sessions_without_users_are_wrong_usage() {
+        let stop = refusal(&seed(0, 1, 0));
+        assert_eq!(stop.code, 2);
+        assert!(stop.reason.starts_with("--users 0"), "{}", stop.reason);
+        assert_eq!(refusal(&seed(0, 0, 1)).code, 2);
+        assert!(seed(0, 0, 0).plan(today()).is_ok());
+    }
+
+    #[test]
+    fn more_than_20_million_are_wrong_usage() {
+        assert!(seed(1, MOST, 0).plan(today()).is_ok());
+        assert_eq!(refusal(&seed(1, MOST, 1)).code, 2);
+        assert_eq!(refusal(&seed(MOST + 1, 1, 0)).code, 2);
+        assert_eq!(refusal(&seed(1, u64::MAX, u64::MAX)).code, 2);
+    }
+
+    #[test]
+    fn a_file_that_is_there_is_not_touched() {
+        let folder = tempfile::tempdir().unwrap();
+        let there = folder.path().join("there");
+        std::fs::write(&there, "precious").unwrap();
+        let database = Seed {
+            database: there.clone(),
+            ..seed(1, 1, 0)
+        };
+        let cookies = Seed {
+            cookies: Some(there.clone()),
+            ..seed(1, 1, 0)
+        };
+        for refused in [database.run().unwrap_err(), cookies.run().unwrap_err()] {
+            assert_eq!(refused.code, 2);
+            assert!(refused.reason.contains("there already"));
+        }
+        assert_eq!(std::fs::read_to_string(&there).unwrap(), "precious");
+    }
+}
