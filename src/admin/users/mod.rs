@@ -1,23 +1,25 @@
 //! Users: who there is, what they may, and the end of it.
 
+mod pages;
+
 use rocket::http::Status;
 use rocket::{FromForm, Route, get, post, routes};
-use serde::Serialize;
 use uuid::Uuid;
 
-use super::query::{self, address};
+use crate::admin::query::{self, address};
 use crate::app::App;
 use crate::audit::{self, Actor, Filter};
-use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::http::{Answer, Failure, Refusal, Visit};
 use crate::login::Sensitive;
-use crate::pages::Page;
 use crate::passwords::Password;
 use crate::sessions::listing::{self, MAX_LIMIT, Query, Sort, State};
 use crate::sessions::shown::Shown;
 use crate::sessions::{self, Admin, CurrentSession, Which};
-use crate::users::{self, Changes, Listed, NewUser, Outcome, User};
+use crate::users::{self, Changes, NewUser, Outcome, User};
+
+pub(crate) use pages::{DeletePage, NewUserPage, UserPage, UsersPage};
+use pages::{ShownForm, ShownUser, UserFacts};
 
 const HERE: &str = "/admin/users";
 
@@ -377,161 +379,4 @@ async fn user_page(
         user: UserFacts::from(user),
     };
     Answer::page(app, status, &page, Some(&current.user))
-}
-
-#[derive(Serialize)]
-pub struct UsersPage {
-    q: String,
-    users: Vec<ShownUser>,
-    more: Option<String>,
-    first: Option<String>,
-}
-
-#[derive(Serialize)]
-struct ShownUser {
-    #[serde(flatten)]
-    user: User,
-    disabled: bool,
-    live_sessions: i64,
-}
-
-impl From<Listed> for ShownUser {
-    fn from(listed: Listed) -> Self {
-        Self {
-            disabled: listed.user.disabled_at.is_some(),
-            live_sessions: listed.live_sessions,
-            user: listed.user,
-        }
-    }
-}
-
-impl Page for UsersPage {
-    const TEMPLATE: &'static str = "admin/users.html";
-
-    fn samples(text: &str) -> Vec<Self> {
-        let user = || ShownUser {
-            user: User::sample(text),
-            disabled: true,
-            live_sessions: 2,
-        };
-        let page = |users, place: Option<&str>| Self {
-            q: text.to_owned(),
-            users,
-            more: place.map(str::to_owned),
-            first: place.map(str::to_owned),
-        };
-        vec![page(Vec::new(), None), page(vec![user()], Some(text))]
-    }
-}
-
-#[derive(Default, Serialize)]
-pub struct NewUserPage {
-    error: Option<String>,
-    form: ShownForm,
-}
-
-#[derive(Default, Serialize)]
-struct ShownForm {
-    username: String,
-    display_name: String,
-    email: String,
-    groups: String,
-    admin: bool,
-}
-
-impl Page for NewUserPage {
-    const TEMPLATE: &'static str = "admin/user_new.html";
-
-    fn samples(text: &str) -> Vec<Self> {
-        let form = ShownForm {
-            username: text.to_owned(),
-            display_name: text.to_owned(),
-            email: text.to_owned(),
-            groups: text.to_owned(),
-            admin: true,
-        };
-        vec![
-            Self::default(),
-            Self {
-                error: Some(text.to_owned()),
-                form,
-            },
-        ]
-    }
-}
-
-#[derive(Serialize)]
-pub struct UserPage {
-    user: UserFacts,
-    error: Option<String>,
-    /// Shown this once.
-    password: Option<String>,
-    own: bool,
-    sessions: Vec<Shown>,
-    records: Vec<audit::Shown>,
-    /// The address of this page, to come back to.
-    rd: String,
-}
-
-#[derive(Serialize)]
-struct UserFacts {
-    #[serde(flatten)]
-    user: User,
-    groups_text: String,
-    disabled_text: String,
-    created_text: String,
-}
-
-impl From<User> for UserFacts {
-    fn from(user: User) -> Self {
-        Self {
-            groups_text: user.groups.join(", "),
-            disabled_text: user
-                .disabled_at
-                .map(Timestamp::for_people)
-                .unwrap_or_default(),
-            created_text: user.created_at.for_people(),
-            user,
-        }
-    }
-}
-
-impl Page for UserPage {
-    const TEMPLATE: &'static str = "admin/user.html";
-
-    fn samples(text: &str) -> Vec<Self> {
-        let page = |disabled_at, told: Option<&str>| Self {
-            user: UserFacts::from(User {
-                disabled_at,
-                ..User::sample(text)
-            }),
-            error: told.map(str::to_owned),
-            password: told.map(str::to_owned),
-            own: told.is_some(),
-            sessions: Shown::samples(text),
-            records: audit::Shown::samples(text),
-            rd: text.to_owned(),
-        };
-        vec![
-            page(None, None),
-            page(Some(Timestamp::from_micros(0)), Some(text)),
-        ]
-    }
-}
-
-#[derive(Serialize)]
-pub struct DeletePage {
-    user: User,
-    sessions: usize,
-}
-
-impl Page for DeletePage {
-    const TEMPLATE: &'static str = "admin/user_delete.html";
-
-    fn samples(text: &str) -> Vec<Self> {
-        vec![Self {
-            user: User::sample(text),
-            sessions: 2,
-        }]
-    }
 }

@@ -1,0 +1,227 @@
+//! What the pages of sites and rules show.
+
+use rocket::http::Status;
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::{RuleForm, SiteForm};
+use crate::app::App;
+use crate::error::Error;
+use crate::forward_auth::explain::Explanation;
+use crate::forward_auth::policy;
+use crate::forward_auth::rules::{Rule, Site};
+use crate::http::Answer;
+use crate::pages::Page;
+use crate::users::User;
+
+#[derive(Serialize)]
+pub struct ShownSite {
+    pub id: Uuid,
+    pub host: String,
+    pub fallback: String,
+    pub note: String,
+    pub rules: Vec<ShownRule>,
+}
+
+#[derive(Serialize)]
+pub struct ShownRule {
+    pub id: Uuid,
+    pub effect: String,
+    pub path: String,
+    pub methods: String,
+    pub networks: String,
+    pub who: String,
+    /// All of it.
+    pub text: String,
+}
+
+impl From<&Site> for ShownSite {
+    fn from(site: &Site) -> Self {
+        let rule = |rule: &Rule| ShownRule {
+            id: rule.id,
+            effect: rule.effect.to_string(),
+            path: rule.path.to_string(),
+            methods: rule.methods.join(", "),
+            networks: rule
+                .networks
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(", "),
+            who: rule.who.to_string(),
+            text: rule.to_string(),
+        };
+        Self {
+            id: site.id,
+            host: site.host.to_string(),
+            fallback: site.fallback.to_string(),
+            note: site.note.clone(),
+            rules: site.rules.iter().map(rule).collect(),
+        }
+    }
+}
+
+impl ShownSite {
+    pub fn sample(text: &str) -> Self {
+        let text = || text.to_owned();
+        let rule = ShownRule {
+            id: Uuid::nil(),
+            effect: text(),
+            path: text(),
+            methods: text(),
+            networks: text(),
+            who: text(),
+            text: text(),
+        };
+        Self {
+            id: Uuid::nil(),
+            host: text(),
+            fallback: text(),
+            note: text(),
+            rules: vec![rule],
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub struct SitesPage {
+    pub sites: Vec<ShownSite>,
+    pub form: SiteForm,
+    pub error: Option<String>,
+}
+
+impl SitesPage {
+    pub async fn now(app: &App, form: SiteForm, error: Option<String>) -> Result<Self, Error> {
+        let sites = policy::current(app)
+            .await?
+            .sites
+            .iter()
+            .map(ShownSite::from)
+            .collect();
+        Ok(Self { sites, form, error })
+    }
+
+    pub fn answer(&self, app: &App, status: Status, admin: &User) -> Result<Answer, Error> {
+        Answer::page(app, status, self, Some(admin))
+    }
+}
+
+impl Page for SitesPage {
+    const TEMPLATE: &'static str = "admin/sites.html";
+
+    fn samples(text: &str) -> Vec<Self> {
+        let form = SiteForm {
+            host: text.to_owned(),
+            fallback: text.to_owned(),
+            note: text.to_owned(),
+        };
+        let empty = Self {
+            sites: Vec::new(),
+            form: SiteForm::default(),
+            error: None,
+        };
+        vec![
+            empty,
+            Self {
+                sites: vec![ShownSite::sample(text)],
+                form,
+                error: Some(text.to_owned()),
+            },
+        ]
+    }
+}
+
+#[derive(Serialize)]
+pub struct RulesPage {
+    pub sites: Vec<ShownSite>,
+}
+
+impl Page for RulesPage {
+    const TEMPLATE: &'static str = "admin/rules.html";
+
+    fn samples(text: &str) -> Vec<Self> {
+        vec![
+            Self { sites: Vec::new() },
+            Self {
+                sites: vec![ShownSite::sample(text)],
+            },
+        ]
+    }
+}
+
+/// `site` is what the layout calls this service; a page's own stands before it.
+#[derive(Serialize)]
+pub struct SitePage {
+    pub protected: ShownSite,
+    pub form: RuleForm,
+    pub error: Option<String>,
+}
+
+impl SitePage {
+    pub fn of(site: &Site, form: RuleForm, error: Option<String>) -> Self {
+        Self {
+            protected: site.into(),
+            form,
+            error,
+        }
+    }
+
+    pub fn answer(&self, app: &App, status: Status, admin: &User) -> Result<Answer, Error> {
+        Answer::page(app, status, self, Some(admin))
+    }
+}
+
+impl Page for SitePage {
+    const TEMPLATE: &'static str = "admin/site.html";
+
+    fn samples(text: &str) -> Vec<Self> {
+        let page = |error: Option<&str>| Self {
+            protected: ShownSite::sample(text),
+            form: RuleForm::default(),
+            error: error.map(str::to_owned),
+        };
+        vec![page(None), page(Some(text))]
+    }
+}
+
+#[derive(Serialize)]
+pub struct ExplainQuery {
+    pub url: String,
+    pub user: String,
+    pub method: String,
+    pub from: String,
+}
+
+#[derive(Serialize)]
+pub struct ExplainPage {
+    pub query: ExplainQuery,
+    pub told: Option<Explanation>,
+    pub error: Option<String>,
+}
+
+impl Page for ExplainPage {
+    const TEMPLATE: &'static str = "admin/explain.html";
+
+    fn samples(text: &str) -> Vec<Self> {
+        let text = || text.to_owned();
+        let query = || ExplainQuery {
+            url: text(),
+            user: text(),
+            method: text(),
+            from: text(),
+        };
+        let told = Explanation::sample(&text());
+        vec![
+            Self {
+                query: query(),
+                told: None,
+                error: Some(text()),
+            },
+            Self {
+                query: query(),
+                told: Some(told),
+                error: None,
+            },
+        ]
+    }
+}

@@ -1,0 +1,166 @@
+//! What the pages of users show.
+
+use serde::Serialize;
+
+use crate::audit;
+use crate::clock::Timestamp;
+use crate::pages::Page;
+use crate::sessions::shown::Shown;
+use crate::users::{Listed, User};
+
+#[derive(Serialize)]
+pub struct UsersPage {
+    pub q: String,
+    pub users: Vec<ShownUser>,
+    pub more: Option<String>,
+    pub first: Option<String>,
+}
+
+#[derive(Serialize)]
+pub struct ShownUser {
+    #[serde(flatten)]
+    pub user: User,
+    pub disabled: bool,
+    pub live_sessions: i64,
+}
+
+impl From<Listed> for ShownUser {
+    fn from(listed: Listed) -> Self {
+        Self {
+            disabled: listed.user.disabled_at.is_some(),
+            live_sessions: listed.live_sessions,
+            user: listed.user,
+        }
+    }
+}
+
+impl Page for UsersPage {
+    const TEMPLATE: &'static str = "admin/users.html";
+
+    fn samples(text: &str) -> Vec<Self> {
+        let user = || ShownUser {
+            user: User::sample(text),
+            disabled: true,
+            live_sessions: 2,
+        };
+        let page = |users, place: Option<&str>| Self {
+            q: text.to_owned(),
+            users,
+            more: place.map(str::to_owned),
+            first: place.map(str::to_owned),
+        };
+        vec![page(Vec::new(), None), page(vec![user()], Some(text))]
+    }
+}
+
+#[derive(Default, Serialize)]
+pub struct NewUserPage {
+    pub error: Option<String>,
+    pub form: ShownForm,
+}
+
+#[derive(Default, Serialize)]
+pub struct ShownForm {
+    pub username: String,
+    pub display_name: String,
+    pub email: String,
+    pub groups: String,
+    pub admin: bool,
+}
+
+impl Page for NewUserPage {
+    const TEMPLATE: &'static str = "admin/user_new.html";
+
+    fn samples(text: &str) -> Vec<Self> {
+        let form = ShownForm {
+            username: text.to_owned(),
+            display_name: text.to_owned(),
+            email: text.to_owned(),
+            groups: text.to_owned(),
+            admin: true,
+        };
+        vec![
+            Self::default(),
+            Self {
+                error: Some(text.to_owned()),
+                form,
+            },
+        ]
+    }
+}
+
+#[derive(Serialize)]
+pub struct UserPage {
+    pub user: UserFacts,
+    pub error: Option<String>,
+    /// Shown this once.
+    pub password: Option<String>,
+    pub own: bool,
+    pub sessions: Vec<Shown>,
+    pub records: Vec<audit::Shown>,
+    /// The address of this page, to come back to.
+    pub rd: String,
+}
+
+#[derive(Serialize)]
+pub struct UserFacts {
+    #[serde(flatten)]
+    pub user: User,
+    pub groups_text: String,
+    pub disabled_text: String,
+    pub created_text: String,
+}
+
+impl From<User> for UserFacts {
+    fn from(user: User) -> Self {
+        Self {
+            groups_text: user.groups.join(", "),
+            disabled_text: user
+                .disabled_at
+                .map(Timestamp::for_people)
+                .unwrap_or_default(),
+            created_text: user.created_at.for_people(),
+            user,
+        }
+    }
+}
+
+impl Page for UserPage {
+    const TEMPLATE: &'static str = "admin/user.html";
+
+    fn samples(text: &str) -> Vec<Self> {
+        let page = |disabled_at, told: Option<&str>| Self {
+            user: UserFacts::from(User {
+                disabled_at,
+                ..User::sample(text)
+            }),
+            error: told.map(str::to_owned),
+            password: told.map(str::to_owned),
+            own: told.is_some(),
+            sessions: Shown::samples(text),
+            records: audit::Shown::samples(text),
+            rd: text.to_owned(),
+        };
+        vec![
+            page(None, None),
+            page(Some(Timestamp::from_micros(0)), Some(text)),
+        ]
+    }
+}
+
+#[derive(Serialize)]
+pub struct DeletePage {
+    pub user: User,
+    pub sessions: usize,
+}
+
+impl Page for DeletePage {
+    const TEMPLATE: &'static str = "admin/user_delete.html";
+
+    fn samples(text: &str) -> Vec<Self> {
+        vec![Self {
+            user: User::sample(text),
+            sessions: 2,
+        }]
+    }
+}
