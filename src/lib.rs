@@ -57,6 +57,7 @@ pub mod cli;
 mod clock;
 #[doc(hidden)]
 pub mod db;
+mod doctor;
 mod error;
 #[doc(hidden)]
 pub mod forward_auth;

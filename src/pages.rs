@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::account::{AccountPage, DevicesPage, PasswordPage};
 use crate::admin::audit::AuditPage;
+use crate::admin::doctor::DoctorPage;
 use crate::admin::overview::OverviewPage;
 use crate::admin::sessions::{RevokeEveryonePage, SessionsPage};
 use crate::admin::sites::{ExplainPage, RulesPage, SitePage, SitesPage};
@@ -66,6 +67,10 @@ const EMBEDDED: &[(&str, &str)] = &[
     (
         "admin/overview.html",
         include_str!("../templates/admin/overview.html"),
+    ),
+    (
+        "admin/doctor.html",
+        include_str!("../templates/admin/doctor.html"),
     ),
     (
         "admin/revoke_everyone.html",
@@ -209,6 +214,7 @@ impl Pages {
 pub fn render_samples(pages: &Pages, text: &str) -> Result<Vec<(String, String)>, Error> {
     let mut rendered = Vec::new();
     samples_of::<AccountPage>(pages, text, &mut rendered)?;
+    samples_of::<DoctorPage>(pages, text, &mut rendered)?;
     samples_of::<AuditPage>(pages, text, &mut rendered)?;
     samples_of::<OverviewPage>(pages, text, &mut rendered)?;
     samples_of::<DevicesPage>(pages, text, &mut rendered)?;

@@ -2,6 +2,7 @@
 
 pub(crate) mod audit;
 mod chart;
+pub(crate) mod doctor;
 mod export;
 pub(crate) mod overview;
 mod query;
@@ -14,6 +15,7 @@ use rocket::Route;
 #[must_use]
 pub fn routes() -> Vec<Route> {
     [
+        doctor::routes(),
         overview::routes(),
         sessions::routes(),
         sites::routes(),

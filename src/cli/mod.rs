@@ -6,6 +6,7 @@
 mod audit;
 mod config;
 mod database;
+mod doctor;
 mod explain;
 mod logging;
 mod output;
@@ -74,6 +75,9 @@ enum Command {
     /// Shows and checks the settings
     #[command(subcommand)]
     Config(config::Command),
+    /// Asks a protected site as a browser would, and says what is wrong and how to cure it
+    #[command(after_help = "Example: vestibule doctor https://app.example.com/")]
+    Doctor(doctor::Doctor),
     /// Prints completions for a shell
     #[command(
         after_help = "Example: vestibule completions bash > /etc/bash_completion.d/vestibule"
@@ -126,6 +130,7 @@ fn dispatch(cli: Cli) -> Done {
         Command::Rule(command) => rule::run(&command, Effective::load(&sources)?),
         Command::Explain(command) => explain::run(&command, Effective::load(&sources)?),
         Command::Audit(command) => audit::run(&command, Effective::load(&sources)?),
+        Command::Doctor(command) => doctor::run(&command, Effective::load(&sources)?),
     }
 }
 

@@ -117,6 +117,17 @@ fn refused() -> Refusal {
     )
 }
 
+fn untrusted(peer: std::net::IpAddr) -> Refusal {
+    Refusal::new(
+        Status::Forbidden,
+        "untrusted_proxy",
+        "Asked by a stranger",
+        format!(
+            "{peer} is no trusted proxy of this service. If that is yours, add it to trusted_proxies."
+        ),
+    )
+}
+
 /// The sign-in page's address for a browser that wants to come back to `rd`.
 #[must_use]
 pub fn sign_in_address(app: &App, rd: &str, method: &str, flow: &Token) -> String {
@@ -157,13 +168,15 @@ impl<'r> rocket::request::FromRequest<'r> for At<'r> {
         let Some(app) = request.rocket().state::<std::sync::Arc<App>>() else {
             return Refusal::unavailable().stop(request);
         };
-        let host = if peer::is_trusted(peer::socket_address(request), &app.settings.trusted_proxies)
-        {
-            Forwarded::passed_on_host(request, app)
-        } else {
-            None
-        };
-        match (host, super::policy::current(app).await) {
+        let peer = peer::socket_address(request);
+        if !peer::is_trusted(peer, &app.settings.trusted_proxies) {
+            super::routes::name_untrusted(app, peer);
+            return untrusted(peer).stop(request);
+        }
+        match (
+            Forwarded::passed_on_host(request, app),
+            super::policy::current(app).await,
+        ) {
             (Some(host), Ok(policy)) if app.site_of(&policy, &host).is_some() => {
                 rocket::request::Outcome::Success(Self { request, host })
             }

@@ -1,5 +1,6 @@
 //! The endpoints that proxies ask. They take every method and say no unless everything is right.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -82,7 +83,8 @@ async fn answer(app: &App, request: &Request<'_>, dialect: Dialect) -> Result<An
     let policy = policy::current(app).await?;
     let Some(site) = app.site_of(&policy, &forwarded.host) else {
         tracing::info!(host = %forwarded.host, "denied: no such site");
-        return Ok(told(Status::Forbidden, "unknown_site"));
+        let host = forwarded.host.to_string();
+        return Ok(told_about(Status::Forbidden, "unknown_site", host));
     };
     if forwarded.path.starts_with("/.vestibule/") {
         return own_path(app, request, dialect, &forwarded).await;
@@ -104,10 +106,8 @@ async fn answer(app: &App, request: &Request<'_>, dialect: Dialect) -> Result<An
 fn refuse(app: &App, dialect: Dialect, unusable: Unusable) -> Answer {
     match unusable {
         Unusable::Untrusted(peer) => {
-            if app.untrusted_peers.is_due(app.clock.now(), NAME_PEER_EVERY) {
-                tracing::warn!(%peer, "forward auth was asked by an address that is no trusted proxy; if it is yours, add it to trusted_proxies");
-            }
-            told(Status::Forbidden, "untrusted_proxy")
+            name_untrusted(app, peer);
+            told_about(Status::Forbidden, "untrusted_proxy", peer.to_string())
         }
         Unusable::Malformed(what) => {
             tracing::info!(what, "denied: the proxy's request cannot be read");
@@ -116,8 +116,14 @@ fn refuse(app: &App, dialect: Dialect, unusable: Unusable) -> Answer {
             } else {
                 Status::BadRequest
             };
-            told(status, "malformed")
+            told_about(status, "malformed", what.to_owned())
         }
+    }
+}
+
+pub(super) fn name_untrusted(app: &App, peer: IpAddr) {
+    if app.untrusted_peers.is_due(app.clock.now(), NAME_PEER_EVERY) {
+        tracing::warn!(%peer, "forward auth was asked by an address that is no trusted proxy; if it is yours, add it to trusted_proxies");
     }
 }
 
@@ -247,10 +253,18 @@ fn forbid(
 #[derive(Serialize)]
 struct Told {
     error: &'static str,
+    /// For whoever sets up the proxy, and the doctor: what the proxy itself said or is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    about: Option<String>,
 }
 
 fn told(status: Status, error: &'static str) -> Answer {
-    Answer::json(status, &Told { error })
+    Answer::json(status, &Told { error, about: None })
+}
+
+fn told_about(status: Status, error: &'static str, about: String) -> Answer {
+    let about = Some(about);
+    Answer::json(status, &Told { error, about })
 }
 
 /// A signed-in user who is not let in.

@@ -74,6 +74,11 @@ impl HostCookie {
         }
     }
 
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.name
+    }
+
     /// Looks for this cookie in the `Cookie` headers of a request.
     pub fn find<'a>(self, headers: impl IntoIterator<Item = &'a str>) -> Found<'a> {
         find(headers, self.name)

@@ -273,6 +273,18 @@ async fn no_page_of_sites_has_a_fault() {
     .await;
 }
 
+#[rocket::async_test]
+async fn no_page_of_the_doctor_has_a_fault() {
+    let Some((server, keeper)) = kept().await else {
+        return;
+    };
+    look(&keeper, "doctor", &server.url("/admin/doctor")).await;
+    keeper.fill("url", "http://nowhere.test/").await;
+    keeper.submit("/admin/doctor").await;
+    keeper.find("#found").await;
+    look_here(&keeper, "doctor with a finding").await;
+}
+
 fn add_sites(server: &Server) {
     let note = "The family's photographs, at home and away";
     server.command(

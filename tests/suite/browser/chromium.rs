@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fantoccini::elements::Element;
-use fantoccini::wd::WebDriverCompatibleCommand;
+use fantoccini::wd::{WebDriverCompatibleCommand, WindowHandle};
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
 use rustix::process::{Pid, Signal, kill_process};
@@ -23,6 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub struct Browser {
     client: Client,
     scripts: bool,
+    arguments: Vec<String>,
     // Before the profile: what runs no more writes no more.
     _driver: Driver,
     profile: Arc<TempDir>,
@@ -38,35 +39,41 @@ struct Driver {
 impl Browser {
     /// `None` where Chromium is not installed: the test says so and is over.
     pub async fn start() -> Option<Self> {
+        Self::start_with(Vec::new()).await
+    }
+
+    /// With further arguments for the browser.
+    pub async fn start_with(arguments: Vec<String>) -> Option<Self> {
         if !installed() {
             return None;
         }
         let profile = Arc::new(tempfile::tempdir().expect("a temporary folder"));
-        Some(Self::open(profile, true).await)
+        Some(Self::open(profile, true, arguments).await)
     }
 
     /// With scripts switched off in its settings.
     pub async fn without_scripts(self) -> Self {
-        let profile = self.profile.clone();
+        let (profile, arguments) = (self.profile.clone(), self.arguments.clone());
         self.close().await;
-        Self::open(profile, false).await
+        Self::open(profile, false, arguments).await
     }
 
     /// Closed as a person closes it, and opened again with the same profile.
     pub async fn reopened(self) -> Self {
         let (profile, scripts) = (self.profile.clone(), self.scripts);
+        let arguments = self.arguments.clone();
         self.close().await;
-        Self::open(profile, scripts).await
+        Self::open(profile, scripts, arguments).await
     }
 
     async fn close(self) {
         self.client.clone().close().await.expect("a closed browser");
     }
 
-    async fn open(profile: Arc<TempDir>, scripts: bool) -> Self {
+    async fn open(profile: Arc<TempDir>, scripts: bool, arguments: Vec<String>) -> Self {
         let (mut driver, address) = Driver::start(profile.clone());
         let client = ClientBuilder::new(HttpConnector::new())
-            .capabilities(capabilities(profile.path(), scripts))
+            .capabilities(capabilities(profile.path(), scripts, &arguments))
             .connect(&address)
             .await
             .expect("a browser");
@@ -74,6 +81,7 @@ impl Browser {
         Self {
             client,
             scripts,
+            arguments,
             _driver: driver,
             profile,
         }
@@ -89,6 +97,10 @@ impl Browser {
 
     pub async fn back(&self) {
         self.client.back().await.expect("a page");
+    }
+
+    pub async fn address(&self) -> String {
+        self.client.current_url().await.expect("an address").into()
     }
 
     pub async fn title(&self) -> String {
@@ -203,6 +215,55 @@ impl Browser {
         ran.expect("a script that runs")
     }
 
+    /// Waits until the page says `text`.
+    pub async fn reads(&self, text: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            // A page that is just being left has no text.
+            let found = self.client.find(Locator::Css("body")).await;
+            let shown = match found {
+                Ok(body) => body.text().await.unwrap_or_default(),
+                Err(_) => String::new(),
+            };
+            if shown.contains(text) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "no {text:?}: {shown}");
+        }
+    }
+
+    /// Opens another tab and goes on there; what [`Browser::switch_to`] takes to come back.
+    pub async fn new_tab(&self) -> WindowHandle {
+        let before = self.client.window().await.expect("a tab");
+        let tab = self.client.new_window(true).await.expect("a tab").handle;
+        self.switch_to(tab).await;
+        before
+    }
+
+    pub async fn switch_to(&self, tab: WindowHandle) {
+        self.client.switch_to_window(tab).await.expect("a tab");
+    }
+
+    /// The value of a cookie of the page's host; scripts could not read it.
+    pub async fn cookie(&self, name: &str) -> Option<String> {
+        let cookies = self.client.get_all_cookies().await.expect("cookies");
+        let found = cookies.into_iter().find(|cookie| cookie.name() == name);
+        found.map(|cookie| cookie.value().to_owned())
+    }
+
+    /// Plants a cookie for the page's host, as an attacker would who has its value.
+    pub async fn plant(&self, name: &str, value: &str) {
+        let url = self.address().await;
+        let cookie = json!({"url": url, "name": name, "value": value, "path": "/", "secure": true});
+        self.devtools("Network.setCookie", cookie).await;
+        assert_eq!(self.cookie(name).await.as_deref(), Some(value));
+    }
+
+    /// Forgets the cookies of the page's host.
+    pub async fn forget_cookies(&self) {
+        self.client.delete_all_cookies().await.expect("no cookies");
+    }
+
     pub async fn screenshot(&self) -> Vec<u8> {
         self.client.screenshot().await.expect("a picture")
     }
@@ -307,9 +368,14 @@ fn installed() -> bool {
     super::required(installed, "chromium and chromedriver")
 }
 
-fn capabilities(profile: &Path, scripts: bool) -> serde_json::Map<String, Value> {
+fn capabilities(
+    profile: &Path,
+    scripts: bool,
+    further: &[String],
+) -> serde_json::Map<String, Value> {
     let mut arguments = vec![format!("--user-data-dir={}", profile.display())];
     arguments.extend(ARGUMENTS.map(str::to_owned));
+    arguments.extend_from_slice(further);
     let scripts = if scripts { 1 } else { 2 };
     let options = json!({
         "binary": CHROMIUM,

@@ -6,6 +6,7 @@ mod chromium;
 mod keyboard;
 mod server;
 mod sign_in;
+mod sites;
 
 pub use chromium::Browser;
 pub use server::Server;
@@ -40,7 +41,7 @@ async fn kept() -> Option<(Server, Browser)> {
 }
 
 /// Whether a part that the tests need is there: its absence is told, and a failure under `cargo xtask test`.
-fn required(there: bool, what: &str) -> bool {
+pub fn required(there: bool, what: &str) -> bool {
     let must = std::env::var_os("TEST_REQUIRE_COMPONENTS").is_some();
     assert!(there || !must, "{what}: not installed");
     if !there {

