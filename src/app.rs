@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rocket::request::{self, FromRequest, Outcome};
 use rocket::{Ignite, Request, Rocket, Sentinel};
 
-use crate::clock::{Clock, Seldom};
+use crate::clock::{Clock, Seldom, Sparing};
 use crate::db::{Db, Location};
 use crate::error::Error;
 use crate::forward_auth::policy;
@@ -32,6 +32,7 @@ pub struct App {
     pub metrics: Metrics,
     pub policy: policy::Cached,
     pub untrusted_peers: Seldom,
+    pub denials: Sparing,
 }
 
 impl App {
@@ -56,6 +57,7 @@ impl App {
             pages: Pages::new(&settings)?,
             policy: policy::Cached::default(),
             untrusted_peers: Seldom::default(),
+            denials: Sparing::default(),
             settings,
             clock,
         }))

@@ -1,8 +1,8 @@
 //! Time, as an argument: everything that asks for the time is handed a [`Clock`].
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
@@ -168,5 +168,35 @@ impl Seldom {
                 .0
                 .compare_exchange(last, now.0, Ordering::Relaxed, Ordering::Relaxed)
                 .is_ok()
+    }
+}
+
+/// Something of which only so many a minute are told.
+#[derive(Debug, Default)]
+pub struct Sparing(Mutex<Minute>);
+
+#[derive(Debug, Default)]
+struct Minute {
+    began: Option<Timestamp>,
+    told: u32,
+    left_out: u64,
+}
+
+impl Sparing {
+    /// Whether to tell this one, if it is among the first `most` of its minute; with how many were
+    /// left out before.
+    pub fn tell(&self, now: Timestamp, most: u32) -> Option<u64> {
+        let mut minute = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let over = |began| now.since(began) >= Duration::from_secs(60);
+        if minute.began.is_none_or(over) {
+            minute.began = Some(now);
+            minute.told = 0;
+        }
+        if minute.told >= most {
+            minute.left_out += 1;
+            return None;
+        }
+        minute.told += 1;
+        Some(std::mem::take(&mut minute.left_out))
     }
 }

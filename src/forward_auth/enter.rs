@@ -29,7 +29,7 @@ async fn enter_here(
     retry: Option<&str>,
 ) -> Result<Answer, Failure> {
     let entered = enter(app, at.request, &at.host, ticket, retry.is_some()).await?;
-    Ok(entered.answer(Status::Found)?)
+    Ok(entered.answer(Status::Found, false)?)
 }
 
 /// Rocket would answer HEAD as GET, and spend the ticket.
@@ -45,10 +45,18 @@ pub struct Entered {
 }
 
 impl Entered {
+    /// With the last cookie alone where the proxy hands on but one.
+    ///
     /// # Errors
     /// The refusal, where there is nowhere to go.
-    pub fn answer(self, status: Status) -> Result<Answer, Refusal> {
-        let answer = Answer::text(status, String::new()).header("Location", self.to?);
+    pub fn answer(mut self, status: Status, one_cookie: bool) -> Result<Answer, Refusal> {
+        let mut answer = Answer::text(status, String::new()).header("Location", self.to?);
+        if one_cookie {
+            self.cookies.drain(..self.cookies.len().saturating_sub(1));
+        }
+        if status == Status::Unauthorized {
+            answer = answer.challenge();
+        }
         Ok(self.cookies.into_iter().fold(answer, Answer::cookie))
     }
 }
@@ -68,6 +76,7 @@ pub async fn enter(
     if request.headers().contains("sec-purpose") {
         return Ok(stay(Refusal::of_status(Status::Forbidden)));
     }
+    let mut cookies = expire_planted(app, request, host);
     let flow = presented(request, HostCookie::flow(&app.settings));
     let ticket = ticket.and_then(Token::parse);
     let rd = match spend(app, host, ticket.as_ref(), flow.as_ref()).await? {
@@ -76,10 +85,10 @@ pub async fn enter(
             rd,
             max_age,
         } => {
-            let cookie = HostCookie::site(&app.settings).issue(&secret, max_age);
+            cookies.push(HostCookie::site(&app.settings).issue(&secret, max_age));
             return Ok(Entered {
                 to: Ok(rd),
-                cookies: vec![cookie],
+                cookies,
             });
         }
         Spent::Refused { rd } => {
@@ -101,9 +110,10 @@ pub async fn enter(
     }
     let flow = flow.unwrap_or_else(Token::generate);
     let to = sign_in_address(app, &rd, "GET", &flow) + "&retry=1";
+    cookies.push(flow_cookie(app, &flow));
     Ok(Entered {
         to: Ok(to),
-        cookies: vec![flow_cookie(app, &flow)],
+        cookies,
     })
 }
 
@@ -145,6 +155,19 @@ pub fn flow_cookie(app: &App, flow: &Token) -> String {
     HostCookie::flow(&app.settings).issue(flow, Some(std::time::Duration::from_secs(600)))
 }
 
+/// What takes a protected host's cookies away where one is there twice: somebody planted the other.
+#[must_use]
+pub fn expire_planted(app: &App, request: &Request<'_>, host: &Host) -> Vec<String> {
+    [
+        HostCookie::site(&app.settings),
+        HostCookie::flow(&app.settings),
+    ]
+    .into_iter()
+    .filter(|cookie| cookie.find(request.headers().get("cookie")) == Found::Several)
+    .flat_map(|cookie| cookie.expire_everywhere(host.name()))
+    .collect()
+}
+
 /// The token in one of a protected host's cookies; none if it is missing, malformed or there twice.
 #[must_use]
 pub fn presented(request: &Request<'_>, cookie: HostCookie) -> Option<Token> {
@@ -168,6 +191,10 @@ impl<'r> rocket::request::FromRequest<'r> for At<'r> {
         let Some(app) = request.rocket().state::<std::sync::Arc<App>>() else {
             return Refusal::unavailable().stop(request);
         };
+        // Rocket takes a form's `_method=get` for the method: enter is GET only.
+        if request.content_type().is_some_and(|kind| kind.is_form()) {
+            return Refusal::method_override().stop(request);
+        }
         let peer = peer::socket_address(request);
         if !peer::is_trusted(peer, &app.settings.trusted_proxies) {
             super::routes::name_untrusted(app, peer);

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use rocket::Request;
-use rocket::http::Method;
+use rocket::data::Data;
 use url::Url;
 
 use super::host::Host;
@@ -52,12 +52,13 @@ impl Forwarded {
         app: &App,
         dialect: Dialect,
         below: &str,
+        carries_body: bool,
     ) -> Result<Self, Unusable> {
         let peer = peer::socket_address(request);
         if !peer::is_trusted(peer, &app.settings.trusted_proxies) {
             return Err(Unusable::Untrusted(peer));
         }
-        if has_body(request) {
+        if carries_body {
             return Err(Unusable::Malformed("a body"));
         }
         let parts = match dialect {
@@ -65,7 +66,34 @@ impl Forwarded {
             Dialect::AuthRequest => of_auth_request(request),
             Dialect::ExtAuthz => of_ext_authz(request, below),
         }?;
-        parts.checked(app, peer::forwarded_address(request, &app.settings))
+        let uri = parts.uri.clone();
+        let forwarded = parts.checked(app, peer::forwarded_address(request, &app.settings))?;
+        if forwarded.is_contradicted(request, &uri) {
+            return Err(Unusable::Malformed("contradictory headers"));
+        }
+        Ok(forwarded)
+    }
+
+    /// Whether any header, needed or not, says something else of the request than was taken.
+    fn is_contradicted(&self, request: &Request<'_>, uri: &str) -> bool {
+        let any = |name: &str, agrees: &dyn Fn(&str) -> bool| {
+            request.headers().get(name).any(|value| !agrees(value))
+        };
+        let same_host = |host: &str| Host::parse(host, &self.scheme).as_ref() == Some(&self.host);
+        let same_url = |url: &str| {
+            url.split_once("://").is_some_and(|(scheme, rest)| {
+                secure_or_not(scheme) == Some(self.scheme.as_str())
+                    && rest.strip_suffix(uri).is_some_and(same_host)
+            })
+        };
+        any("x-forwarded-method", &|method| method == self.method)
+            || any("x-original-method", &|method| method == self.method)
+            || any("x-forwarded-proto", &|scheme| {
+                secure_or_not(scheme) == Some(self.scheme.as_str())
+            })
+            || any("x-forwarded-host", &same_host)
+            || any("x-forwarded-uri", &|other| other == uri)
+            || any("x-original-url", &same_url)
     }
 
     /// A request for an address, as the command line and the form of `explain` name it.
@@ -132,15 +160,10 @@ struct Parts {
 impl Parts {
     fn checked(self, app: &App, address: Option<IpAddr>) -> Result<Forwarded, Unusable> {
         let method = rules::method(&self.method).map_err(|_| Unusable::Malformed("the method"))?;
-        let scheme = match self.scheme.as_str() {
-            "https" | "wss" => "https",
-            "http" | "ws" => "http",
-            _ => return Err(Unusable::Malformed("the scheme")),
-        };
         // Cookies of a site are as secure as those of the sign-in host, or they would be mixed.
-        if scheme != app.settings.url().scheme() {
-            return Err(Unusable::Malformed("the scheme"));
-        }
+        let scheme = secure_or_not(&self.scheme)
+            .filter(|scheme| *scheme == app.settings.url().scheme())
+            .ok_or(Unusable::Malformed("the scheme"))?;
         let host = Host::parse(&self.host, scheme).ok_or(Unusable::Malformed("the host"))?;
         let readable =
             self.uri.len() <= MOST_BYTES && self.uri.bytes().all(|byte| byte.is_ascii_graphic());
@@ -159,6 +182,15 @@ impl Parts {
             query,
             address,
         })
+    }
+}
+
+/// WebSockets are opened over HTTP.
+fn secure_or_not(scheme: &str) -> Option<&'static str> {
+    match scheme {
+        "https" | "wss" => Some("https"),
+        "http" | "ws" => Some("http"),
+        _ => None,
     }
 }
 
@@ -186,17 +218,9 @@ fn of_auth_request(request: &Request<'_>) -> Result<Parts, Unusable> {
     // A parser that reads another host out of it would be asked about another site.
     let url = Url::parse(&original).map_err(|_| Unusable::Malformed("x-original-url"))?;
     let named = Host::parse(host, scheme).ok_or(Unusable::Malformed("the host"))?;
-    if url.host_str() != Some(named.name()) {
+    let read = url.host_str().unwrap_or_default();
+    if read.strip_suffix('.').unwrap_or(read) != named.name() {
         return Err(Unusable::Malformed("x-original-url"));
-    }
-    for (header, said) in [("x-forwarded-uri", uri), ("x-forwarded-host", host)] {
-        if request
-            .headers()
-            .get(header)
-            .any(|other| !other.eq_ignore_ascii_case(said))
-        {
-            return Err(Unusable::Malformed("contradictory headers"));
-        }
     }
     Ok(Parts {
         method: once(request, "x-original-method")?,
@@ -231,12 +255,11 @@ fn once(request: &Request<'_>, name: &'static str) -> Result<String, Unusable> {
     }
 }
 
-/// A forwarded form could rewrite the method; nothing of a body is looked at.
-fn has_body(request: &Request<'_>) -> bool {
+/// Whether a request carries a body: a forwarded form would have rewritten the method by now.
+pub async fn carries_body(request: &Request<'_>, data: &mut Data<'_>) -> bool {
     let headers = request.headers();
-    let length = headers.get("content-length").any(|length| length != "0");
-    length
+    headers.get("content-length").any(|length| length != "0")
         || headers.contains("transfer-encoding")
-        || (request.method() != Method::Get
-            && request.content_type().is_some_and(|kind| kind.is_form()))
+        // Nothing is waited for: without those headers the body has ended.
+        || !data.peek(1).await.is_empty()
 }

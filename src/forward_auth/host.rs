@@ -94,8 +94,10 @@ impl Pattern {
     pub fn shares_name_with(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Exact(a), Self::Exact(b)) | (Self::Below(a), Self::Below(b)) => a.name == b.name,
-            // An exact host stands before the wildcard that covers it.
-            _ => false,
+            // On the wildcard's own port an exact host stands before it.
+            (Self::Exact(host), Self::Below(domain)) | (Self::Below(domain), Self::Exact(host)) => {
+                host.parent() == Some(&domain.name) && host.port != domain.port
+            }
         }
     }
 }

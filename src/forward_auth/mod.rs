@@ -30,10 +30,17 @@ pub(crate) use store::delete_old_tickets;
 pub(crate) use tickets::{SiteAddress, mint, site_address};
 
 impl App {
+    /// The sign-in host's name without its port, which cookies ignore.
+    fn sign_in_name(&self) -> &str {
+        let name = self.settings.url().host_str().unwrap_or_default();
+        name.trim_end_matches('.')
+    }
+
     /// The site that a host belongs to. The sign-in host is never one, not by a wildcard either.
     #[must_use]
     pub fn site_of<'p>(&self, policy: &'p Policy, host: &Host) -> Option<&'p Site> {
-        let sign_in = self.settings.url().host_str();
-        policy.site(host).filter(|_| Some(host.name()) != sign_in)
+        policy
+            .site(host)
+            .filter(|_| host.name() != self.sign_in_name())
     }
 }

@@ -44,6 +44,8 @@ fn other_readings(path: &str) -> Result<Vec<String>, Unreadable> {
         without_parameters(path),
         merged(path),
         resolved(path),
+        // Whoever decodes once more takes these for the path's end.
+        path.split(['?', '#']).next().unwrap_or_default().to_owned(),
     ];
     if is_encoded(path) {
         others.push(decode(path)?);

@@ -52,8 +52,7 @@ pub async fn current(app: &App) -> Result<Arc<Policy>, Error> {
     if known.version == version {
         return Ok(known);
     }
-    // Read after the version: at worst newer than it says, and read again the next time.
-    let sites = store::sites(app.db.reader(), app.settings.url().scheme()).await?;
+    let (version, sites) = store::policy(app.db.reader(), app.settings.url().scheme()).await?;
     let policy = Arc::new(Policy { version, sites });
     *app.policy.0.write().unwrap_or_else(PoisonError::into_inner) = policy.clone();
     Ok(policy)
@@ -97,8 +96,7 @@ pub async fn add_site(
     let Some(pattern) = Pattern::parse(host, app.settings.url().scheme()) else {
         return Ok(Err(Refused::BadHost));
     };
-    let sign_in_name = app.settings.url().host_str().unwrap_or_default();
-    if matches!(&pattern, Pattern::Exact(host) if host.name() == sign_in_name) {
+    if matches!(&pattern, Pattern::Exact(host) if host.name() == app.sign_in_name()) {
         return Ok(Err(Refused::SignInHost));
     }
     let site = Site {

@@ -12,14 +12,14 @@ use rocket::{Request, async_trait};
 use serde::Serialize;
 
 use super::decision::{Asked, Decision, decide};
-use super::enter::{self, enter, flow_cookie, presented, sign_in_address};
-use super::forwarded::{Dialect, Forwarded, Unusable};
+use super::enter::{self, enter, expire_planted, flow_cookie, presented, sign_in_address};
+use super::forwarded::{Dialect, Forwarded, Unusable, carries_body};
 use super::policy;
-use super::tickets::MOST_RD_BYTES;
+use super::tickets::{MOST_RD_BYTES, all_under};
 use crate::app::App;
 use crate::error::Error;
-use crate::http::cookies::{HostCookie, without_ours};
-use crate::http::{Answer, Failure, navigates};
+use crate::http::cookies::{DomainCookie, Found, HostCookie, without_ours};
+use crate::http::{Answer, Failure, is_navigation, navigates};
 use crate::pages::Page;
 use crate::sessions::{Session, resume_at_site};
 use crate::token::Token;
@@ -29,6 +29,9 @@ const EXT_AUTHZ: &str = "/api/authz/ext-authz";
 
 /// An untrusted peer is named in the log this often.
 const NAME_PEER_EVERY: Duration = Duration::from_secs(60);
+
+/// Denials logged in a minute: enough to see what is wrong, too few to fill a disk.
+const MOST_LOGGED: u32 = 60;
 
 #[must_use]
 pub fn routes() -> Vec<Route> {
@@ -57,12 +60,15 @@ struct Endpoint(Dialect);
 
 #[async_trait]
 impl Handler for Endpoint {
-    async fn handle<'r>(&self, request: &'r Request<'_>, _: Data<'r>) -> Outcome<'r> {
+    async fn handle<'r>(&self, request: &'r Request<'_>, mut data: Data<'r>) -> Outcome<'r> {
+        let body = carries_body(request, &mut data).await;
         let answer = match request.rocket().state::<Arc<App>>() {
-            Some(app) => answer(app, request, self.0).await.unwrap_or_else(|error| {
-                let refusal = Failure::from(error).into_refusal(request);
-                told(refusal.status, refusal.code)
-            }),
+            Some(app) => answer(app, request, self.0, body)
+                .await
+                .unwrap_or_else(|error| {
+                    let refusal = Failure::from(error).into_refusal(request);
+                    told(refusal.status, refusal.code)
+                }),
             None => told(Status::ServiceUnavailable, "unavailable"),
         };
         match answer.respond_to(request) {
@@ -75,14 +81,21 @@ impl Handler for Endpoint {
 /// Who asks at a protected host.
 type Visitor = Option<(Session, User)>;
 
-async fn answer(app: &App, request: &Request<'_>, dialect: Dialect) -> Result<Answer, Error> {
-    let forwarded = match Forwarded::read(request, app, dialect, EXT_AUTHZ) {
+async fn answer(
+    app: &App,
+    request: &Request<'_>,
+    dialect: Dialect,
+    body: bool,
+) -> Result<Answer, Error> {
+    let forwarded = match Forwarded::read(request, app, dialect, EXT_AUTHZ, body) {
         Ok(forwarded) => forwarded,
         Err(unusable) => return Ok(refuse(app, dialect, unusable)),
     };
     let policy = policy::current(app).await?;
     let Some(site) = app.site_of(&policy, &forwarded.host) else {
-        tracing::info!(host = %forwarded.host, "denied: no such site");
+        if let Some(left_out) = app.denials.tell(app.clock.now(), MOST_LOGGED) {
+            tracing::info!(host = %forwarded.host, left_out, "denied: no such site");
+        }
         let host = forwarded.host.to_string();
         return Ok(told_about(Status::Forbidden, "unknown_site", host));
     };
@@ -110,7 +123,9 @@ fn refuse(app: &App, dialect: Dialect, unusable: Unusable) -> Answer {
             told_about(Status::Forbidden, "untrusted_proxy", peer.to_string())
         }
         Unusable::Malformed(what) => {
-            tracing::info!(what, "denied: the proxy's request cannot be read");
+            if let Some(left_out) = app.denials.tell(app.clock.now(), MOST_LOGGED) {
+                tracing::info!(what, left_out, "denied: the proxy's request cannot be read");
+            }
             let status = if dialect == Dialect::AuthRequest {
                 Status::Forbidden
             } else {
@@ -127,12 +142,25 @@ pub(super) fn name_untrusted(app: &App, peer: IpAddr) {
     }
 }
 
-/// The user whose cookie of this host came with the request, if that user may go on.
+/// The user whose cookie of this host came with the request, if that user may go on. Where there is
+/// none, a script's request may come with the one that hosts of a domain share.
 async fn who(app: &App, request: &Request<'_>, forwarded: &Forwarded) -> Result<Visitor, Error> {
-    let Some(secret) = presented(request, HostCookie::site(&app.settings)) else {
+    let cookies = || request.headers().get("cookie");
+    let domain = app.settings.sites.domain_over(forwarded.host.name());
+    let (found, good_for) = match (HostCookie::site(&app.settings).find(cookies()), domain) {
+        (Found::Nothing, Some(domain)) if !is_navigation(request) => {
+            (DomainCookie(domain).find(cookies()), all_under(domain))
+        }
+        (found, _) => (found, forwarded.host.to_string()),
+    };
+    let secret = match found {
+        Found::One(value) => Token::parse(value),
+        Found::Nothing | Found::Several => None,
+    };
+    let Some(secret) = secret else {
         return Ok(None);
     };
-    let found = resume_at_site(app, &secret, &forwarded.host.to_string()).await?;
+    let found = resume_at_site(app, &secret, &good_for).await?;
     Ok(found.filter(|(_, user)| !user.must_change_password))
 }
 
@@ -160,9 +188,13 @@ async fn own_path(
         parameter("retry").is_some(),
     )
     .await?;
-    Ok(entered
-        .answer(redirect_status(dialect, "GET"))
-        .unwrap_or_else(|refusal| told(Status::Forbidden, refusal.code)))
+    let status = redirect_status(dialect, "GET");
+    // nginx knows no other refusal.
+    let answer = entered.answer(status, dialect == Dialect::AuthRequest);
+    Ok(answer.unwrap_or_else(|refusal| match dialect {
+        Dialect::AuthRequest => told(Status::Forbidden, refusal.code),
+        _ => refusal.as_page(request),
+    }))
 }
 
 /// nginx hands on only a 401 and its Location.
@@ -185,10 +217,8 @@ fn allow(request: &Request<'_>, dialect: Dialect, user: Option<&User>) -> Answer
             "Remote-Email",
             text(|user| user.email.clone().unwrap_or_default()),
         )
-        .header("Remote-Groups", text(|user| user.groups.join(",")));
-    if request.headers().contains("cookie") {
-        answer = answer.header("Cookie", without_ours(request.headers().get("cookie")));
-    }
+        .header("Remote-Groups", text(|user| user.groups.join(",")))
+        .header("Cookie", without_ours(request.headers().get("cookie")));
     if dialect == Dialect::ExtAuthz {
         answer = answer.header(
             "x-envoy-auth-headers-to-remove",
@@ -218,17 +248,19 @@ fn ask_to_sign_in(
         url
     };
     let status = redirect_status(dialect, &forwarded.method);
-    let answer = Answer::text(status, String::new())
-        .header(
-            "Location",
-            sign_in_address(app, &rd, &forwarded.method, &flow),
-        )
-        .cookie(flow_cookie(app, &flow));
-    if status == Status::Unauthorized {
-        answer.challenge()
-    } else {
-        answer
+    let answer = Answer::text(status, String::new()).header(
+        "Location",
+        sign_in_address(app, &rd, &forwarded.method, &flow),
+    );
+    if dialect == Dialect::AuthRequest {
+        // nginx hands on one cookie; planted ones go when a ticket is exchanged.
+        return answer.cookie(flow_cookie(app, &flow)).challenge();
     }
+    let planted = expire_planted(app, request, &forwarded.host);
+    planted
+        .into_iter()
+        .fold(answer, Answer::cookie)
+        .cookie(flow_cookie(app, &flow))
 }
 
 fn forbid(
@@ -237,7 +269,9 @@ fn forbid(
     forwarded: &Forwarded,
     user: Option<&User>,
 ) -> Result<Answer, Error> {
-    tracing::info!(host = %forwarded.host, method = forwarded.method, user = user.map(|user| user.username.as_str()), "denied by the site's rules");
+    if let Some(left_out) = app.denials.tell(app.clock.now(), MOST_LOGGED) {
+        tracing::info!(host = %forwarded.host, method = forwarded.method, user = user.map(|user| user.username.as_str()), left_out, "denied by the site's rules");
+    }
     if !navigates(request) {
         return Ok(told(Status::Forbidden, "forbidden"));
     }

@@ -91,8 +91,8 @@ impl Who {
 impl Rule {
     #[must_use]
     pub fn covers_method(&self, method: &str) -> bool {
-        let method = if method == "HEAD" { "GET" } else { method };
-        self.methods.is_empty() || self.methods.iter().any(|own| own == method)
+        let covers = |own: &str| own == method || (own == "GET" && method == "HEAD");
+        self.methods.is_empty() || self.methods.iter().any(|own| covers(own))
     }
 
     /// Where the address is not known, a rule that allows for a network never holds, and one that
@@ -151,7 +151,7 @@ impl FromStr for PathPattern {
         let rooted = path.starts_with('/') || prefix && path.is_empty();
         if !rooted
             || path.contains(['?', '#', '*', '\\', ';', '%'])
-            || path.contains("//")
+            || text.contains("//")
             || path.chars().any(char::is_control)
             || path.split('/').any(odd)
         {

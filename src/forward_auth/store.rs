@@ -29,20 +29,30 @@ struct SiteRow {
     note: String,
 }
 
-/// All sites with their rules, by host. A row that cannot be read is an error: nothing is guessed.
-pub(super) async fn sites(pool: &SqlitePool, scheme: &str) -> Result<Vec<Site>, sqlx::Error> {
+/// All sites with their rules, by host, as they were together at one version. A row that cannot be
+/// read is an error: nothing is guessed.
+pub(super) async fn policy(
+    pool: &SqlitePool,
+    scheme: &str,
+) -> Result<(i64, Vec<Site>), sqlx::Error> {
+    let mut tx = pool.begin().await?;
+    let version = sqlx::query_scalar("SELECT version FROM policy")
+        .fetch_one(&mut *tx)
+        .await?;
     let rows: Vec<SiteRow> =
         sqlx::query_as("SELECT id, host, fallback, note FROM sites ORDER BY host")
-            .fetch_all(pool)
+            .fetch_all(&mut *tx)
             .await?;
-    let rules: Vec<(Uuid, Rule)> =
-        sqlx::query("SELECT * FROM rules ORDER BY site_id, position, id")
-            .fetch_all(pool)
-            .await?
-            .iter()
-            .map(|row| Ok((row.try_get("site_id")?, Rule::from_row(row)?)))
-            .collect::<Result<_, sqlx::Error>>()?;
-    rows.into_iter()
+    let rules = sqlx::query("SELECT * FROM rules ORDER BY site_id, position, id")
+        .fetch_all(&mut *tx)
+        .await?;
+    tx.commit().await?;
+    let rules: Vec<(Uuid, Rule)> = rules
+        .iter()
+        .map(|row| Ok((row.try_get("site_id")?, Rule::from_row(row)?)))
+        .collect::<Result<_, sqlx::Error>>()?;
+    let sites = rows
+        .into_iter()
         .map(|row| {
             Ok(Site {
                 host: Pattern::parse(&row.host, scheme)
@@ -60,7 +70,8 @@ pub(super) async fn sites(pool: &SqlitePool, scheme: &str) -> Result<Vec<Site>, 
                 id: row.id,
             })
         })
-        .collect()
+        .collect::<Result<_, sqlx::Error>>()?;
+    Ok((version, sites))
 }
 
 impl FromRow<'_, SqliteRow> for Rule {

@@ -10,7 +10,10 @@ use url::Url;
 use super::host::Host;
 use super::{policy, store};
 use crate::app::App;
+use crate::clock::Timestamp;
+use crate::db::Tx;
 use crate::error::Error;
+use crate::http::cookies::DomainCookie;
 use crate::token::{Token, TokenHash};
 
 const LIFETIME: Duration = Duration::from_secs(60);
@@ -64,8 +67,22 @@ pub async fn site_address(app: &App, rd: &str) -> Result<Option<SiteAddress>, Er
     Ok(known.then_some(SiteAddress { host, url }))
 }
 
-/// Makes a ticket for the session with this token, and gives the address to present it at. `None`:
-/// too many of this session are unspent.
+/// A ticket that was made.
+#[derive(Debug)]
+pub struct Minted {
+    /// The address to present it at.
+    pub entrance: String,
+    /// The `Set-Cookie` of the cookie that hosts under `sites.cookie_domain` share.
+    pub domain_cookie: Option<String>,
+}
+
+/// The host of secrets that are good for all hosts under a domain; no host is written so.
+#[must_use]
+pub fn all_under(domain: &str) -> String {
+    format!(".{domain}")
+}
+
+/// Makes a ticket for the session with this token. `None`: too many of this session are unspent.
 ///
 /// # Errors
 /// The database failed.
@@ -75,7 +92,7 @@ pub async fn mint(
     to: &SiteAddress,
     flow: &TokenHash,
     retry: bool,
-) -> Result<Option<String>, Error> {
+) -> Result<Option<Minted>, Error> {
     let now = app.clock.now();
     let secret = Token::generate();
     let ticket = store::Ticket {
@@ -90,14 +107,37 @@ pub async fn mint(
         return Ok(None);
     }
     store::insert_ticket(&mut tx, &secret.hash(), &ticket).await?;
+    let domain_cookie = match app.settings.sites.domain_over(to.host.name()) {
+        Some(domain) => share(&mut tx, domain, &ticket.token_hash, now).await?,
+        None => None,
+    };
     tx.commit().await?;
     let retry = if retry { "&retry=1" } else { "" };
-    Ok(Some(format!(
-        "{}://{}/.vestibule/enter?ticket={}{retry}",
-        to.url.scheme(),
-        to.host,
-        secret.reveal()
-    )))
+    Ok(Some(Minted {
+        entrance: format!(
+            "{}://{}/.vestibule/enter?ticket={}{retry}",
+            to.url.scheme(),
+            to.host,
+            secret.reveal()
+        ),
+        domain_cookie,
+    }))
+}
+
+/// Makes a secret for all hosts under a domain, and gives its cookie, if the session is live.
+async fn share(
+    tx: &mut Tx,
+    domain: &str,
+    session: &[u8],
+    now: Timestamp,
+) -> Result<Option<String>, Error> {
+    let Some(remembered) = store::live_until(tx, session, now).await? else {
+        return Ok(None);
+    };
+    let secret = Token::generate();
+    store::insert_secret(tx, &secret.hash(), session, &all_under(domain), now).await?;
+    let max_age = remembered.map(|end| end.since(now));
+    Ok(Some(DomainCookie(domain).issue(&secret, max_age)))
 }
 
 /// What became of a ticket.

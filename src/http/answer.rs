@@ -191,7 +191,7 @@ impl Refusal {
         )
     }
 
-    fn as_page(&self, request: &Request<'_>) -> Answer {
+    pub(crate) fn as_page(&self, request: &Request<'_>) -> Answer {
         let app = request.rocket().state::<Arc<App>>();
         let page = app
             .and_then(|app| Answer::page(app, self.status, &pages::ErrorPage::of(self), None).ok());

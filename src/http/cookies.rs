@@ -4,6 +4,7 @@
 //! sibling domain can plant a session with `%5F%5FHost-…`. Here a name is compared byte by byte,
 //! only space and tab are trimmed (RFC 6265 section 5.4), and of two matches neither is believed.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::settings::Settings;
@@ -97,6 +98,20 @@ impl HostCookie {
         self.set("", Some(Duration::ZERO))
     }
 
+    /// The same for one that a sibling may have planted: for the host, and over plain http for each
+    /// domain above it too, where a prefix does not keep others out.
+    #[must_use]
+    pub fn expire_everywhere(self, host: &str) -> Vec<String> {
+        let mut expired = vec![self.expire()];
+        let mut domain = host;
+        let named = !self.secure && host.parse::<IpAddr>().is_err() && !host.starts_with('[');
+        while let Some((_, parent)) = domain.split_once('.').filter(|_| named) {
+            expired.push(format!("{}; Domain={domain}", self.expire()));
+            domain = parent;
+        }
+        expired
+    }
+
     fn set(self, value: &str, max_age: Option<Duration>) -> String {
         let secure = if self.secure { "; Secure" } else { "" };
         let max_age = max_age
@@ -106,6 +121,38 @@ impl HostCookie {
             "{}={value}; Path=/; HttpOnly; SameSite=Lax{secure}{max_age}",
             self.name
         )
+    }
+}
+
+/// The one cookie that protected hosts under `sites.cookie_domain` share. It counts for scripts
+/// alone, for its prefix does not keep siblings from planting it.
+#[derive(Clone, Copy, Debug)]
+pub struct DomainCookie<'a>(pub &'a str);
+
+impl DomainCookie<'_> {
+    const NAME: &'static str = "__Secure-vestibule-domain";
+
+    /// Looks for this cookie in the `Cookie` headers of a request.
+    pub fn find<'h>(self, headers: impl IntoIterator<Item = &'h str>) -> Found<'h> {
+        find(headers, Self::NAME)
+    }
+
+    #[must_use]
+    pub fn issue(self, token: &Token, max_age: Option<Duration>) -> String {
+        self.set(&token.reveal(), max_age)
+    }
+
+    #[must_use]
+    pub fn expire(self) -> String {
+        self.set("", Some(Duration::ZERO))
+    }
+
+    fn set(self, value: &str, max_age: Option<Duration>) -> String {
+        let cookie = HostCookie {
+            name: Self::NAME,
+            secure: true,
+        };
+        format!("{}; Domain={}", cookie.set(value, max_age), self.0)
     }
 }
 
@@ -127,7 +174,8 @@ pub fn without_ours<'a>(headers: impl IntoIterator<Item = &'a str>) -> String {
     kept.join("; ")
 }
 
-const OURS: [&str; 6] = [
+const OURS: [&str; 7] = [
+    DomainCookie::NAME,
     "__Host-vestibule",
     "__Host-vestibule-site",
     "__Host-vestibule-flow",

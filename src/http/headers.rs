@@ -52,6 +52,8 @@ pub fn secure(app: &App, response: &mut Response<'_>) {
 pub(crate) struct Instead {
     pub answer: OnceLock<Answer>,
     pub set_cookie: OnceLock<String>,
+    /// What takes a doubled cookie away.
+    pub expired: OnceLock<Vec<String>>,
 }
 
 /// Turns what a guard stopped into its answer: a browser without a session is sent to sign in and
@@ -60,6 +62,18 @@ pub(crate) struct Instead {
 /// A guard cannot answer by itself, and a catcher would be the host's. An answer that names its own
 /// challenge is left alone.
 pub fn answer_for_guards<'r>(request: &'r Request<'_>, response: &mut Response<'r>) {
+    answer_for_denial(request, response);
+    let expired = request.local_cache(Instead::default).expired.get();
+    for cookie in expired.into_iter().flatten() {
+        // A sign-in sets a new one of the same name, which stays.
+        let for_domain = cookie.contains("; Domain=");
+        if for_domain || !response.headers().contains("Set-Cookie") {
+            response.adjoin_raw_header("Set-Cookie", cookie.clone());
+        }
+    }
+}
+
+fn answer_for_denial<'r>(request: &'r Request<'_>, response: &mut Response<'r>) {
     let instead = request.local_cache(Instead::default);
     if let Some(answer) = instead.answer.get()
         && let Ok(told) = answer.clone().respond_to(request)

@@ -20,4 +20,4 @@ pub(crate) use headers::Instead;
 pub use refusal::{Link, Refusal};
 pub use return_to::back_to;
 pub use visit::{AnyHost, Opened, Visit};
-pub(crate) use visit::{is_ours, navigates, wants_json};
+pub(crate) use visit::{is_navigation, is_ours, navigates, wants_json};

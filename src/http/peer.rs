@@ -39,16 +39,19 @@ pub fn is_trusted(address: IpAddr, proxies: &[IpNet]) -> bool {
     proxies.iter().any(|network| network.contains(&address))
 }
 
-/// `None` where the first untrusted hop from the right is no address.
+/// The first untrusted hop from the right; where all are trusted, the farthest. `None` where that
+/// is no address.
 fn forwarded_for(list: &str, proxies: &[IpNet]) -> Option<IpAddr> {
-    let mut hops = list.rsplit(',').map(|hop| {
-        hop.trim()
+    let mut client = None;
+    for hop in list.rsplit(',') {
+        client = hop
+            .trim()
             .parse::<IpAddr>()
-            .map(|address| address.to_canonical())
-    });
-    let untrusted = hops.find(|hop| {
-        !hop.as_ref()
-            .is_ok_and(|address| is_trusted(*address, proxies))
-    });
-    untrusted?.ok()
+            .ok()
+            .map(|address| address.to_canonical());
+        if !client.is_some_and(|address| is_trusted(address, proxies)) {
+            break;
+        }
+    }
+    client
 }

@@ -175,7 +175,7 @@ impl Refusal {
         .link(public_url.as_str(), public_url.as_str())
     }
 
-    pub(super) fn method_override() -> Self {
+    pub(crate) fn method_override() -> Self {
         Self::new(
             Status::Forbidden,
             "method_override",

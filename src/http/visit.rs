@@ -100,11 +100,16 @@ impl<'r> FromRequest<'r> for Opened {
     }
 }
 
-/// Whether a browser opens this as a page. Browsers without Sec-Fetch headers are told by `Accept`.
+/// Whether a browser opens this as a page, and not ahead of time.
 pub(crate) fn navigates(request: &Request<'_>) -> bool {
+    is_navigation(request) && !request.headers().contains("sec-purpose")
+}
+
+/// Whether this is for a page. Browsers without Sec-Fetch headers are told by `Accept`.
+pub(crate) fn is_navigation(request: &Request<'_>) -> bool {
     let headers = request.headers();
     match headers.get_one("sec-fetch-mode") {
-        Some(mode) => mode == "navigate" && !headers.contains("sec-purpose"),
+        Some(mode) => mode == "navigate",
         None => {
             let accept = headers.get_one("accept").unwrap_or_default();
             accept.contains("text/html") && !headers.contains("x-requested-with")

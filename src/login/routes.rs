@@ -6,7 +6,7 @@ use super::way::Way;
 use super::{LoginForm, Outcome, Reauthenticated, reauthenticate, sign_in, sign_out};
 use crate::app::App;
 use crate::error::Error;
-use crate::http::cookies::HostCookie;
+use crate::http::cookies::{DomainCookie, HostCookie};
 use crate::http::{Answer, Failure, Opened, Posted, Refusal, Visit, back_to};
 use crate::pages::Page;
 use crate::passwords::Password;
@@ -54,12 +54,14 @@ async fn sign_in_form(
     let way = Way::find(app, rd, flow).await?;
     match &current {
         Some(current) if switch.is_none() && (opened.0 || !way.needs_ticket()) => {
-            let next = if current.user.must_change_password {
-                "/account/password".to_owned()
+            let (next, cookie) = if current.user.must_change_password {
+                ("/account/password".to_owned(), None)
             } else {
                 way.next(app, &current.token_hash, retry.is_some()).await?
             };
-            Ok(Answer::see_other(&next))
+            Ok(cookie
+                .into_iter()
+                .fold(Answer::see_other(&next), Answer::cookie))
         }
         _ => {
             let user = current.as_ref().map(|current| &current.user);
@@ -143,12 +145,14 @@ async fn sign_out_post(
         Err(_) => {}
     }
     let Posted(form) = form;
-    Ok(
-        Answer::see_other(&back_to(app, form.rd.as_deref(), SIGNED_OUT))
-            .cookie(HostCookie::session(&app.settings).expire())
-            // Not "cookies": that empties the whole registrable domain.
-            .header("Clear-Site-Data", "\"cache\", \"storage\"".to_owned()),
-    )
+    let answer = Answer::see_other(&back_to(app, form.rd.as_deref(), SIGNED_OUT))
+        .cookie(HostCookie::session(&app.settings).expire())
+        // Not "cookies": that empties the whole registrable domain.
+        .header("Clear-Site-Data", "\"cache\", \"storage\"".to_owned());
+    let shared = app.settings.sites.cookie_domain.as_deref();
+    Ok(shared.into_iter().fold(answer, |answer, domain| {
+        answer.cookie(DomainCookie(domain).expire())
+    }))
 }
 
 /// An empty picture in the page that a sign-out leads to. A browser may keep the page that it just

@@ -50,15 +50,24 @@ impl Way {
         matches!(self, Self::Site(_, Some(_)))
     }
 
-    /// The address to go to, with a ticket of the session if one is needed.
-    pub async fn next(&self, app: &App, session: &TokenHash, retry: bool) -> Result<String, Error> {
+    /// The address to go to, with a ticket of the session if one is needed, and the cookie to take
+    /// along.
+    pub async fn next(
+        &self,
+        app: &App,
+        session: &TokenHash,
+        retry: bool,
+    ) -> Result<(String, Option<String>), Error> {
         match self {
-            Self::Here(path) => Ok(path.clone()),
-            Self::Site(site, None) => Ok(site.as_str().to_owned()),
+            Self::Here(path) => Ok((path.clone(), None)),
+            Self::Site(site, None) => Ok((site.as_str().to_owned(), None)),
             Self::Site(site, Some(flow)) => {
-                let entrance = mint(app, session, site, flow, retry).await?;
+                let minted = mint(app, session, site, flow, retry).await?;
                 // Too many tickets are on their way: the account page is a place to rest.
-                Ok(entrance.unwrap_or_else(|| HOME.to_owned()))
+                Ok(minted.map_or_else(
+                    || (HOME.to_owned(), None),
+                    |minted| (minted.entrance, minted.domain_cookie),
+                ))
             }
         }
     }
@@ -66,11 +75,12 @@ impl Way {
     /// The answer to the sign-in form. To another host it is a page that leaves by itself: browsers
     /// hold a redirect that follows a form to our form-action.
     pub async fn leave(&self, app: &App, session: &TokenHash) -> Result<Answer, Error> {
-        let target = self.next(app, session, false).await?;
-        match self.host() {
-            None => Ok(Answer::see_other(&target)),
-            Some(host) => Answer::page(app, Status::Ok, &ContinuePage { target, host }, None),
-        }
+        let (target, cookie) = self.next(app, session, false).await?;
+        let answer = match self.host() {
+            None => Answer::see_other(&target),
+            Some(host) => Answer::page(app, Status::Ok, &ContinuePage { target, host }, None)?,
+        };
+        Ok(cookie.into_iter().fold(answer, Answer::cookie))
     }
 }
 

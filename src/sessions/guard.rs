@@ -14,6 +14,7 @@ use rocket::{Request, Rocket, Sentinel};
 use super::{Session, resume};
 use crate::app::App;
 use crate::error::Error;
+use crate::http::Instead;
 use crate::http::cookies::{Found, HostCookie};
 use crate::metrics::{Reason, count_denial};
 use crate::token::{Token, TokenHash};
@@ -95,6 +96,9 @@ fn presented(request: &Request<'_>, app: &App) -> Option<Token> {
         Found::Several => {
             count_denial(request, Some(Reason::TwoCookies));
             tracing::warn!("two session cookies in one request: neither is believed");
+            let host = app.settings.url().host_str().unwrap_or_default();
+            let expired = HostCookie::session(&app.settings).expire_everywhere(host);
+            let _ = request.local_cache(Instead::default).expired.set(expired);
             None
         }
     }

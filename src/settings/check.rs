@@ -37,6 +37,7 @@ impl Settings {
             .clone();
         let faults: Vec<String> = [
             self.public_url_faults(&url),
+            self.site_faults(&url),
             self.session_faults(),
             self.password_faults(),
             self.other_faults(),
@@ -77,6 +78,26 @@ impl Settings {
             "http" | "https" => Vec::new(),
             other => vec![format!("public_url: {other}: is not http: or https:")],
         }
+    }
+
+    fn site_faults(&self, url: &Url) -> Vec<String> {
+        let Some(domain) = self.sites.cookie_domain.as_deref() else {
+            return Vec::new();
+        };
+        let canonical = matches!(Host::parse(domain), Ok(Host::Domain(name)) if name == domain);
+        let labels: Vec<&str> = domain.split('.').collect();
+        let fault = if !canonical || labels.len() < 2 || labels.contains(&"") {
+            "is not a domain in lower case and A-labels, like example.com"
+        } else if psl::suffix_str(domain) == Some(domain) {
+            "is a public suffix, for which browsers take no cookie"
+        } else if url.scheme() != "https" {
+            "needs an https public_url: over plain http the cookie could be read and planted on the way"
+        } else if self.sites.domain_over(url.host_str().unwrap_or_default()) != Some(domain) {
+            "must be a domain that the host of public_url is under"
+        } else {
+            return Vec::new();
+        };
+        vec![format!("sites.cookie_domain: {domain:?} {fault}")]
     }
 
     fn session_faults(&self) -> Vec<String> {

@@ -42,6 +42,7 @@ pub struct Settings {
     pub sessions: Sessions,
     pub passwords: Passwords,
     pub throttle: Throttle,
+    pub sites: Sites,
     pub log_format: LogFormat,
     pub log_level: LogLevel,
     /// Opens /metrics to whoever presents it: `Authorization: Bearer …`.
@@ -65,6 +66,7 @@ impl Default for Settings {
             sessions: Sessions::default(),
             passwords: Passwords::default(),
             throttle: Throttle::default(),
+            sites: Sites::default(),
             log_format: LogFormat::Text,
             log_level: LogLevel::Info,
             metrics_token: None,
@@ -72,6 +74,25 @@ impl Default for Settings {
             metrics_secret: None,
             templates_dir: None,
         }
+    }
+}
+
+/// What protected sites share.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Sites {
+    /// One more cookie for all hosts under this domain, for pages that call sibling hosts from
+    /// scripts. Off unless set: every host under the domain sees it, and can plant it.
+    pub cookie_domain: Option<String>,
+}
+
+impl Sites {
+    /// The shared domain that a host is under.
+    #[must_use]
+    pub fn domain_over(&self, host: &str) -> Option<&str> {
+        let domain = self.cookie_domain.as_deref()?;
+        let under = host.strip_suffix(domain)?.ends_with('.');
+        under.then_some(domain)
     }
 }
 

@@ -4,6 +4,7 @@ mod answer;
 mod app;
 mod client;
 mod log;
+pub mod proxy;
 mod wire;
 
 pub use answer::Answer;

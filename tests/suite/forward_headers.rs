@@ -1,0 +1,683 @@
+//! What proxies say of a request: read once, from a trusted one, or not at all.
+
+use rocket::http::Method;
+
+use crate::support::proxy::{AUTH_REQUEST, FORWARD_AUTH, Person, SCRIPT};
+use crate::support::{Answer, Client, TestApp, Wire, logged};
+
+const SITE: &str = "https://app.example.net";
+
+/// A service with a public site and one for those who are signed in.
+async fn service() -> TestApp {
+    let app = TestApp::start().await;
+    app.site("app.example.net", "signed-in", &[]).await;
+    app.site("open.example.net", "public", &[]).await;
+    app
+}
+
+fn owned(headers: &[(&str, &str)]) -> Vec<(String, String)> {
+    let pair = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+    headers.iter().map(pair).collect()
+}
+
+/// What each kind of proxy says of a page of the public site, which anyone may see.
+const DIALECTS: [(&str, &[(&str, &str)]); 3] = [
+    (
+        FORWARD_AUTH,
+        &[
+            ("X-Forwarded-Method", "GET"),
+            ("X-Forwarded-Proto", "https"),
+            ("X-Forwarded-Host", "open.example.net"),
+            ("X-Forwarded-Uri", "/page?x=1"),
+        ],
+    ),
+    (
+        AUTH_REQUEST,
+        &[
+            ("X-Original-Method", "GET"),
+            ("X-Original-URL", "https://open.example.net/page?x=1"),
+        ],
+    ),
+    (
+        "/api/authz/ext-authz/page?x=1",
+        &[("Host", "open.example.net"), ("X-Forwarded-Proto", "https")],
+    ),
+];
+
+fn refused_status(endpoint: &str) -> u16 {
+    if endpoint == AUTH_REQUEST { 403 } else { 400 }
+}
+
+async fn say(client: &Client, endpoint: &str, headers: &[(String, String)]) -> Answer {
+    client.send_only(Method::Get, endpoint, headers, "").await
+}
+
+#[rocket::async_test]
+async fn each_dialect_is_understood() {
+    let app = service().await;
+    for (endpoint, headers) in DIALECTS {
+        let answer = say(&app.anonymous(), endpoint, &owned(headers)).await;
+        assert_eq!(answer.status, 200, "{endpoint}: {}", answer.body);
+    }
+}
+
+/// HAProxy may ask with HEAD, Envoy and Traefik with the client's own method.
+#[rocket::async_test]
+async fn head_and_each_other_method_are_answered_as_get_without_a_body() {
+    let app = service().await;
+    let mut alice = Person::signed_in(&app, "alice").await;
+    alice.enter("https://app.example.net/").await;
+    let cookie = format!(
+        "__Host-vestibule-site={}",
+        alice.there.cookies["__Host-vestibule-site"]
+    );
+    let headers = owned(&[
+        ("X-Forwarded-Method", "GET"),
+        ("X-Forwarded-Proto", "https"),
+        ("X-Forwarded-Host", "app.example.net"),
+        ("X-Forwarded-Uri", "/"),
+        ("Cookie", &cookie),
+    ]);
+    for method in [
+        Method::Head,
+        Method::Post,
+        Method::Put,
+        Method::Delete,
+        Method::Options,
+        Method::Patch,
+        Method::Trace,
+    ] {
+        let client = app.anonymous();
+        let answer = client.send_only(method, FORWARD_AUTH, &headers, "").await;
+        let found = (
+            answer.status,
+            answer.header("remote-user"),
+            answer.body.as_str(),
+        );
+        assert_eq!(found, (200, "alice", ""), "{method}");
+        let answer = client
+            .send_only(method, FORWARD_AUTH, &headers[..4], "")
+            .await;
+        assert_eq!(
+            (answer.status, answer.header("www-authenticate")),
+            (401, "Vestibule"),
+            "{method}"
+        );
+    }
+}
+
+#[rocket::async_test]
+async fn fwd_06_a_header_that_is_missing_doubled_or_empty_is_a_refusal() {
+    let app = service().await;
+    let client = app.anonymous();
+    for (endpoint, headers) in DIALECTS {
+        for at in 0..headers.len() {
+            let name = headers[at].0;
+            let mut missing = owned(headers);
+            missing.remove(at);
+            let mut doubled = owned(headers);
+            doubled.push(doubled[at].clone());
+            let mut empty = owned(headers);
+            empty[at].1.clear();
+            for (what, headers) in [("no", missing), ("two", doubled), ("an empty", empty)] {
+                let answer = say(&client, endpoint, &headers).await;
+                assert_eq!(
+                    answer.status,
+                    refused_status(endpoint),
+                    "{endpoint}, {what} {name}"
+                );
+                assert_eq!(answer.json()["error"], "malformed");
+            }
+        }
+    }
+}
+
+#[rocket::async_test]
+async fn fwd_06_headers_that_contradict_each_other_are_a_refusal() {
+    let app = service().await;
+    let client = app.anonymous();
+    let others = [
+        ("X-Forwarded-Method", "POST"),
+        ("X-Forwarded-Method", "get"),
+        ("X-Forwarded-Proto", "http"),
+        ("X-Forwarded-Host", "app.example.net"),
+        ("X-Forwarded-Host", "open.example.net:8443"),
+        ("X-Forwarded-Uri", "/Page?x=1"),
+        ("X-Forwarded-Uri", "/page"),
+        ("X-Original-Method", "POST"),
+        ("X-Original-URL", "https://app.example.net/page?x=1"),
+        ("X-Original-URL", "https://open.example.net/other"),
+        ("X-Original-URL", "http://open.example.net/page?x=1"),
+        ("X-Original-URL", "/page?x=1"),
+    ];
+    for (endpoint, headers) in DIALECTS {
+        for other in others {
+            let mut headers = owned(headers);
+            headers.push((other.0.to_owned(), other.1.to_owned()));
+            let answer = say(&client, endpoint, &headers).await;
+            assert_eq!(
+                answer.status,
+                refused_status(endpoint),
+                "{endpoint}, {other:?}"
+            );
+        }
+    }
+    // Two that say the same of a thing that is said once elsewhere do not disturb.
+    let mut headers = owned(DIALECTS[1].1);
+    headers.extend(owned(&[
+        ("X-Forwarded-Host", "OPEN.example.net:443"),
+        ("X-Forwarded-Proto", "https"),
+    ]));
+    assert_eq!(say(&client, AUTH_REQUEST, &headers).await.status, 200);
+}
+
+#[rocket::async_test]
+async fn fwd_06_an_address_that_cannot_be_read_is_never_allowed() {
+    let app = service().await;
+    let client = app.anonymous();
+    let long = format!("/{}", "a".repeat(65_536));
+    let uris = [
+        "%",
+        "page",
+        "http://%zz",
+        "https://open.example.net/",
+        "*",
+        "?x=1",
+        "#/page",
+        " /page",
+        "/pa ge",
+        "/päge",
+        "/%",
+        "/%zz",
+        "/%00",
+        "/\u{7f}",
+        "\\page",
+        &long,
+        "/%c0%ae",
+    ];
+    for uri in uris {
+        for host in ["open.example.net", "app.example.net"] {
+            let mut headers = owned(&DIALECTS[0].1[..2]);
+            headers.extend(owned(&[
+                ("X-Forwarded-Host", host),
+                ("X-Forwarded-Uri", uri),
+            ]));
+            let answer = say(&client, FORWARD_AUTH, &headers).await;
+            assert!(
+                [400, 401, 403].contains(&answer.status),
+                "{uri:?}: {}",
+                answer.status
+            );
+        }
+        let url = format!("https://open.example.net{uri}");
+        let headers = owned(&[("X-Original-Method", "GET"), ("X-Original-URL", &url)]);
+        // With nothing between host and address, "%" and "page" belong to the host's name.
+        let answer = say(&client, AUTH_REQUEST, &headers).await;
+        assert!(
+            [401, 403].contains(&answer.status),
+            "{url:?}: {}",
+            answer.status
+        );
+    }
+    for url in [
+        "//open.example.net/",
+        "open.example.net/",
+        "https:/open.example.net/",
+        "https:open.example.net/",
+        "https://app.example.net@open.example.net/",
+        "https://open.example.net\\@app.example.net/",
+        "https://open.example.net?/",
+        "https://open.example.net#/",
+        "https:///open.example.net/",
+        "javascript://open.example.net/",
+        "https://open.example.net",
+        " https://open.example.net/",
+        "https://open.example.nethttp://open.example.net/",
+    ] {
+        let headers = owned(&[("X-Original-Method", "GET"), ("X-Original-URL", url)]);
+        assert_eq!(
+            say(&client, AUTH_REQUEST, &headers).await.status,
+            403,
+            "{url}"
+        );
+    }
+}
+
+#[rocket::async_test]
+async fn fwd_06_a_method_or_scheme_that_is_none_is_a_refusal() {
+    let app = service().await;
+    let mut client = app.anonymous();
+    for method in ["get", "GET ", "G3T", "GET\u{7f}", "ÄB", &"A".repeat(21)] {
+        let answer = client.ask(method, "https://open.example.net/", &[]).await;
+        assert_eq!(answer.status, 400, "{method:?}");
+    }
+    for (scheme, expected) in [
+        ("https", 200),
+        ("wss", 200),
+        ("http", 400),
+        ("ws", 400),
+        ("HTTPS", 400),
+        ("https,http", 400),
+        ("ftp", 400),
+    ] {
+        let answer = client
+            .ask("GET", &format!("{scheme}://open.example.net/"), &[])
+            .await;
+        assert_eq!(answer.status, expected, "{scheme}");
+    }
+}
+
+#[rocket::async_test]
+async fn over_plain_http_sites_are_plain_too() {
+    let app = TestApp::with("public_url = \"http://auth.lan\"\ninsecure_http = true").await;
+    app.site("open.lan", "public", &[]).await;
+    let mut client = app.anonymous();
+    for (scheme, expected) in [("http", 200), ("ws", 200), ("https", 400), ("wss", 400)] {
+        let answer = client
+            .ask("GET", &format!("{scheme}://open.lan/"), &[])
+            .await;
+        assert_eq!(answer.status, expected, "{scheme}");
+    }
+}
+
+#[rocket::async_test]
+async fn fwd_05_nobody_but_a_trusted_proxy_is_answered() {
+    let app = service().await;
+    let client = app.anonymous();
+    let (_, log) = logged(async {
+        for (endpoint, headers) in DIALECTS {
+            for socket in ["192.0.2.9:1", "[2001:db8::9]:1", "127.0.0.2:1"] {
+                let answer = client
+                    .send_from(socket, Method::Get, endpoint, &owned(headers), "")
+                    .await;
+                assert_eq!(answer.status, 403, "{endpoint} from {socket}");
+                assert_eq!(answer.json()["error"], "untrusted_proxy");
+            }
+        }
+    })
+    .await;
+    let told = "192.0.2.9; if it is yours";
+    assert!(
+        log.contains("peer=192.0.2.9") && log.contains("trusted_proxies"),
+        "{told}: {log}"
+    );
+    assert_eq!(
+        log.matches("trusted_proxies").count(),
+        1,
+        "once a minute: {log}"
+    );
+    // An IPv4 address in IPv6 clothes is the same address.
+    let (endpoint, headers) = DIALECTS[0];
+    let mapped = client
+        .send_from(
+            "[::ffff:127.0.0.1]:1",
+            Method::Get,
+            endpoint,
+            &owned(headers),
+            "",
+        )
+        .await;
+    assert_eq!(mapped.status, 200);
+}
+
+#[rocket::async_test]
+async fn fwd_05_no_proxy_is_trusted_by_default() {
+    let app = TestApp::with("public_url = \"http://localhost:8000\"\ntrusted_proxies = []").await;
+    app.site("open.localhost", "public", &[]).await;
+    let answer = app
+        .anonymous()
+        .ask("GET", "http://open.localhost/", &[])
+        .await;
+    assert_eq!(answer.status, 403);
+}
+
+#[rocket::async_test]
+async fn a_request_that_carries_a_body_is_refused() {
+    let app = service().await;
+    let client = app.anonymous();
+    for (endpoint, headers) in DIALECTS {
+        for (method, more, body) in [
+            (
+                Method::Post,
+                ("Content-Type", "application/x-www-form-urlencoded"),
+                "_method=get",
+            ),
+            (
+                Method::Post,
+                ("Content-Type", "application/x-www-form-urlencoded"),
+                "_method=put",
+            ),
+            (Method::Post, ("Content-Type", "text/plain"), "x"),
+            (Method::Get, ("Content-Length", "1"), ""),
+            (Method::Get, ("Content-Length", "00"), ""),
+            (Method::Get, ("Transfer-Encoding", "chunked"), ""),
+            (Method::Put, ("Accept", "*/*"), "x"),
+        ] {
+            let mut headers = owned(headers);
+            headers.push((more.0.to_owned(), more.1.to_owned()));
+            let answer = client.send_only(method, endpoint, &headers, body).await;
+            assert_eq!(
+                answer.status,
+                refused_status(endpoint),
+                "{endpoint}: {method} {more:?}"
+            );
+        }
+        // A form's headers without its body are what proxies send on.
+        let mut headers = owned(headers);
+        headers.extend(owned(&[
+            ("Content-Length", "0"),
+            ("Content-Type", "application/x-www-form-urlencoded"),
+        ]));
+        let answer = client.send_only(Method::Get, endpoint, &headers, "").await;
+        assert_eq!(answer.status, 200, "{endpoint}");
+    }
+}
+
+#[rocket::async_test]
+async fn a_body_over_a_socket_is_refused_and_an_unknown_method_never_allowed() {
+    let app = service().await;
+    let wire = Wire::of(&app).await;
+    let said = "Host: open.example.net\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: open.example.net\r\n\
+                X-Forwarded-Uri: /\r\nX-Forwarded-Method: GET\r\nX-Original-URL: https://open.example.net/\r\n\
+                X-Original-Method: GET\r\nConnection: close\r\n";
+    for endpoint in [FORWARD_AUTH, AUTH_REQUEST, "/api/authz/ext-authz/"] {
+        for (method, more, expected) in [
+            ("GET", "\r\n", "200"),
+            ("POST", "Content-Length: 1\r\n\r\nx", "40"),
+            ("POST", "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "40"),
+            (
+                "POST",
+                "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 11\r\n\r\n_method=GET",
+                "40",
+            ),
+            ("PROPFIND", "\r\n", "400"),
+            ("REPORT", "\r\n", "400"),
+            ("get", "\r\n", "400"),
+        ] {
+            let request = format!("{method} {endpoint} HTTP/1.1\r\n{said}{more}");
+            let answer = wire.exchange(request.as_bytes()).await;
+            assert!(
+                answer.starts_with(&format!("HTTP/1.1 {expected}")),
+                "{request}\n{answer}"
+            );
+        }
+    }
+}
+
+#[rocket::async_test]
+async fn a_method_that_rocket_does_not_know_is_decided_where_a_header_names_it() {
+    let app = service().await;
+    let mut client = app.anonymous();
+    for method in ["PROPFIND", "REPORT", "MKCOL", "TRACE", "CONNECT", "OPTIONS"] {
+        let open = "https://open.example.net/";
+        assert_eq!(client.ask(method, open, &[]).await.status, 200, "{method}");
+        assert_eq!(
+            client.ask_as_nginx(method, open, &[]).await.status,
+            200,
+            "{method}"
+        );
+        assert_eq!(
+            client
+                .ask(method, &format!("{SITE}/"), &SCRIPT)
+                .await
+                .status,
+            401,
+            "{method}"
+        );
+    }
+}
+
+#[rocket::async_test]
+async fn fwd_09_no_user_agent_method_or_health_path_opens_a_site() {
+    let app = service().await;
+    let mut client = app.anonymous();
+    for agent in ["kube-probe/1.0", "GoogleHC/1.0", "ELB-HealthChecker/2.0"] {
+        let headers = [("User-Agent", agent)];
+        for path in [
+            "/",
+            "/healthz",
+            "/ping",
+            "/ready",
+            "/oauth2/auth",
+            "/robots.txt",
+            "/favicon.ico",
+            "/api/authz/forward-auth",
+        ] {
+            let url = format!("{SITE}{path}");
+            for method in ["GET", "OPTIONS", "HEAD", "TRACE"] {
+                assert_eq!(
+                    client.ask_as_nginx(method, &url, &headers).await.status,
+                    401,
+                    "{agent} {method} {path}"
+                );
+                assert_eq!(
+                    client.ask(method, &url, &headers).await.status,
+                    401,
+                    "{agent} {method} {path}"
+                );
+            }
+        }
+        for method in [Method::Options, Method::Head, Method::Trace] {
+            let answer = client
+                .ask_as_envoy(method, &format!("{SITE}/healthz"), &headers)
+                .await;
+            assert_eq!(answer.status, 401, "{agent} {method}");
+        }
+    }
+}
+
+#[rocket::async_test]
+async fn fwd_08_each_spelling_of_a_host_gets_the_same_answer() {
+    let app = TestApp::start().await;
+    app.site("a.b.example.com", "public", &["deny /admin/* for anyone"])
+        .await;
+    let mut client = app.anonymous();
+    for host in [
+        "A.B.example.com",
+        "a.B.example.com",
+        "a.b.example.com.",
+        "a.b.example.com:443",
+    ] {
+        for (path, expected) in [
+            ("/", 200),
+            ("/admin", 403),
+            ("/x?/admin", 200),
+            ("/admin?x=/y", 403),
+            ("/admin#/y", 403),
+        ] {
+            let url = format!("https://{host}{path}");
+            assert_eq!(client.ask("GET", &url, &[]).await.status, expected, "{url}");
+            assert_eq!(
+                client.ask_as_nginx("GET", &url, &[]).await.status,
+                expected,
+                "{url}"
+            );
+        }
+        let answer = client
+            .ask_as_envoy(Method::Get, &format!("https://{host}/admin"), &[])
+            .await;
+        assert_eq!(answer.status, 403, "{host}");
+    }
+    for host in [
+        "b.example.com",
+        "x.a.b.example.com",
+        "a.b.example.com:8443",
+        "auth.example.com",
+        "a.b.example.com.evil.example",
+    ] {
+        let answer = client.ask("GET", &format!("https://{host}/"), &[]).await;
+        assert_eq!(
+            (answer.status, answer.json()["error"].as_str()),
+            (403, Some("unknown_site")),
+            "{host}"
+        );
+    }
+}
+
+#[rocket::async_test]
+async fn fwd_07_a_query_or_fragment_is_no_part_of_the_path() {
+    let app = TestApp::start().await;
+    app.site(
+        "app.example.net",
+        "signed-in",
+        &["allow /public/* for anyone"],
+    )
+    .await;
+    let mut client = app.anonymous();
+    for (uri, expected) in [
+        ("/public/x", 200),
+        ("/admin#/public/x", 401),
+        ("/admin?x=/public/", 401),
+        ("/admin?/../public/x", 401),
+        ("/public/../admin", 401),
+        ("/public/x?/../../admin", 200),
+        ("//public/..//admin", 401),
+    ] {
+        let url = format!("{SITE}{uri}");
+        assert_eq!(client.ask("GET", &url, &[]).await.status, expected, "{uri}");
+        assert_eq!(
+            client.ask_as_nginx("GET", &url, &[]).await.status,
+            expected,
+            "{uri}"
+        );
+    }
+}
+
+#[rocket::async_test]
+async fn bru_06_and_07_the_client_s_address_is_what_trusted_proxies_say() {
+    let app =
+        TestApp::with("trusted_proxies = [\"127.0.0.1\", \"10.0.0.0/8\", \"2001:db8::/32\"]").await;
+    app.site(
+        "in.example.net",
+        "deny",
+        &["allow /* for anyone from 203.0.113.0/24"],
+    )
+    .await;
+    app.site(
+        "out.example.net",
+        "public",
+        &["deny /* for anyone from 203.0.113.0/24"],
+    )
+    .await;
+    app.site(
+        "lan.example.net",
+        "deny",
+        &["allow /* for anyone from 10.0.0.0/8"],
+    )
+    .await;
+    let many = vec!["198.51.100.1"; 300].join(", ");
+    let client = app.anonymous();
+    for (forwarded_for, expected) in [
+        (Some("203.0.113.9"), [200, 403, 403]),
+        (Some("198.51.100.1"), [403, 200, 403]),
+        // A client's own claim stands farther left.
+        (Some("203.0.113.9, 198.51.100.1"), [403, 200, 403]),
+        (Some("203.0.113.9, 198.51.100.1, 10.1.2.3"), [403, 200, 403]),
+        (
+            Some("198.51.100.1, 203.0.113.9,10.1.2.3 , 2001:db8::1"),
+            [200, 403, 403],
+        ),
+        (
+            Some("198.51.100.1, ::ffff:203.0.113.9, ::ffff:10.1.2.3"),
+            [200, 403, 403],
+        ),
+        // All trusted: a client on the proxies' own network.
+        (Some("10.9.9.9, 10.1.2.3"), [403, 200, 200]),
+        (Some(&many), [403, 200, 403]),
+        (None, [403, 403, 403]),
+        (Some(""), [403, 403, 403]),
+        (Some("a"), [403, 403, 403]),
+        (Some("203.0.113.9, a"), [403, 403, 403]),
+        (Some("203.0.113.9, a, 10.1.2.3"), [403, 403, 403]),
+        (Some("203.0.113.9,"), [403, 403, 403]),
+        (Some("203.0.113.9:1234"), [403, 403, 403]),
+        (Some("unknown"), [403, 403, 403]),
+        (Some("203.0.113.009"), [403, 403, 403]),
+    ] {
+        let mut found = [0; 3];
+        for (at, host) in ["in.example.net", "out.example.net", "lan.example.net"]
+            .iter()
+            .enumerate()
+        {
+            let mut headers = owned(&[
+                ("X-Forwarded-Method", "GET"),
+                ("X-Forwarded-Proto", "https"),
+                ("X-Forwarded-Host", host),
+                ("X-Forwarded-Uri", "/"),
+                // Nobody's word.
+                ("X-Real-IP", "203.0.113.9"),
+                ("Forwarded", "for=203.0.113.9"),
+                ("X_Forwarded_For", "203.0.113.9"),
+            ]);
+            headers.extend(
+                forwarded_for.map(|value| ("X-Forwarded-For".to_owned(), value.to_owned())),
+            );
+            found[at] = say(&client, FORWARD_AUTH, &headers).await.status;
+        }
+        assert_eq!(found, expected, "{forwarded_for:?}");
+    }
+}
+
+#[rocket::async_test]
+async fn bru_06_and_07_no_header_dodges_or_poisons_the_throttle() {
+    let app = TestApp::with("throttle.address_tries = 3").await;
+    let attempt = async |socket: &'static str, at: usize, header: &'static str, value: String| {
+        let headers = owned(&[
+            ("Host", "auth.example.com"),
+            ("Origin", "https://auth.example.com"),
+            ("Content-Type", "application/x-www-form-urlencoded"),
+            (header, &value),
+        ]);
+        let body = format!("username=user{at}&password=wrong");
+        app.anonymous()
+            .send_from(socket, Method::Post, "/login", &headers, &body)
+            .await
+            .status
+    };
+    // A stranger's word of its address counts for nothing; a proxy that says nothing readable counts itself.
+    let mut at = 0;
+    for (socket, headers) in [
+        (
+            "192.0.2.7:1",
+            [
+                "X-Real-IP",
+                "X-Forwarded-For",
+                "Forwarded",
+                "X_Forwarded_For",
+            ],
+        ),
+        (
+            "127.0.0.1:1",
+            ["X-Real-IP", "X-Real-IP", "Forwarded", "X_Forwarded_For"],
+        ),
+    ] {
+        let mut statuses = Vec::new();
+        for header in headers {
+            at += 1;
+            statuses.push(attempt(socket, at, header, format!("203.0.113.{at}")).await);
+        }
+        assert_eq!(statuses, [401, 401, 401, 429], "{socket}");
+    }
+    for garbage in ["a", "", "203.0.113.1, a"] {
+        assert_eq!(
+            attempt("127.0.0.1:1", 99, "X-Forwarded-For", garbage.to_owned()).await,
+            429,
+            "{garbage:?}"
+        );
+    }
+    // Whoever the trusted proxy names is still heard.
+    assert_eq!(
+        attempt(
+            "127.0.0.1:1",
+            100,
+            "X-Forwarded-For",
+            "203.0.113.200".to_owned()
+        )
+        .await,
+        401
+    );
+    let addresses = app
+        .sql("SELECT DISTINCT address FROM audit WHERE address IS NOT NULL ORDER BY 1")
+        .await;
+    assert_eq!(addresses, ["127.0.0.1", "192.0.2.7", "203.0.113.200"]);
+}
