@@ -184,7 +184,7 @@ fn the_walks_name_functions_that_are_there() {
         };
         let source = read(file);
         let name = name.rsplit("::").next().unwrap_or(name);
-        let defined = ["fn ", "struct ", "trait ", "static ", "const "]
+        let defined = ["fn ", "struct ", "enum ", "trait ", "static ", "const "]
             .iter()
             .any(|kind| source.contains(&format!("{kind}{name}")));
         assert!(defined, "there is no {name} in {file}");

@@ -131,6 +131,24 @@ impl Browser {
         !found.expect("a page").is_empty()
     }
 
+    /// Waits until an element is there no more.
+    pub async fn leaves(&self, css: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        while self.has(css).await {
+            assert!(
+                Instant::now() < deadline,
+                "{css} stays: {}",
+                self.text().await
+            );
+        }
+    }
+
+    /// Clicks the link that reads so.
+    pub async fn follow(&self, link: &str) {
+        let link = self.client.find(Locator::LinkText(link)).await;
+        link.expect("a link").click().await.expect("a click");
+    }
+
     /// What a person reads.
     pub async fn text(&self) -> String {
         let body = self.client.find(Locator::Css("body")).await;

@@ -1,6 +1,7 @@
 //! A person at a real browser, before the real program.
 
 mod accessibility;
+mod admin;
 mod chromium;
 mod keyboard;
 mod server;
@@ -25,6 +26,16 @@ async fn signed_up() -> Option<(Server, Browser)> {
 async fn signed_in(remember: bool) -> Option<(Server, Browser)> {
     let (server, browser) = signed_up().await?;
     browser.sign_in(&server, "alice", PASSWORD, remember).await;
+    browser.arrives_at(&server.url("/account")).await;
+    Some((server, browser))
+}
+
+/// The same with a second user, keeper, who is an admin and signed in.
+async fn kept() -> Option<(Server, Browser)> {
+    let (server, browser) = signed_up().await?;
+    let keeper = ["user", "add", "keeper", "--admin", "--password-stdin"];
+    server.command(&keeper, PASSWORD);
+    browser.sign_in(&server, "keeper", PASSWORD, false).await;
     browser.arrives_at(&server.url("/account")).await;
     Some((server, browser))
 }

@@ -7,6 +7,8 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{Connection as _, raw_sql};
 use tempfile::TempDir;
 
 /// The program as it is shipped, on a port and in a folder of its own; ended when it is dropped.
@@ -68,6 +70,17 @@ impl Server {
         let output = child.wait_with_output().expect("its end");
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{arguments:?}: {errors}");
+    }
+
+    /// Changes the database while the server runs: for many rows, and for hours that go by.
+    pub async fn db(&self, sql: &'static str) {
+        let file = self.folder.path().join("vestibule.db");
+        let options = SqliteConnectOptions::new().filename(file);
+        let mut connection = SqliteConnection::connect_with(&options)
+            .await
+            .expect("the database");
+        raw_sql(sql).execute(&mut connection).await.expect("SQL");
+        connection.close().await.expect("its end");
     }
 
     fn launch(&mut self) {
