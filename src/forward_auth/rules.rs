@@ -115,12 +115,12 @@ impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ", self.effect)?;
         if !self.methods.is_empty() {
-            write!(f, "{} ", self.methods.join(","))?;
+            write!(f, "{} ", self.methods.join(", "))?;
         }
         write!(f, "{}", self.path)?;
         if !self.networks.is_empty() {
             let networks: Vec<String> = self.networks.iter().map(ToString::to_string).collect();
-            write!(f, " from {}", networks.join(","))?;
+            write!(f, " from {}", networks.join(", "))?;
         }
         write!(f, " for {}", self.who)
     }
