@@ -1,5 +1,5 @@
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use clap::Args;
@@ -117,6 +117,11 @@ fn path_with_servers() -> OsString {
     path
 }
 
+/// The program as a release has it.
+fn released() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/release/vestibule")
+}
+
 impl Test {
     pub fn run(&self) -> Outcome {
         if self.no_install {
@@ -125,6 +130,7 @@ impl Test {
             install_missing(NEEDS)?;
         }
         say("all that the tests need is here");
+        step(cargo().args(["build", "--release", "--bin", "vestibule"]))?;
         step(&mut self.doc_tests())?;
         step(&mut self.tests())
     }
@@ -147,6 +153,8 @@ impl Test {
         }
         // An absent component is a failure here, never a skip.
         test.env("TEST_REQUIRE_COMPONENTS", "1");
+        // What is started as a process is what users run.
+        test.env("TEST_PROGRAM", released());
         test.env("PATH", path_with_servers());
         test.env("TEST_SQLX", SQLX.path());
         test.env("TEST_ENVOY", ENVOY.path());

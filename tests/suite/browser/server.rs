@@ -123,7 +123,7 @@ impl Server {
     }
 
     fn program(&self) -> Command {
-        let mut program = Command::new(env!("CARGO_BIN_EXE_vestibule"));
+        let mut program = Command::new(crate::process::program());
         program
             .env_clear()
             .env("VESTIBULE_PORT", self.port.to_string())

@@ -327,7 +327,7 @@ fn a_list_whose_reader_has_left_is_no_failure() {
     command.args([
         "-c",
         "\"$0\" user list | :; \"$0\" user list >&- && echo done",
-        super::PROGRAM,
+        super::program(),
     ]);
     assert_eq!(super::Ran::to_its_end(command, b"").done().out, "done\n");
 }

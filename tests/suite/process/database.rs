@@ -418,7 +418,7 @@ fn a_database_on_a_read_only_disk_is_said_to_be() {
 fn mounted(machine: &Machine, mount: &str, arguments: &[&str]) -> Command {
     let mut command = machine.command("unshare");
     let script = format!("{mount} && cd \"$PWD\" && exec \"$0\" \"$@\"");
-    command.args(["--mount", "/bin/sh", "-c", &script, super::PROGRAM]);
+    command.args(["--mount", "/bin/sh", "-c", &script, super::program()]);
     command.args(arguments);
     command
 }

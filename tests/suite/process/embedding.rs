@@ -7,7 +7,7 @@ use super::{Machine, Server};
 
 /// The example, as cargo builds it together with all tests; alone, the suite asks for it.
 fn example() -> PathBuf {
-    let folder = PathBuf::from(super::PROGRAM).with_file_name("examples");
+    let folder = PathBuf::from(env!("CARGO_BIN_EXE_vestibule")).with_file_name("examples");
     let program = folder.join("members");
     if !program.exists() {
         let mut build = Command::new(env!("CARGO"));

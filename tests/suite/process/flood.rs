@@ -7,13 +7,13 @@ use std::process::Command;
 use std::time::Instant;
 
 use super::keep_alive::Connection;
-use super::{Machine, PROGRAM, Server};
+use super::{Machine, Server, program};
 
 /// A server whose standard error is `redirected` as the shell understands it, with `$1` for a name.
 fn started(machine: &Machine, redirected: &str, name: &str) -> Server {
     let mut shell = machine.command("/bin/sh");
     let line = format!("exec \"$0\" serve {redirected}");
-    shell.args(["-c", &line, PROGRAM, name]);
+    shell.args(["-c", &line, program(), name]);
     machine.start_command(shell)
 }
 

@@ -36,7 +36,14 @@ use tempfile::TempDir;
 
 use crate::support::{Answer, PASSWORD};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_vestibule");
+/// The program under test: the release build that `cargo xtask test` makes, or the one that cargo built
+/// for the tests.
+pub fn program() -> &'static str {
+    static PROGRAM: OnceLock<String> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        std::env::var("TEST_PROGRAM").unwrap_or_else(|_| env!("CARGO_BIN_EXE_vestibule").to_owned())
+    })
+}
 
 /// Far above what anything here takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -124,7 +131,7 @@ impl Machine {
 
     /// The same with something on its standard input.
     pub fn cli_given(&self, arguments: &[&str], input: &[u8]) -> Ran {
-        let mut command = self.command(PROGRAM);
+        let mut command = self.command(program());
         command.args(arguments);
         Ran::to_its_end(command, input)
     }
@@ -136,7 +143,7 @@ impl Machine {
     }
 
     pub fn start(&self) -> Server {
-        self.start_command(self.command(PROGRAM))
+        self.start_command(self.command(program()))
     }
 
     /// Starts a server in a way of its own, and waits until it serves.

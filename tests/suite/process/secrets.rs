@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
-use super::{Machine, PROGRAM, Ran, is_there};
+use super::{Machine, Ran, is_there, program};
 use crate::support::PASSWORD;
 
 fn mode(machine: &Machine, name: &str) -> u32 {
@@ -18,7 +18,7 @@ fn openhanded(machine: &Machine, arguments: &str) -> Command {
     command.args([
         "-c",
         &format!("umask 000; exec \"$0\" {arguments}"),
-        PROGRAM,
+        program(),
     ]);
     command
 }
@@ -150,7 +150,7 @@ fn sec_04_the_servers_process_shows_no_secret() {
 fn sec_06_the_server_leaves_no_core_dump() {
     let machine = Machine::new();
     let mut command = machine.command("/bin/sh");
-    command.args(["-c", "ulimit -c unlimited; exec \"$0\"", PROGRAM]);
+    command.args(["-c", "ulimit -c unlimited; exec \"$0\"", program()]);
     let server = machine.start_command(command);
     let limits = fs::read_to_string(format!("/proc/{}/limits", server.id())).expect("a process");
     let core = limits
@@ -194,7 +194,7 @@ fn adm_07_commands_work_only_with_the_right_to_the_databases_files() {
     machine.add_user("alice", &[]);
     // Others may go into the folder; what is in there is still not theirs.
     fs::set_permissions(machine.folder.path(), fs::Permissions::from_mode(0o755)).expect("a mode");
-    fs::copy(PROGRAM, machine.path("program")).expect("a copy");
+    fs::copy(program(), machine.path("program")).expect("a copy");
     fs::set_permissions(machine.path("program"), fs::Permissions::from_mode(0o755))
         .expect("a mode");
     let nobody = |arguments: &[&str]| {

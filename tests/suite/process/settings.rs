@@ -211,7 +211,7 @@ fn cfg_01_unknown_and_wrong_variables_are_refused_by_name() {
 #[test]
 fn cfg_01_a_variable_that_is_no_text_is_refused_by_name() {
     let machine = Machine::new();
-    let mut command = machine.command(super::PROGRAM);
+    let mut command = machine.command(super::program());
     let value = OsStr::from_bytes(b"sqlite:\xff.db");
     command
         .args(["db", "migrate"])
@@ -265,7 +265,7 @@ fn cfg_02_the_settings_of_a_parent_folder_are_not_read() {
     let machine = Machine::with_file("nonsense");
     let folder = machine.path("below");
     fs::create_dir(&folder).expect("a folder");
-    let mut command = machine.command(super::PROGRAM);
+    let mut command = machine.command(super::program());
     command.current_dir(&folder).args(["config", "check"]);
     super::Ran::to_its_end(command, b"").done();
 }

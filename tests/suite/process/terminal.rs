@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::Stdio;
 
-use super::{Machine, PROGRAM, Server, is_there, wait_for};
+use super::{Machine, Server, is_there, program, wait_for};
 use crate::support::PASSWORD;
 
 /// Runs a command on a terminal of its own, types an answer to each prompt, and returns the exit
@@ -12,7 +12,7 @@ fn at_a_terminal(machine: &Machine, arguments: &str, answers: [&str; 2]) -> (Opt
     let mut command = machine.command("script");
     command.args(["--quiet", "--return", "--echo", "never", "--command"]);
     command
-        .arg(format!("{PROGRAM} {arguments}"))
+        .arg(format!("{} {arguments}", program()))
         .arg("/dev/null");
     command.stdin(Stdio::piped());
     let mut child = command.spawn().expect("script starts");
