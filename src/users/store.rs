@@ -5,6 +5,16 @@ use super::User;
 use crate::clock::Timestamp;
 use crate::db::Connection;
 
+/// The columns that a [`User`] is read from, of the table `users` as `u`.
+macro_rules! user_columns {
+    () => {
+        "u.id AS user_id, u.username, u.display_name, u.email, u.admin, u.must_change_password,
+         u.created_at AS user_created_at, u.disabled_at,
+         (SELECT string_agg(m.group_name, ',' ORDER BY m.group_name) FROM memberships m WHERE m.user_id = u.id) AS group_names"
+    };
+}
+pub(crate) use user_columns;
+
 impl FromRow<'_, SqliteRow> for User {
     fn from_row(row: &SqliteRow) -> Result<Self, sqlx::Error> {
         Ok(Self {
@@ -36,12 +46,11 @@ pub async fn by_name<'c>(
     executor: impl Executor<'c, Database = Sqlite>,
     username: &str,
 ) -> Result<Option<User>, sqlx::Error> {
-    sqlx::query_as(
-        "SELECT u.id AS user_id, u.username, u.display_name, u.email, u.admin, u.must_change_password,
-                u.created_at AS user_created_at, u.disabled_at,
-                (SELECT string_agg(m.group_name, ',' ORDER BY m.group_name) FROM memberships m WHERE m.user_id = u.id) AS group_names
-         FROM users u WHERE u.username = $1",
-    )
+    sqlx::query_as(concat!(
+        "SELECT ",
+        user_columns!(),
+        " FROM users u WHERE u.username = $1"
+    ))
     .bind(username.to_ascii_lowercase())
     .fetch_optional(executor)
     .await
@@ -52,12 +61,11 @@ pub async fn by_name<'c>(
 /// # Errors
 /// The database failed.
 pub async fn list(pool: &SqlitePool) -> Result<Vec<User>, sqlx::Error> {
-    sqlx::query_as(
-        "SELECT u.id AS user_id, u.username, u.display_name, u.email, u.admin, u.must_change_password,
-                u.created_at AS user_created_at, u.disabled_at,
-                (SELECT string_agg(m.group_name, ',' ORDER BY m.group_name) FROM memberships m WHERE m.user_id = u.id) AS group_names
-         FROM users u ORDER BY u.username",
-    )
+    sqlx::query_as(concat!(
+        "SELECT ",
+        user_columns!(),
+        " FROM users u ORDER BY u.username"
+    ))
     .fetch_all(pool)
     .await
 }
@@ -67,12 +75,11 @@ pub async fn list(pool: &SqlitePool) -> Result<Vec<User>, sqlx::Error> {
 /// # Errors
 /// The database failed.
 pub async fn by_id(pool: &SqlitePool, id: Uuid) -> Result<Option<User>, sqlx::Error> {
-    sqlx::query_as(
-        "SELECT u.id AS user_id, u.username, u.display_name, u.email, u.admin, u.must_change_password,
-                u.created_at AS user_created_at, u.disabled_at,
-                (SELECT string_agg(m.group_name, ',' ORDER BY m.group_name) FROM memberships m WHERE m.user_id = u.id) AS group_names
-         FROM users u WHERE u.id = $1",
-    )
+    sqlx::query_as(concat!(
+        "SELECT ",
+        user_columns!(),
+        " FROM users u WHERE u.id = $1"
+    ))
     .bind(id)
     .fetch_optional(pool)
     .await
@@ -104,13 +111,13 @@ pub(super) async fn search(
     limit: u32,
     now: Timestamp,
 ) -> Result<Vec<Listed>, sqlx::Error> {
-    let mut sql = QueryBuilder::<Sqlite>::new(
-        "SELECT u.id AS user_id, u.username, u.display_name, u.email, u.admin, u.must_change_password,
-                u.created_at AS user_created_at, u.disabled_at,
-                (SELECT string_agg(m.group_name, ',' ORDER BY m.group_name) FROM memberships m WHERE m.user_id = u.id) AS group_names,
+    let mut sql = QueryBuilder::<Sqlite>::new(concat!(
+        "SELECT ",
+        user_columns!(),
+        ",
                 (SELECT count(*) FROM sessions s
-                 WHERE s.user_id = u.id AND s.ended_at IS NULL AND s.idle_expires_at > ",
-    );
+                 WHERE s.user_id = u.id AND s.ended_at IS NULL AND s.idle_expires_at > "
+    ));
     sql.push_bind(now);
     sql.push(" AND s.expires_at > ").push_bind(now);
     sql.push(") AS live_sessions FROM users u WHERE u.username > ")

@@ -12,7 +12,15 @@ use super::{EndReason, Session, Which, device};
 use crate::clock::Timestamp;
 use crate::db::Connection;
 use crate::token::TokenHash;
-use crate::users::User;
+use crate::users::{User, user_columns};
+
+/// The columns that a [`Session`] is read from, beside its user's, of the table `sessions` as `s`.
+macro_rules! session_columns {
+    () => {
+        "s.id, s.methods, s.remember, s.created_at, s.authenticated_at, s.last_seen_at, s.idle_expires_at,
+         s.expires_at, s.address, s.user_agent"
+    };
+}
 
 impl FromRow<'_, SqliteRow> for Session {
     fn from_row(row: &SqliteRow) -> Result<Self, sqlx::Error> {
@@ -38,15 +46,15 @@ pub(super) async fn by_token(
     pool: &SqlitePool,
     hash: &TokenHash,
 ) -> Result<Option<(Session, User)>, sqlx::Error> {
-    let row = sqlx::query(
-        "SELECT s.id, s.methods, s.remember, s.created_at, s.authenticated_at, s.last_seen_at, s.idle_expires_at,
-                s.expires_at, s.address, s.user_agent,
-                u.id AS user_id, u.username, u.display_name, u.email, u.admin, u.must_change_password,
-                u.created_at AS user_created_at, u.disabled_at,
-                (SELECT string_agg(m.group_name, ',' ORDER BY m.group_name) FROM memberships m WHERE m.user_id = u.id) AS group_names
+    let row = sqlx::query(concat!(
+        "SELECT ",
+        session_columns!(),
+        ", ",
+        user_columns!(),
+        "
          FROM sessions s JOIN users u ON u.id = s.user_id
-         WHERE s.token_hash = $1 AND s.ended_at IS NULL",
-    )
+         WHERE s.token_hash = $1 AND s.ended_at IS NULL"
+    ))
     .bind(hash.as_bytes())
     .fetch_optional(pool)
     .await?;
@@ -61,17 +69,17 @@ pub(super) async fn by_site_secret(
     secret: &TokenHash,
     host: &str,
 ) -> Result<(i64, Option<(TokenHash, Session, User)>), sqlx::Error> {
-    let row = sqlx::query(
-        "SELECT p.version, s.token_hash, s.id, s.methods, s.remember, s.created_at, s.authenticated_at, s.last_seen_at, s.idle_expires_at,
-                s.expires_at, s.address, s.user_agent,
-                u.id AS user_id, u.username, u.display_name, u.email, u.admin, u.must_change_password,
-                u.created_at AS user_created_at, u.disabled_at,
-                (SELECT string_agg(m.group_name, ',' ORDER BY m.group_name) FROM memberships m WHERE m.user_id = u.id) AS group_names
+    let row = sqlx::query(concat!(
+        "SELECT p.version, s.token_hash, ",
+        session_columns!(),
+        ", ",
+        user_columns!(),
+        "
          FROM policy p
          LEFT JOIN site_secrets w ON w.secret_hash = $1 AND w.host = $2
          LEFT JOIN sessions s ON s.token_hash = w.token_hash AND s.ended_at IS NULL
-         LEFT JOIN users u ON u.id = s.user_id",
-    )
+         LEFT JOIN users u ON u.id = s.user_id"
+    ))
     .bind(secret.as_bytes())
     .bind(host)
     .fetch_one(pool)
