@@ -77,7 +77,7 @@ fn seeded(work: &Path, size: Size) -> Result<PathBuf, Stop> {
         seed: 1,
         moment: seed::today(),
     };
-    seed::fill(&unfinished, &plan, None)?;
+    seed::fill(&unfinished, &plan, &seed::Wanted::default())?;
     fs::rename(&unfinished, &path).map_err(failed(&path.to_string_lossy()))?;
     fs::remove_file(work.join("seeding.db.lock")).map_err(failed("seeding.db.lock"))?;
     Ok(path)

@@ -16,8 +16,8 @@ use uuid::Uuid;
 use vestibule::db::{self, Location};
 use vestibule::seeding;
 
-use super::Plan;
 use super::content::{self, GROUPS, SPAN, Session, User};
+use super::{Plan, Wanted};
 use crate::run::{Outcome, Stop};
 
 /// Rows of one statement: its parameters stay below SQLite's 32,766.
@@ -25,9 +25,10 @@ const ROWS: u64 = 500;
 
 const MOST_COOKIES: u64 = 20_000;
 const COOKIE: &str = "vestibule";
+const SITE_COOKIE: &str = "vestibule-site";
 
-/// Makes the database, and the file of cookies if one is asked for.
-pub fn fill(path: &Path, plan: &Plan, cookies: Option<&Path>) -> Outcome {
+/// Makes the database, and the files of cookies that are wanted.
+pub fn fill(path: &Path, plan: &Plan, wanted: &Wanted) -> Outcome {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .map_err(|error| Stop::because(format!("cannot begin: {error}")))?;
@@ -36,8 +37,16 @@ pub fn fill(path: &Path, plan: &Plan, cookies: Option<&Path>) -> Outcome {
         db::prepare(&location)
             .await
             .map_err(|refused| Stop::because(refused.to_string()))?;
-        let cookies = cookies.map(Cookies::create).transpose()?;
-        write(path, plan, cookies)
+        let create = |path, name| Cookies::create(path, name);
+        let cookies = wanted
+            .cookies
+            .map(|path| create(path, COOKIE))
+            .transpose()?;
+        let site = match wanted.site {
+            Some((host, path)) => Some((host, create(path, SITE_COOKIE)?)),
+            None => None,
+        };
+        write(path, plan, cookies, site)
             .await
             .map_err(|error| Stop::because(format!("{}: {error}", path.display())))
     })
@@ -47,6 +56,7 @@ async fn write(
     path: &Path,
     plan: &Plan,
     cookies: Option<Cookies>,
+    site: Option<(&str, Cookies)>,
 ) -> Result<(), Box<dyn std::error::Error>> {
     let options = SqliteConnectOptions::new()
         .filename(path)
@@ -61,6 +71,9 @@ async fn write(
     insert_groups_and_devices(&mut connection, plan).await?;
     let users = insert_users(&mut connection, plan, &mut rng, &bar).await?;
     insert_sessions(&mut connection, plan, &users, &mut rng, &bar, cookies).await?;
+    if let Some((host, cookies)) = site {
+        insert_site(&mut connection, host, plan, &mut rng, cookies).await?;
+    }
     bar.set_message("indexes");
     for index in indexes {
         sqlx::raw_sql(AssertSqlSafe(index))
@@ -223,6 +236,45 @@ async fn insert_sessions(
     Ok(())
 }
 
+/// A site that is open to whoever is signed in, and secrets of its own for the first live sessions.
+async fn insert_site(
+    connection: &mut SqliteConnection,
+    host: &str,
+    plan: &Plan,
+    rng: &mut StdRng,
+    mut cookies: Cookies,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let mut tx = connection.begin().await?;
+    sqlx::query("INSERT INTO sites (id, host, fallback, note) VALUES ($1, $2, 'signed-in', '')")
+        .bind(Uuid::from_bytes(rng.random()))
+        .bind(host)
+        .execute(&mut *tx)
+        .await?;
+    sqlx::query("UPDATE policy SET version = version + 1")
+        .execute(&mut *tx)
+        .await?;
+    let live: Vec<Vec<u8>> = sqlx::query_scalar(
+        "SELECT token_hash FROM sessions WHERE ended_at IS NULL ORDER BY token_hash LIMIT $1",
+    )
+    .bind(i64::try_from(MOST_COOKIES)?)
+    .fetch_all(&mut *tx)
+    .await?;
+    for token_hash in live {
+        let (cookie, hash) = seeding::token(rng.random());
+        cookies.add(&cookie)?;
+        sqlx::query("INSERT INTO site_secrets (secret_hash, token_hash, host, created_at) VALUES ($1, $2, $3, $4)")
+            .bind(hash)
+            .bind(token_hash)
+            .bind(host)
+            .bind(plan.moment.unix_micros())
+            .execute(&mut *tx)
+            .await?;
+    }
+    tx.commit().await?;
+    cookies.finish()?;
+    Ok(())
+}
+
 /// One after the other over the span, as sessions are started.
 fn started(number: u64, total: u64, plan: &Plan, rng: &mut StdRng) -> i64 {
     let place = i128::from(number) * i128::from(SPAN) / i128::from(total);
@@ -251,11 +303,12 @@ impl Left {
 
 struct Cookies {
     file: BufWriter<File>,
+    name: &'static str,
     left: u64,
 }
 
 impl Cookies {
-    fn create(path: &Path) -> Result<Self, Stop> {
+    fn create(path: &Path, name: &'static str) -> Result<Self, Stop> {
         // Whoever reads it can sign in wherever the database is served.
         let file = File::options()
             .write(true)
@@ -265,6 +318,7 @@ impl Cookies {
             .map_err(|error| Stop::because(format!("{}: {error}", path.display())))?;
         Ok(Self {
             file: BufWriter::new(file),
+            name,
             left: MOST_COOKIES,
         })
     }
@@ -274,7 +328,7 @@ impl Cookies {
             return Ok(());
         }
         self.left -= 1;
-        writeln!(self.file, "{COOKIE}={value}")
+        writeln!(self.file, "{}={value}", self.name)
     }
 
     fn finish(mut self) -> std::io::Result<()> {
@@ -323,6 +377,7 @@ mod tests {
     struct Made {
         path: PathBuf,
         cookies: String,
+        site_cookies: String,
         _folder: tempfile::TempDir,
     }
 
@@ -330,10 +385,16 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("seeded.db");
         let cookies = folder.path().join("cookies");
-        fill(&path, plan, Some(&cookies)).unwrap();
+        let site_cookies = folder.path().join("site-cookies");
+        let wanted = Wanted {
+            cookies: Some(&cookies),
+            site: Some(("app.example.com", &site_cookies)),
+        };
+        fill(&path, plan, &wanted).unwrap();
         Made {
             path,
             cookies: std::fs::read_to_string(cookies).unwrap(),
+            site_cookies: std::fs::read_to_string(site_cookies).unwrap(),
             _folder: folder,
         }
     }
@@ -375,6 +436,32 @@ mod tests {
         let other = made(&Plan { seed: 8, ..PLAN });
         assert_ne!(one.dump(), other.dump());
         assert_ne!(one.cookies, other.cookies);
+    }
+
+    #[test]
+    fn each_live_session_has_a_cookie_of_the_site() {
+        let made = made(&PLAN);
+        let lines: Vec<&str> = made.site_cookies.lines().collect();
+        assert_eq!(lines.len(), 70);
+        let stored = made.rows(
+            "SELECT lower(hex(secret_hash)) FROM site_secrets WHERE host = 'app.example.com'",
+        );
+        for line in lines {
+            let value = line.strip_prefix("vestibule-site=").unwrap();
+            let hash: String =
+                seeding::hash(value)
+                    .unwrap()
+                    .iter()
+                    .fold(String::new(), |mut text, byte| {
+                        let _ = write!(text, "{byte:02x}");
+                        text
+                    });
+            assert!(stored.contains(&hash), "{line}");
+        }
+        assert_eq!(
+            made.rows("SELECT host || ' ' || fallback FROM sites"),
+            ["app.example.com signed-in"]
+        );
     }
 
     #[test]

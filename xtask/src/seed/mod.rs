@@ -6,6 +6,7 @@ mod fill;
 use std::path::PathBuf;
 
 use clap::Args;
+use vestibule::forward_auth::host::Host;
 use vestibule::{Clock, Timestamp};
 
 use crate::run::{Outcome, Stop, say};
@@ -32,6 +33,12 @@ pub struct Seed {
     /// Write cookies of live sessions to this file, one NAME=VALUE a line, 20,000 at most
     #[arg(long, value_name = "FILE")]
     cookies: Option<PathBuf>,
+    /// Protect this site, and let the first live sessions enter it
+    #[arg(long, value_name = "HOST", requires = "site_cookies")]
+    site: Option<String>,
+    /// Write the cookies of those sessions at the site to this file, as --cookies does
+    #[arg(long, value_name = "FILE", requires = "site")]
+    site_cookies: Option<PathBuf>,
     /// Ended sessions, besides the live ones
     #[arg(long, value_name = "N", default_value_t = 0)]
     ended: u64,
@@ -51,13 +58,26 @@ pub struct Plan {
     pub moment: Timestamp,
 }
 
+/// What is wanted beside the rows.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wanted<'a> {
+    /// The file for cookies of the sign-in host.
+    pub cookies: Option<&'a std::path::Path>,
+    /// A protected host, and the file for its cookies.
+    pub site: Option<(&'a str, &'a std::path::Path)>,
+}
+
 /// More rows of a kind than this are a slip of the finger.
 const MOST: u64 = 20_000_000;
 
 impl Seed {
     pub fn run(&self) -> Outcome {
         let plan = self.plan(today())?;
-        fill(&self.database, &plan, self.cookies.as_deref())?;
+        let wanted = Wanted {
+            cookies: self.cookies.as_deref(),
+            site: self.site.as_deref().zip(self.site_cookies.as_deref()),
+        };
+        fill(&self.database, &plan, &wanted)?;
         say(&format!(
             "{}: {} users, {} live and {} ended sessions",
             self.database.display(),
@@ -84,6 +104,16 @@ impl Seed {
         refuse_existing("--database", &self.database)?;
         if let Some(cookies) = &self.cookies {
             refuse_existing("--cookies", cookies)?;
+        }
+        if let Some(cookies) = &self.site_cookies {
+            refuse_existing("--site-cookies", cookies)?;
+        }
+        if let Some(host) = self
+            .site
+            .as_ref()
+            .filter(|host| Host::parse(host, "http").is_none())
+        {
+            return Err(Stop::usage(format!("--site {host}: is no host")));
         }
         Ok(Plan {
             users: self.users,
@@ -122,6 +152,8 @@ mod tests {
             sessions,
             users,
             cookies: None,
+            site: None,
+            site_cookies: None,
             ended,
             seed: 1,
         }
