@@ -1,14 +1,14 @@
 //! One's own sessions, by device.
 
 use rocket::http::Status;
-use rocket::{FromForm, Route, get, post, routes};
+use rocket::{Route, get, post, routes};
 use serde::Serialize;
 use uuid::Uuid;
 
 use crate::app::App;
 use crate::audit::Actor;
 use crate::http::{Answer, Failure, Refusal, Visit};
-use crate::login::Sensitive;
+use crate::login::{NoFields, Sensitive};
 use crate::pages::Page;
 use crate::sessions::listing::{self, MAX_LIMIT, Query, Sort, State};
 use crate::sessions::shown::Shown;
@@ -46,20 +46,13 @@ async fn list(
     Ok(Answer::page(app, Status::Ok, &page, Some(&user))?)
 }
 
-#[derive(FromForm)]
-struct RevokeForm {
-    /// Nothing is asked for; a form has a field at least.
-    #[field(name = "rd")]
-    _rd: Option<String>,
-}
-
 #[post("/account/sessions/<id>/revoke", data = "<_form>")]
 async fn revoke(
     app: &App,
     visit: Visit,
     user: CurrentUser,
     id: &str,
-    _form: Sensitive<RevokeForm>,
+    _form: Sensitive<NoFields>,
 ) -> Result<Answer, Failure> {
     let id = Uuid::try_parse(id).map_err(|_| Refusal::not_found())?;
     let actor = Actor::user(&user, visit.address);
@@ -86,7 +79,7 @@ async fn revoke_others(
     visit: Visit,
     user: CurrentUser,
     current: CurrentSession,
-    _form: Sensitive<RevokeForm>,
+    _form: Sensitive<NoFields>,
 ) -> Result<Answer, Failure> {
     let which = Which::AllOf {
         user_id: user.id,

@@ -234,6 +234,14 @@ pub(super) async fn unspent_tickets(
         .await
 }
 
+/// Whether such a ticket was made and is not spent.
+pub(super) async fn is_ticket(pool: &SqlitePool, hash: &TokenHash) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM tickets WHERE ticket_hash = $1)")
+        .bind(hash.as_bytes())
+        .fetch_one(pool)
+        .await
+}
+
 /// Spends a ticket, right or wrong: it is gone whatever comes of it.
 pub(super) async fn take_ticket(
     connection: &mut Connection,

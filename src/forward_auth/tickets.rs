@@ -167,6 +167,10 @@ pub async fn spend(
     let Some(ticket) = ticket else {
         return Ok(Spent::Refused { rd: None });
     };
+    // Anyone may come with a made-up one: it must not take the writer's turn.
+    if !store::is_ticket(app.db.reader(), &ticket.hash()).await? {
+        return Ok(Spent::Refused { rd: None });
+    }
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
     let Some(found) = store::take_ticket(&mut tx, &ticket.hash()).await? else {

@@ -18,7 +18,7 @@ use crate::token::Token;
 pub(crate) use proof::{Proof, prove};
 pub use routes::routes;
 pub(crate) use routes::{ReauthenticatePage, SignInPage, SignOutPage, cookie_for};
-pub(crate) use sensitive::{PasswordAgainPage, Sensitive};
+pub(crate) use sensitive::{NoFields, PasswordAgainPage, Sensitive};
 pub(crate) use way::ContinuePage;
 
 /// What the sign-in form holds.

@@ -29,6 +29,13 @@ const WRONG: &str = "That is not your password.";
 #[derive(Debug)]
 pub struct Sensitive<T>(pub T);
 
+/// The form of a change that asks for nothing; a form has a field at least.
+#[derive(Debug, FromForm)]
+pub struct NoFields {
+    #[field(name = "rd")]
+    _rd: Option<String>,
+}
+
 #[rocket::async_trait]
 impl<'r, T> FromData<'r> for Sensitive<T>
 where

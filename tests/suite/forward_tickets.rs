@@ -199,6 +199,18 @@ async fn a_guessed_or_garbled_ticket_is_refused() {
 }
 
 #[rocket::async_test]
+async fn a_made_up_ticket_waits_for_no_writer() {
+    let (app, mut alice) = service().await;
+    let writing = app.app.db.begin().await.expect("a transaction");
+    let made_up = format!(
+        "https://a.example.net/.vestibule/enter?ticket={}",
+        "A".repeat(43)
+    );
+    assert_sent_back(&alice.there.open(&made_up).await);
+    drop(writing);
+}
+
+#[rocket::async_test]
 async fn a_prefetch_neither_makes_a_ticket_nor_spends_one() {
     let (app, mut alice) = service().await;
     let login = way(&alice.there.open(PAGE_A).await);

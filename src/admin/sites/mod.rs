@@ -18,7 +18,7 @@ use crate::forward_auth::explain::{Explanation, explain};
 use crate::forward_auth::policy;
 use crate::forward_auth::rules::{self, Fallback, Malformed, Rule, Site};
 use crate::http::{Answer, Failure, Refusal, Visit};
-use crate::login::Sensitive;
+use crate::login::{NoFields, Sensitive};
 use crate::sessions::Admin;
 use crate::users::{self};
 
@@ -145,13 +145,6 @@ async fn change(
             &admin,
         )?,
     )
-}
-
-#[derive(FromForm)]
-struct NoFields {
-    /// Nothing is asked for; a form has a field at least.
-    #[field(name = "rd")]
-    _rd: Option<String>,
 }
 
 #[post("/admin/sites/<id>/delete", data = "<_form>")]

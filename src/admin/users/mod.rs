@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::audit::{self, Actor, Filter};
 use crate::error::Error;
 use crate::http::{Answer, Failure, Refusal, Visit};
-use crate::login::Sensitive;
+use crate::login::{NoFields, Sensitive};
 use crate::passwords::Password;
 use crate::sessions::listing::{self, MAX_LIMIT, Query, Sort, State};
 use crate::sessions::shown::Shown;
@@ -194,13 +194,6 @@ async fn change(
     )
     .await;
     answer(app, user, &current, outcome).await
-}
-
-#[derive(FromForm)]
-struct NoFields {
-    /// Nothing is asked for; a form has a field at least.
-    #[field(name = "rd")]
-    _rd: Option<String>,
 }
 
 /// Makes a one-time password, which the answer shows; nobody can choose another's.
