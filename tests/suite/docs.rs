@@ -17,7 +17,8 @@ const DOCUMENTS: [&str; 5] = [
 ];
 
 /// Their default is not one value, so the documents say it in words.
-const IN_WORDS: [(&str, &str); 6] = [
+const IN_WORDS: [(&str, &str); 7] = [
+    ("listen", "none"),
     ("sites.cookie_domain", "none"),
     ("metrics_token", "none"),
     ("metrics_token_file", "none"),
