@@ -6,6 +6,7 @@ mod database;
 mod embedding;
 mod flood;
 mod freshness;
+mod hardening;
 mod keep_alive;
 mod kill;
 mod logs;
