@@ -41,4 +41,5 @@ mod requirements;
 mod routes;
 mod secrets;
 mod sessions;
+mod supply;
 mod support;

@@ -1,6 +1,7 @@
 //! Developer commands, one file each: `cargo xtask --help`.
 
 mod bench;
+mod deny;
 mod fuzz;
 mod install;
 mod need;
@@ -20,6 +21,7 @@ use clap::Parser;
 )]
 enum Command {
     Test(test::Test),
+    Deny(deny::Deny),
     Fuzz(fuzz::Fuzz),
     Seed(seed::Seed),
     Bench(bench::Bench),
@@ -28,6 +30,7 @@ enum Command {
 fn main() -> ExitCode {
     let done = match Command::parse() {
         Command::Test(command) => command.run(),
+        Command::Deny(command) => command.run(),
         Command::Fuzz(command) => command.run(),
         Command::Seed(command) => command.run(),
         Command::Bench(command) => command.run(),

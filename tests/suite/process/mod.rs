@@ -7,6 +7,7 @@ mod embedding;
 mod flood;
 mod freshness;
 mod hardening;
+mod hostile;
 mod keep_alive;
 mod kill;
 mod logs;
