@@ -43,3 +43,4 @@ mod secrets;
 mod sessions;
 mod supply;
 mod support;
+mod systemd;
