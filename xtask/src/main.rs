@@ -5,6 +5,7 @@ mod deny;
 mod fuzz;
 mod install;
 mod need;
+mod release;
 mod run;
 mod seed;
 mod test;
@@ -23,6 +24,7 @@ enum Command {
     Test(test::Test),
     Deny(deny::Deny),
     Fuzz(fuzz::Fuzz),
+    Release(release::Release),
     Seed(seed::Seed),
     Bench(bench::Bench),
 }
@@ -32,6 +34,7 @@ fn main() -> ExitCode {
         Command::Test(command) => command.run(),
         Command::Deny(command) => command.run(),
         Command::Fuzz(command) => command.run(),
+        Command::Release(command) => command.run(),
         Command::Seed(command) => command.run(),
         Command::Bench(command) => command.run(),
     };
