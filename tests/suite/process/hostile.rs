@@ -87,7 +87,7 @@ impl Target {
         answer
     }
 
-    fn is_unharmed(mut self, at_least: usize) {
+    fn ends_unharmed(mut self, at_least: usize) {
         assert!(self.sent >= at_least, "only {} were sent", self.sent);
         // They came to pages, forms and refusals of all kinds.
         for status in [200, 303, 400, 401, 403, 404] {
@@ -186,7 +186,7 @@ fn inp_01_what_the_fuzzers_kept_breaks_no_server() {
             target.takes(&get(&format!("{place}{value}"), b"Cookie: {admin}"));
         }
     }
-    target.is_unharmed(200);
+    target.ends_unharmed(200);
 }
 
 #[test]
@@ -199,7 +199,7 @@ fn inp_01_no_request_over_a_socket_breaks_the_server() {
         let made = made_up().new_tree(&mut runner).expect("a request");
         target.takes(&made.current());
     }
-    target.is_unharmed(count);
+    target.ends_unharmed(count);
 }
 
 fn any_of(parts: &'static [&'static str]) -> impl Strategy<Value = Vec<u8>> {
