@@ -2,10 +2,11 @@ use std::io::Write;
 
 use rocket::tokio::signal::unix::{SignalKind, signal};
 
+use super::hardening::own_database;
 use super::{Done, Fault, logging, runtime};
 use crate::app::App;
 use crate::clock::Clock;
-use crate::db::{self, Location};
+use crate::db;
 use crate::front::{self, Listener};
 use crate::settings::Effective;
 use crate::site;
@@ -19,7 +20,7 @@ async fn serve(effective: Effective) -> Done {
     let Effective {
         settings, server, ..
     } = effective;
-    let location = Location::parse(&settings.database_url)?;
+    let location = own_database(&settings.database_url)?;
     // Held until the process ends.
     let _lock = db::open_for_serving(&location).await?;
     let app = App::open(settings, Clock::system(), &location).await?;

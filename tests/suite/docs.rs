@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -42,6 +43,8 @@ fn settings(file: &str) -> BTreeMap<String, Value> {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("Rocket.toml");
     fs::write(&path, file).expect("a file");
+    // It may hold a token.
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("a mode");
     let path = path.to_str().expect("a name in UTF-8");
     let output = vestibule(&["--config", path, "config", "show", "--json"]);
     let errors = String::from_utf8_lossy(&output.stderr);

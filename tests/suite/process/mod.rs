@@ -7,6 +7,8 @@ mod embedding;
 mod flood;
 mod freshness;
 mod front;
+mod hardening;
+mod hostile;
 mod keep_alive;
 mod kill;
 mod logs;
