@@ -1,6 +1,7 @@
 //! Faults of the machine that the program runs on: each is made for real, and what was promised
 //! before it is looked for after it.
 
+mod clock;
 mod damage;
 mod disk;
 mod lock;
