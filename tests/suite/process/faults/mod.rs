@@ -7,6 +7,7 @@ mod disk;
 mod lock;
 mod read_only;
 mod sync;
+mod upgrade;
 
 use std::fs;
 use std::os::unix::fs::FileExt as _;
