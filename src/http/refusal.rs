@@ -252,7 +252,7 @@ impl Refusal {
     }
 
     /// What it is counted as; what is not found or not taken is no denial.
-    pub(super) fn reason(&self) -> Option<Reason> {
+    pub(crate) fn reason(&self) -> Option<Reason> {
         match (self.code, self.status.code) {
             ("foreign_form", _) => Some(Reason::Csrf),
             ("misdirected", _) => Some(Reason::Host),
