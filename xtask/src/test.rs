@@ -63,6 +63,12 @@ const NEEDS: &[Need] = &[
         source: Source::Crates(SQLX),
     },
     Need {
+        what: "systemd-analyze",
+        why: "for the tests of the shipped units; systemd itself is not started",
+        present: || on_path("systemd-analyze"),
+        source: Source::Debian(&["systemd"]),
+    },
+    Need {
         what: "strace",
         why: "for the tests that make the disk fail",
         present: || on_path("strace"),
