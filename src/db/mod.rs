@@ -12,6 +12,7 @@ mod status;
 mod timings;
 mod tx;
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -106,6 +107,14 @@ impl Db {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// How large the write-ahead log is; 0 if there is none.
+    #[must_use]
+    pub fn wal_bytes(&self) -> i64 {
+        let mut wal = self.path.clone().into_os_string();
+        wal.push("-wal");
+        fs::metadata(wal).map_or(0, |file| i64::try_from(file.len()).unwrap_or(i64::MAX))
     }
 
     /// Whether a change can be written. Found out once a second at most, whoever asks.

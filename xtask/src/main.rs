@@ -6,6 +6,7 @@ mod install;
 mod need;
 mod run;
 mod seed;
+mod soak;
 mod test;
 
 use std::process::ExitCode;
@@ -23,6 +24,7 @@ enum Command {
     Fuzz(fuzz::Fuzz),
     Seed(seed::Seed),
     Bench(bench::Bench),
+    Soak(soak::Soak),
 }
 
 fn main() -> ExitCode {
@@ -31,6 +33,7 @@ fn main() -> ExitCode {
         Command::Fuzz(command) => command.run(),
         Command::Seed(command) => command.run(),
         Command::Bench(command) => command.run(),
+        Command::Soak(command) => command.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
