@@ -8,6 +8,7 @@ mod flood;
 mod freshness;
 mod keep_alive;
 mod kill;
+mod load;
 mod logs;
 mod migrations;
 mod restart;
