@@ -8,6 +8,7 @@ mod need;
 mod release;
 mod run;
 mod seed;
+mod soak;
 mod test;
 
 use std::process::ExitCode;
@@ -27,6 +28,7 @@ enum Command {
     Release(release::Release),
     Seed(seed::Seed),
     Bench(bench::Bench),
+    Soak(soak::Soak),
 }
 
 fn main() -> ExitCode {
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
         Command::Release(command) => command.run(),
         Command::Seed(command) => command.run(),
         Command::Bench(command) => command.run(),
+        Command::Soak(command) => command.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
