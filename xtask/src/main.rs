@@ -1,6 +1,7 @@
 //! Developer commands, one file each: `cargo xtask --help`.
 
 mod bench;
+mod faults;
 mod fuzz;
 mod install;
 mod need;
@@ -23,6 +24,10 @@ enum Command {
     Fuzz(fuzz::Fuzz),
     Seed(seed::Seed),
     Bench(bench::Bench),
+    Faults(faults::Faults),
+    /// What a fault test starts as another process
+    #[command(hide = true)]
+    HoldLock(faults::HoldLock),
 }
 
 fn main() -> ExitCode {
@@ -31,6 +36,8 @@ fn main() -> ExitCode {
         Command::Fuzz(command) => command.run(),
         Command::Seed(command) => command.run(),
         Command::Bench(command) => command.run(),
+        Command::Faults(command) => command.run(),
+        Command::HoldLock(command) => command.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

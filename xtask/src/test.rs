@@ -106,7 +106,7 @@ const NEEDS: &[Need] = &[
 /// Debian keeps servers where not every user's path leads.
 const SERVERS: &str = "/usr/sbin";
 
-fn is_server(program: &str) -> bool {
+pub fn is_server(program: &str) -> bool {
     on_path(program) || Path::new(SERVERS).join(program).is_file()
 }
 

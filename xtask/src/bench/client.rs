@@ -8,7 +8,8 @@ pub struct Client {
     stream: BufReader<TcpStream>,
     /// What browsers call the server: `localhost` and the port.
     authority: String,
-    cookie: String,
+    /// `name=value`, as it goes with the next request; empty without one.
+    pub cookie: String,
 }
 
 pub struct Answer {

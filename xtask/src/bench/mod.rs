@@ -1,10 +1,10 @@
 //! Measures the release binary against the project's goals, one part a file.
 
-mod client;
+pub mod client;
 mod data;
-mod figures;
+pub mod figures;
 mod listing;
-mod server;
+pub mod server;
 
 use clap::{Args, Subcommand};
 
@@ -42,6 +42,6 @@ impl Bench {
 }
 
 /// A fault of the machine or of the server, with what was being done.
-fn failed<E: std::fmt::Display>(doing: &str) -> impl Fn(E) -> Stop {
+pub fn failed<E: std::fmt::Display>(doing: &str) -> impl Fn(E) -> Stop {
     move |error| Stop::because(format!("{doing}: {error}"))
 }
