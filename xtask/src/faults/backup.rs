@@ -31,7 +31,7 @@ fn run(lab: &Lab) -> Result<Findings, Stop> {
     let backups = lab.rounds(3, 12);
     let pause = Duration::from_secs(lab.rounds(1, 5));
     let server = machine.start()?;
-    let (_, copies) = traffic::run(&machine, traffic::CLIENTS, 13, || {
+    let (_, copies) = traffic::run(&machine, traffic::ALL, 13, || {
         let copies = (0..backups).map(|number| {
             thread::sleep(pause);
             take(&machine, number)
@@ -110,7 +110,7 @@ fn a_plain_copy_is_caught(lab: &Lab) -> Result<bool, Stop> {
     let (machine, copied) = (lab.machine("plain")?, lab.empty_machine("copied")?);
     let _server = machine.start()?;
     // Little enough to be in the WAL alone.
-    let (ledger, ()) = traffic::run(&machine, 2, 13, || {
+    let (ledger, ()) = traffic::run(&machine, 0..2, 13, || {
         thread::sleep(Duration::from_millis(300));
         Ok(())
     })?;

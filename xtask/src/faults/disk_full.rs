@@ -33,7 +33,7 @@ fn run(lab: &Lab) -> Result<Findings, Stop> {
 fn full(lab: &Lab, machine: &Machine, disk: &Disk, findings: &mut Findings) -> Outcome {
     lab.furnish(machine)?;
     let mut server = machine.start()?;
-    let (ledger, recovery) = traffic::run(machine, 8, 2, || {
+    let (ledger, recovery) = traffic::run(machine, 0..8, 2, || {
         thread::sleep(Duration::from_secs(1));
         let session = machine.sign_in("user-09")?;
         disk.fill()?;
@@ -82,7 +82,7 @@ fn transient(lab: &Lab, findings: &mut Findings) -> Outcome {
         .clone()
         .under(strace::injects(injected, &trace))
         .start()?;
-    let (ledger, recovery) = traffic::run(&machine, 8, 2, || {
+    let (ledger, recovery) = traffic::run(&machine, 0..8, 2, || {
         let seen = || {
             fs::read_to_string(&trace)
                 .ok()

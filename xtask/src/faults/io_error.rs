@@ -27,7 +27,7 @@ fn run(lab: &Lab) -> Result<Findings, Stop> {
             .clone()
             .under(strace::injects(&injected, &trace))
             .start()?;
-        let (ledger, status) = traffic::run(&machine, 8, round, || {
+        let (ledger, status) = traffic::run(&machine, 0..8, round, || {
             thread::sleep(Duration::from_secs(2));
             Ok(server.has_ended())
         })?;

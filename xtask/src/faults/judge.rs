@@ -31,12 +31,19 @@ pub fn judge(
     witness: &mut impl Witness,
     database: &Path,
 ) -> io::Result<Vec<String>> {
+    let mut faults = ask(ledger, witness)?;
+    let promised = Promised::of(ledger);
+    faults.extend(in_database(&promised, database).map_err(io::Error::other)?);
+    Ok(faults)
+}
+
+/// What can be found by asking the service alone: I1, I2, I6 and what is in doubt.
+pub fn ask(ledger: &Ledger, witness: &mut impl Witness) -> io::Result<Vec<String>> {
     let promised = Promised::of(ledger);
     let mut faults = promised.contradictions.clone();
     faults.extend(sessions(&promised, witness)?);
     faults.extend(passwords(&promised, witness)?);
     faults.extend(never_issued(witness)?);
-    faults.extend(in_database(&promised, database).map_err(io::Error::other)?);
     Ok(faults)
 }
 
@@ -248,7 +255,7 @@ fn in_database(promised: &Promised, database: &Path) -> Result<Vec<String>, sqlx
 }
 
 /// I5.
-async fn unsound(connection: &mut SqliteConnection) -> Result<Vec<String>, sqlx::Error> {
+pub async fn unsound(connection: &mut SqliteConnection) -> Result<Vec<String>, sqlx::Error> {
     let integrity: Vec<String> = sqlx::query_scalar("PRAGMA integrity_check")
         .fetch_all(&mut *connection)
         .await?;

@@ -25,7 +25,7 @@ fn run(lab: &Lab) -> Result<Findings, Stop> {
     let mut server = machine.start()?;
     for round in 0..rounds {
         let moment = Duration::from_millis(moments.random_range(50..=3_000));
-        let (ledger, ()) = traffic::run(&machine, traffic::CLIENTS, round, || {
+        let (ledger, ()) = traffic::run(&machine, traffic::ALL, round, || {
             thread::sleep(moment);
             server.kill()
         })?;
@@ -61,7 +61,7 @@ fn run(lab: &Lab) -> Result<Findings, Stop> {
 /// The control: a session whose row is taken away behind the server's back.
 fn a_lost_session_is_found(machine: &Machine) -> Result<bool, Stop> {
     let server = machine.start()?;
-    let (ledger, ()) = traffic::run(machine, 2, 0, || {
+    let (ledger, ()) = traffic::run(machine, 0..2, 0, || {
         thread::sleep(Duration::from_secs(1));
         Ok(())
     })?;

@@ -32,7 +32,7 @@ fn run(lab: &Lab) -> Result<Findings, Stop> {
     let _server = machine.start()?;
     let times: &[u64] = if lab.quick { &[1, 5] } else { &[1, 5, 30] };
     for seconds in times.iter().map(|seconds| Duration::from_secs(*seconds)) {
-        let (ledger, waited) = traffic::run(&machine, 8, seconds.as_secs(), || {
+        let (ledger, waited) = traffic::run(&machine, 0..8, seconds.as_secs(), || {
             thread::sleep(Duration::from_millis(500));
             let session = machine.sign_in("user-09")?;
             let holder = Holder::start(&machine.database())?;

@@ -54,8 +54,10 @@ pub struct Machine {
     pub address: SocketAddr,
     binary: PathBuf,
     environment: Vec<(String, String)>,
-    /// What the server is started with, such as strace.
+    /// What the program is started with, such as strace.
     wrapper: Vec<String>,
+    /// A library that the program is given before its own; `setpriv` is not.
+    preloaded: Option<String>,
     unprivileged: bool,
 }
 
@@ -69,6 +71,7 @@ impl Machine {
             binary: lab.binary(),
             environment: environment.to_vec(),
             wrapper: Vec::new(),
+            preloaded: None,
             unprivileged: lab.is_root,
         })
     }
@@ -96,17 +99,24 @@ impl Machine {
         self
     }
 
-    /// With servers started by another program, as its arguments.
+    /// With a library that stands between the program and the system.
+    pub fn preload(mut self, library: &Path) -> Self {
+        self.preloaded = Some(format!("LD_PRELOAD={}", library.display()));
+        self
+    }
+
+    /// With the program started by another one, as its arguments.
     pub fn under<S: Into<String>>(mut self, wrapper: impl IntoIterator<Item = S>) -> Self {
         self.wrapper = wrapper.into_iter().map(Into::into).collect();
         self
     }
 
-    /// The program, without rights; `wrapped` as servers are.
-    fn command(&self, wrapped: bool) -> Command {
+    /// The program, without rights.
+    fn command(&self) -> Command {
         let unprivileged = UNPRIVILEGED.iter().filter(|_| self.unprivileged);
-        let wrapper = self.wrapper.iter().filter(|_| wrapped).map(String::as_str);
-        let mut line = wrapper.chain(unprivileged.copied());
+        let wrapper = self.wrapper.iter().map(String::as_str);
+        let preloaded = self.preloaded.iter().flat_map(|variable| ["env", variable]);
+        let mut line = wrapper.chain(unprivileged.copied()).chain(preloaded);
         let mut command = match line.next() {
             Some(program) => {
                 let mut command = Command::new(program);
@@ -137,7 +147,7 @@ impl Machine {
     /// The same with something on its standard input.
     pub fn cli_given(&self, arguments: &[&str], input: &str) -> Result<Ran, Stop> {
         let what = format!("vestibule {}", arguments.join(" "));
-        let mut command = self.command(false);
+        let mut command = self.command();
         command.args(arguments).stdin(Stdio::piped());
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut process = command.spawn().map_err(failed(&what))?;
@@ -167,7 +177,7 @@ impl Machine {
             .create(true)
             .open(self.path("server.log"));
         let log = log.map_err(failed("server.log"))?;
-        let mut command = self.command(true);
+        let mut command = self.command();
         command.arg("serve").stdout(Stdio::null()).stderr(log);
         Ok(Server {
             process: command.spawn().map_err(failed("vestibule serve"))?,
@@ -177,22 +187,20 @@ impl Machine {
 
     /// Starts a server and waits until it is ready.
     pub fn start(&self) -> Result<Server, Stop> {
+        self.try_start()?
+            .map_err(|status| Stop::because(format!("vestibule serve: {status}: {}", self.log())))
+    }
+
+    /// The same, or how it ended without being ready.
+    pub fn try_start(&self) -> Result<Result<Server, ExitStatus>, Stop> {
         let began = Instant::now();
         let mut server = self.spawn()?;
-        let ended = wait_for("the server to be ready", || {
-            match server.process.try_wait() {
-                Ok(Some(status)) => Some(Some(status)),
-                _ => self.is_ready().then_some(None),
-            }
+        let ended = wait_for("the server to be ready", || match server.has_ended() {
+            Some(status) => Some(Some(status)),
+            None => self.is_ready().then_some(None),
         })?;
-        if let Some(status) = ended {
-            return Err(Stop::because(format!(
-                "vestibule serve: {status}: {}",
-                self.log()
-            )));
-        }
         server.ready_after = began.elapsed();
-        Ok(server)
+        Ok(ended.map_or(Ok(server), Err))
     }
 
     pub fn is_ready(&self) -> bool {

@@ -4,6 +4,8 @@
 //! program on a folder and a port of its own, `traffic` the clients, `lab` what they share.
 
 mod backup;
+mod clock;
+mod corrupt;
 mod disk;
 mod disk_full;
 mod findings;
@@ -15,11 +17,15 @@ mod lab;
 mod ledger;
 mod locked;
 mod machine;
+mod migration_cut;
+mod panics;
 mod read_only;
+mod schema;
 mod stopped;
 mod strace;
 mod traffic;
 mod two_servers;
+mod upgrade;
 
 use clap::Args;
 
@@ -67,8 +73,13 @@ const FAULTS: &[Fault] = &[
     disk_full::FAULT,
     read_only::FAULT,
     locked::FAULT,
+    corrupt::FAULT,
+    clock::FAULT,
     backup::FAULT,
+    upgrade::FAULT,
+    migration_cut::FAULT,
     io_error::FAULT,
+    panics::FAULT,
     two_servers::FAULT,
     stopped::FAULT,
 ];
@@ -99,6 +110,12 @@ const NEEDS: &[Need] = &[
         why: "for disks that fill up and files that cannot be written",
         present: || is_server("mkfs.ext4") && on_path("chattr"),
         source: Source::Debian(&["e2fsprogs"]),
+    },
+    Need {
+        what: "libfaketime",
+        why: "for a clock that jumps",
+        present: || clock::library().is_some(),
+        source: Source::Debian(&["faketime"]),
     },
 ];
 

@@ -33,7 +33,7 @@ fn run(lab: &Lab) -> Result<Findings, Stop> {
 fn immutable(lab: &Lab, findings: &mut Findings) -> Outcome {
     let machine = lab.machine("immutable")?;
     let _server = machine.start()?;
-    let (ledger, recovery) = traffic::run(&machine, 4, 3, || {
+    let (ledger, recovery) = traffic::run(&machine, 0..4, 3, || {
         thread::sleep(Duration::from_secs(1));
         let session = machine.sign_in("user-09")?;
         chattr(&machine, "+i")?;
@@ -68,7 +68,7 @@ fn failed_disk(lab: &Lab, findings: &mut Findings) -> Outcome {
     };
     lab.furnish(&machine)?;
     let mut server = machine.start()?;
-    let (ledger, ()) = traffic::run(&machine, 4, 4, || {
+    let (ledger, ()) = traffic::run(&machine, 0..4, 4, || {
         thread::sleep(Duration::from_secs(1));
         let session = machine.sign_in("user-09")?;
         disk.break_down()?;

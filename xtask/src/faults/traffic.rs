@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -15,7 +16,10 @@ use crate::bench::client::{Answer, Client};
 use crate::bench::failed;
 use crate::run::{Outcome, Stop};
 
-pub const CLIENTS: usize = 32;
+const USERS: usize = 32;
+
+/// One for each user.
+pub const ALL: Range<usize> = 0..USERS;
 
 /// Two clients have parts of their own.
 const FICKLE: usize = 0;
@@ -25,7 +29,8 @@ const OTHER_PASSWORD: &str = "staple battery horse";
 
 pub fn add_users(machine: &Machine) -> Outcome {
     machine.add_user("boss", &["--admin"])?;
-    (0..CLIENTS).try_for_each(|number| machine.add_user(&name(number), &[]))
+    ALL.into_iter()
+        .try_for_each(|number| machine.add_user(&name(number), &[]))
 }
 
 /// Whose sessions a client begins and ends.
@@ -36,7 +41,7 @@ fn name(number: usize) -> String {
 /// Uses the service while `meanwhile` runs, and until it has returned; what was promised.
 pub fn run<T>(
     machine: &Machine,
-    clients: usize,
+    clients: Range<usize>,
     seed: u64,
     meanwhile: impl FnOnce() -> Result<T, Stop>,
 ) -> Result<(Ledger, T), Stop> {
@@ -47,7 +52,7 @@ pub fn run<T>(
     let _ = machine.cli(&["user", "enable", &name(ADMIN)]);
     let over = AtomicBool::new(false);
     let came = thread::scope(|scope| {
-        for number in 0..clients {
+        for number in clients {
             let (over, folder) = (&over, &folder);
             let rng = StdRng::seed_from_u64(seed * 1_000 + number as u64);
             scope.spawn(move || {
