@@ -110,6 +110,15 @@ pub fn is_server(program: &str) -> bool {
     on_path(program) || Path::new(SERVERS).join(program).is_file()
 }
 
+/// As it is started.
+pub fn server_path(program: &str) -> PathBuf {
+    if on_path(program) {
+        program.into()
+    } else {
+        Path::new(SERVERS).join(program)
+    }
+}
+
 fn path_with_servers() -> OsString {
     let mut path = std::env::var_os("PATH").unwrap_or_default();
     path.push(":");

@@ -38,11 +38,13 @@ const SETTINGS: [(&str, &str); 7] = [
 ];
 
 /// Whom root runs the server as: root itself may write what it may not.
-const UNPRIVILEGED: [&str; 4] = [
+const UNPRIVILEGED: [&str; 5] = [
     "setpriv",
     "--reuid=nobody",
     "--regid=nogroup",
     "--clear-groups",
+    // Nothing is left running when this program is interrupted.
+    "--pdeathsig=KILL",
 ];
 
 /// Far above what anything here takes on a busy machine.
@@ -87,6 +89,11 @@ impl Machine {
 
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.join(name)
+    }
+
+    /// What browsers call it.
+    pub fn host(&self) -> String {
+        format!("localhost:{}", self.address.port())
     }
 
     pub fn log(&self) -> String {
@@ -172,13 +179,19 @@ impl Machine {
 
     /// Starts a server, ready or not; what it says goes to server.log.
     pub fn spawn(&self) -> Result<Server, Stop> {
+        self.spawn_with(Stdio::null())
+    }
+
+    /// The same with something on its standard input.
+    pub fn spawn_with(&self, input: Stdio) -> Result<Server, Stop> {
         let log = File::options()
             .append(true)
             .create(true)
             .open(self.path("server.log"));
         let log = log.map_err(failed("server.log"))?;
         let mut command = self.command();
-        command.arg("serve").stdout(Stdio::null()).stderr(log);
+        command.arg("serve").stdin(input);
+        command.stdout(Stdio::null()).stderr(log);
         Ok(Server {
             process: command.spawn().map_err(failed("vestibule serve"))?,
             ready_after: Duration::ZERO,
@@ -290,6 +303,10 @@ pub struct Server {
 }
 
 impl Server {
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     pub fn signal(&self, signal: Signal) -> Outcome {
         kill_process(Pid::from_child(&self.process), signal).map_err(failed("a signal"))
     }
@@ -336,7 +353,7 @@ pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> Result<T,
 
 /// Below the ports that clients are given: one that connects to a closed port among those may be
 /// given that very port, and talk to itself. Each is handed out once.
-fn free_address() -> Result<SocketAddr, Stop> {
+pub fn free_address() -> Result<SocketAddr, Stop> {
     static HANDED_OUT: AtomicU16 = AtomicU16::new(0);
     let first = 20_000 + u16::try_from(std::process::id() % 10_000).unwrap_or(0);
     let next = || first + HANDED_OUT.fetch_add(1, Ordering::Relaxed);

@@ -5,7 +5,9 @@
 
 mod backup;
 mod clock;
+mod connections;
 mod corrupt;
+mod descriptors;
 mod disk;
 mod disk_full;
 mod findings;
@@ -18,9 +20,13 @@ mod ledger;
 mod locked;
 mod machine;
 mod migration_cut;
+mod oversize;
 mod panics;
+mod process;
 mod read_only;
+mod restart;
 mod schema;
+mod slow;
 mod stopped;
 mod strace;
 mod traffic;
@@ -75,6 +81,11 @@ const FAULTS: &[Fault] = &[
     locked::FAULT,
     corrupt::FAULT,
     clock::FAULT,
+    descriptors::FAULT,
+    slow::FAULT,
+    oversize::FAULT,
+    connections::FAULT,
+    restart::FAULT,
     backup::FAULT,
     upgrade::FAULT,
     migration_cut::FAULT,
@@ -116,6 +127,12 @@ const NEEDS: &[Need] = &[
         why: "for a clock that jumps",
         present: || clock::library().is_some(),
         source: Source::Debian(&["faketime"]),
+    },
+    Need {
+        what: "nginx",
+        why: "to stand between visitors and a server that is started again",
+        present: || is_server("nginx"),
+        source: Source::Debian(&["nginx"]),
     },
 ];
 
