@@ -46,6 +46,7 @@ impl App {
         location: &Location,
     ) -> Result<Arc<Self>, Error> {
         let db = Db::open(location).await?;
+        clock.resume(&db).await?;
         let passwords = Hasher::new(&settings.passwords)?;
         Ok(Arc::new(Self {
             metrics: Metrics::new(&db, &passwords),

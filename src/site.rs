@@ -12,6 +12,7 @@ use rocket::shield::Shield;
 use rocket::{Build, Orbit, Request, Rocket, catch, catchers, get, routes};
 
 use crate::app::App;
+use crate::db::Trouble;
 use crate::forward_auth;
 use crate::http::{Answer, Failure, Refusal, Visit, headers};
 use crate::metrics::{self, Reason};
@@ -25,6 +26,9 @@ pub fn rocket(app: Arc<App>, server: &Server) -> Rocket<Build> {
     rocket::custom(config(server))
         .attach(AdHoc::on_liftoff("Banner", |rocket| {
             Box::pin(async move { print_banner(rocket) })
+        }))
+        .attach(AdHoc::on_liftoff("Lost writes", |rocket| {
+            Box::pin(async move { stop_once_unsynced(rocket) })
         }))
         .attach(Vestibule::of(app))
         // Our own headers stand in for Rocket's.
@@ -59,6 +63,19 @@ fn print_banner(rocket: &Rocket<Orbit>) {
     if app.settings.insecure_http && !app.settings.secure() {
         tracing::warn!("insecure_http: passwords and cookies can be read by anyone on the way");
     }
+}
+
+/// What was answered must be true after a restart, and what the disk holds is known only then.
+fn stop_once_unsynced(rocket: &Rocket<Orbit>) {
+    let Some(app) = rocket.state::<Arc<App>>().cloned() else {
+        return;
+    };
+    let shutdown = rocket.shutdown();
+    rocket::tokio::spawn(async move {
+        if app.db.in_trouble().await == Trouble::Unsynced {
+            shutdown.notify();
+        }
+    });
 }
 
 fn config(server: &Server) -> Config {

@@ -135,7 +135,9 @@ async fn record_restore(settings: Settings, location: &Location, file: &Path) ->
     db::prepare(location).await?;
     let app = App::open(settings, Clock::system(), location).await?;
     let record = Record::anonymous(Event::DatabaseRestore).detail(file.to_string_lossy());
-    let tx = app.db.begin().await?;
+    app.clock.believe();
+    let mut tx = app.db.begin().await?;
+    app.clock.keep(&mut tx).await?;
     audit::commit(tx, app.clock.now(), &Actor::operator(), &[record]).await?;
     app.close().await;
     Ok(())

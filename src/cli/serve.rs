@@ -3,7 +3,7 @@ use rocket::error::ErrorKind;
 use super::{Done, Fault, logging, runtime};
 use crate::app::App;
 use crate::clock::Clock;
-use crate::db::{self, Location};
+use crate::db::{self, Location, Trouble};
 use crate::settings::{Effective, Server};
 use crate::site;
 
@@ -23,6 +23,9 @@ async fn serve(effective: Effective) -> Done {
     let launched = site::rocket(app.clone(), &server).launch().await;
     // Only now have the last requests ended.
     app.close().await;
+    if let Some(trouble @ Trouble::Unsynced) = app.db.trouble() {
+        return Err(trouble.to_string().into());
+    }
     match launched {
         Ok(_) => {
             tracing::info!("stopped");

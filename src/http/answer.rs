@@ -126,7 +126,7 @@ impl Failure {
         match self {
             Self::Refused(refusal) => *refusal,
             Self::Broke(error) => {
-                tracing::error!(path = %request.uri().path(), "{error}");
+                error.report(request);
                 Refusal::of_status(error.status())
             }
         }

@@ -4,6 +4,7 @@ mod backup;
 mod commands;
 mod database;
 mod embedding;
+mod faults;
 mod flood;
 mod freshness;
 mod keep_alive;
