@@ -33,6 +33,7 @@ pub struct App {
     pub policy: policy::Cached,
     pub untrusted_peers: Seldom,
     pub denials: Sparing,
+    pub refused_connections: Seldom,
 }
 
 impl App {
@@ -59,6 +60,7 @@ impl App {
             policy: policy::Cached::default(),
             untrusted_peers: Seldom::default(),
             denials: Sparing::default(),
+            refused_connections: Seldom::default(),
             settings,
             clock,
         }))

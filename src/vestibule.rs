@@ -79,6 +79,9 @@ impl Fairing for Vestibule {
         let Some(app) = rocket.state::<Arc<App>>() else {
             return;
         };
+        if app.settings.insecure_http && !app.settings.secure() {
+            tracing::warn!("insecure_http: passwords and cookies can be read by anyone on the way");
+        }
         announce_setup(app).await;
         rocket::tokio::spawn(examine(app.clone()));
         keep(rocket, app, sessions::WRITE_INTERVAL, |app| {

@@ -4,6 +4,7 @@ use std::time::Duration;
 use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::hardening::own_database;
 use super::{Done, logging, output, runtime};
 use crate::app::App;
 use crate::audit::{self, Actor, Event, Record};
@@ -38,7 +39,7 @@ pub enum Command {
 
 pub fn run(command: &Command, effective: Effective) -> Done {
     let _logging = logging::init_for_command(&effective.settings);
-    let location = Location::parse(&effective.settings.database_url)?;
+    let location = own_database(&effective.settings.database_url)?;
     runtime(1)?.block_on(async {
         match command {
             Command::Migrate => migrate(&location).await,

@@ -1,10 +1,12 @@
 //! Developer commands, one file each: `cargo xtask --help`.
 
 mod bench;
+mod deny;
 mod faults;
 mod fuzz;
 mod install;
 mod need;
+mod release;
 mod run;
 mod seed;
 mod test;
@@ -21,7 +23,9 @@ use clap::Parser;
 )]
 enum Command {
     Test(test::Test),
+    Deny(deny::Deny),
     Fuzz(fuzz::Fuzz),
+    Release(release::Release),
     Seed(seed::Seed),
     Bench(bench::Bench),
     Faults(faults::Faults),
@@ -33,7 +37,9 @@ enum Command {
 fn main() -> ExitCode {
     let done = match Command::parse() {
         Command::Test(command) => command.run(),
+        Command::Deny(command) => command.run(),
         Command::Fuzz(command) => command.run(),
+        Command::Release(command) => command.run(),
         Command::Seed(command) => command.run(),
         Command::Bench(command) => command.run(),
         Command::Faults(command) => command.run(),

@@ -81,6 +81,12 @@ const NEEDS: &[Need] = &[
         source: Source::Debian(&["e2fsprogs"]),
     },
     Need {
+        what: "systemd-analyze",
+        why: "for the tests of the shipped units; systemd itself is not started",
+        present: || on_path("systemd-analyze"),
+        source: Source::Debian(&["systemd"]),
+    },
+    Need {
         what: "openssl",
         why: "for the tests that speak to proxies over TLS",
         present: || on_path("openssl"),
