@@ -8,10 +8,9 @@ use rocket::http::Status;
 use rocket::outcome::Outcome;
 use rocket::request::{self, FromRequest};
 use rocket::shield::Shield;
-use rocket::{Build, Orbit, Request, Rocket, catch, catchers, get, routes};
+use rocket::{Build, Request, Rocket, catch, catchers, get, routes};
 
 use crate::app::App;
-use crate::db::Trouble;
 use crate::forward_auth;
 use crate::http::{Answer, Failure, Refusal, Visit, headers};
 use crate::metrics::{self, Reason};
@@ -23,9 +22,6 @@ use crate::vestibule::Vestibule;
 #[must_use]
 pub fn rocket(app: Arc<App>, server: &Server) -> Rocket<Build> {
     rocket::custom(config(server))
-        .attach(AdHoc::on_liftoff("Lost writes", |rocket| {
-            Box::pin(async move { stop_once_unsynced(rocket) })
-        }))
         .attach(Vestibule::of(app))
         // Our own headers stand in for Rocket's.
         .attach(Shield::new())
@@ -40,19 +36,6 @@ pub fn rocket(app: Arc<App>, server: &Server) -> Rocket<Build> {
         .mount("/", forward_auth::routes())
         .mount("/", forward_auth::enter_routes())
         .register("/", catchers![error])
-}
-
-/// What was answered must be true after a restart, and what the disk holds is known only then.
-fn stop_once_unsynced(rocket: &Rocket<Orbit>) {
-    let Some(app) = rocket.state::<Arc<App>>().cloned() else {
-        return;
-    };
-    let shutdown = rocket.shutdown();
-    rocket::tokio::spawn(async move {
-        if app.db.in_trouble().await == Trouble::Unsynced {
-            shutdown.notify();
-        }
-    });
 }
 
 fn config(server: &Server) -> Config {

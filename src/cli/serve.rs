@@ -32,7 +32,7 @@ async fn serve(effective: Effective) -> Done {
         rocket,
         listener,
         &server.shutdown,
-        told_to_stop()?,
+        stopped(&app)?,
     )
     .await;
     // Only now have the last requests ended.
@@ -55,14 +55,16 @@ fn print_banner(app: &App, listener: &Listener) {
     );
 }
 
-/// Done with the first SIGTERM or SIGINT.
-fn told_to_stop() -> Result<impl Future<Output = ()>, Fault> {
+/// Done with the first SIGTERM or SIGINT, or when a write was lost: what was answered must be true
+/// after a restart, and what the disk holds is known only then.
+fn stopped(app: &App) -> Result<impl Future<Output = ()>, Fault> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     Ok(async move {
         rocket::tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
+            Trouble::Unsynced = app.db.in_trouble() => {}
         }
     })
 }

@@ -63,6 +63,12 @@ const NEEDS: &[Need] = &[
         source: Source::Crates(SQLX),
     },
     Need {
+        what: "systemd-analyze",
+        why: "for the tests of the shipped units; systemd itself is not started",
+        present: || on_path("systemd-analyze"),
+        source: Source::Debian(&["systemd"]),
+    },
+    Need {
         what: "strace",
         why: "for the tests that make the disk fail",
         present: || on_path("strace"),
@@ -79,12 +85,6 @@ const NEEDS: &[Need] = &[
         why: "for the tests of read-only databases",
         present: || on_path("chattr"),
         source: Source::Debian(&["e2fsprogs"]),
-    },
-    Need {
-        what: "systemd-analyze",
-        why: "for the tests of the shipped units; systemd itself is not started",
-        present: || on_path("systemd-analyze"),
-        source: Source::Debian(&["systemd"]),
     },
     Need {
         what: "openssl",
