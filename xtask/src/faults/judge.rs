@@ -4,7 +4,7 @@
 //! - I2: what was acknowledged as ended answers 401.
 //! - I3: what was not acknowledged may be either, but never half: session, record and change stand or
 //!   fall together.
-//! - I4: failures are counted, acknowledged ones at least.
+//! - I4: failures are counted, acknowledged ones at least; a ticket that was used is used.
 //! - I5: the database is whole.
 //! - I6: a secret that was never issued opens nothing.
 
@@ -23,6 +23,8 @@ use super::machine::{COOKIE, INTERVAL};
 pub trait Witness {
     fn session(&mut self, cookie: &str) -> io::Result<u16>;
     fn sign_in(&mut self, user: &str, password: &str) -> io::Result<u16>;
+    /// [`DONE`] if the ticket works.
+    fn enter(&mut self, ticket: &str, flow: &str) -> io::Result<u16>;
 }
 
 /// Everything that is wrong; nothing if all promises were kept.
@@ -37,12 +39,13 @@ pub fn judge(
     Ok(faults)
 }
 
-/// What can be found by asking the service alone: I1, I2, I6 and what is in doubt.
+/// What can be found by asking the service alone: all but what is counted, and halves.
 pub fn ask(ledger: &Ledger, witness: &mut impl Witness) -> io::Result<Vec<String>> {
     let promised = Promised::of(ledger);
     let mut faults = promised.contradictions.clone();
     faults.extend(sessions(&promised, witness)?);
     faults.extend(passwords(&promised, witness)?);
+    faults.extend(tickets(&promised, witness)?);
     faults.extend(never_issued(witness)?);
     Ok(faults)
 }
@@ -60,6 +63,8 @@ enum State {
 struct Promised {
     sessions: HashMap<String, State>,
     passwords: HashMap<String, Passwords>,
+    /// Used ones, each with its cookie.
+    tickets: Vec<(String, String)>,
     guesses: i64,
     first_guess: Option<i64>,
     contradictions: Vec<String>,
@@ -125,6 +130,10 @@ impl Promised {
                 };
                 self.passwords.insert(user.clone(), passwords);
             }
+            Request::Enter { ticket, flow } => {
+                let used = done.then(|| (ticket.clone(), flow.clone()));
+                self.tickets.extend(used);
+            }
             Request::SignIn | Request::End => {}
         }
     }
@@ -179,6 +188,16 @@ fn passwords(promised: &Promised, witness: &mut impl Witness) -> io::Result<Vec<
             (false, _, _) => faults.push(format!(
                 "I3: after a change in doubt the old password answers {old}, the new one {new}"
             )),
+        }
+    }
+    Ok(faults)
+}
+
+fn tickets(promised: &Promised, witness: &mut impl Witness) -> io::Result<Vec<String>> {
+    let mut faults = Vec::new();
+    for (ticket, flow) in &promised.tickets {
+        if witness.enter(ticket, flow)? == DONE {
+            faults.push("I4: a ticket that was used works again".to_owned());
         }
     }
     Ok(faults)
@@ -375,6 +394,14 @@ mod tests {
         fn sign_in(&mut self, _: &str, password: &str) -> io::Result<u16> {
             Ok(if password == self.password { DONE } else { 401 })
         }
+
+        fn enter(&mut self, ticket: &str, _: &str) -> io::Result<u16> {
+            Ok(if self.live.contains(ticket) {
+                DONE
+            } else {
+                302
+            })
+        }
     }
 
     fn intent(asks: Request, ends: &[&str]) -> Line {
@@ -499,6 +526,20 @@ mod tests {
             then(guess().into(), guess()),
             "I4: 2 guesses were answered, 1 are counted",
         );
+    }
+
+    #[test]
+    fn a_ticket_that_works_twice_is_found() {
+        let used = |ticket: &str| {
+            let [ticket, flow] = [ticket, "flow"].map(str::to_owned);
+            vec![
+                intent(Request::Enter { ticket, flow }, &[]),
+                answer(DONE, None),
+            ]
+        };
+        let mut service = Service::new();
+        assert_eq!(service.judged(used("spent")), [""; 0]);
+        service.assert_found(used("a=1"), "I4: a ticket that was used works again");
     }
 
     #[test]

@@ -33,6 +33,11 @@ pub enum Request {
     Guess,
     /// Signing out, revoking, barring.
     End,
+    /// Going to a protected site with a ticket that works once, in the browser of this cookie.
+    Enter {
+        ticket: String,
+        flow: String,
+    },
     ChangePassword {
         user: String,
         old: String,

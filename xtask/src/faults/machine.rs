@@ -14,6 +14,7 @@ use sqlx::{Connection, SqliteConnection};
 
 use super::judge::Witness;
 use super::lab::Lab;
+use super::ledger::DONE;
 use crate::bench::client::{Answer, Client};
 use crate::bench::{failed, server};
 use crate::run::{Outcome, Stop};
@@ -27,8 +28,12 @@ pub const PASSWORD: &str = "correct horse battery";
 /// How soon a try comes back: far later than any fault is over, so that none is forgotten rightly.
 pub const INTERVAL: Duration = Duration::from_secs(60 * 60);
 
-const SETTINGS: [(&str, &str); 7] = [
+/// A protected host.
+pub const SITE: &str = "app.localhost";
+
+const SETTINGS: [(&str, &str); 8] = [
     ("VESTIBULE_LOG_LEVEL", "warn"),
+    ("VESTIBULE_TRUSTED_PROXIES", "[\"127.0.0.1\"]"),
     ("VESTIBULE_SESSIONS__MAX_PER_USER", "1000000"),
     ("VESTIBULE_PASSWORDS__HASHING_THREADS", "4"),
     ("VESTIBULE_THROTTLE__ACCOUNT_TRIES", "10000"),
@@ -264,6 +269,16 @@ pub fn sign_in(client: &mut Client, user: &str, password: &str) -> io::Result<An
     client.post("/login", &form)
 }
 
+/// Goes to the protected host with a ticket, as its proxy passes that on; done if its cookie comes back.
+pub fn enter(client: &mut Client, ticket: &str) -> io::Result<Answer> {
+    let path = format!("/.vestibule/enter?ticket={ticket}");
+    let passed_on = format!("X-Forwarded-Host: {SITE}\r\nX-Forwarded-Proto: http\r\n");
+    let answer = client.get_with(&path, &passed_on)?;
+    let entered = client.cookie.starts_with("vestibule-site=");
+    let status = if entered { DONE } else { answer.status };
+    Ok(Answer { status, ..answer })
+}
+
 impl Witness for Client {
     fn session(&mut self, cookie: &str) -> io::Result<u16> {
         cookie.clone_into(&mut self.cookie);
@@ -273,6 +288,11 @@ impl Witness for Client {
     fn sign_in(&mut self, user: &str, password: &str) -> io::Result<u16> {
         self.cookie.clear();
         Ok(sign_in(self, user, password)?.status)
+    }
+
+    fn enter(&mut self, ticket: &str, flow: &str) -> io::Result<u16> {
+        flow.clone_into(&mut self.cookie);
+        Ok(enter(self, ticket)?.status)
     }
 }
 

@@ -8,10 +8,11 @@ use std::thread;
 use std::time::Duration;
 
 use rand::rngs::StdRng;
-use rand::{RngExt, SeedableRng};
+use rand::{Rng, RngExt, SeedableRng};
+use vestibule::seeding;
 
 use super::ledger::{DONE, Ledger, Request, Writer};
-use super::machine::{Machine, PASSWORD, sign_in};
+use super::machine::{Machine, PASSWORD, SITE, enter, sign_in};
 use crate::bench::client::{Answer, Client};
 use crate::bench::failed;
 use crate::run::{Outcome, Stop};
@@ -29,6 +30,7 @@ const OTHER_PASSWORD: &str = "staple battery horse";
 
 pub fn add_users(machine: &Machine) -> Outcome {
     machine.add_user("boss", &["--admin"])?;
+    machine.cli(&["site", "add", SITE])?.done()?;
     ALL.into_iter()
         .try_for_each(|number| machine.add_user(&name(number), &[]))
 }
@@ -108,13 +110,14 @@ impl<'m> Visitor<'m> {
     }
 
     fn turn(&mut self) -> io::Result<()> {
-        match self.rng.random_range(0..20) {
+        match self.rng.random_range(0..22) {
             _ if self.password.is_none() => self.find_password()?,
             0..=8 => self.sign_in()?,
             9..=10 => self.sign_in_again()?,
             11..=14 => self.sign_out()?,
             15..=16 => self.revoke()?,
             17 => self.guess()?,
+            18..=19 => self.enter()?,
             _ => match self.number {
                 FICKLE => self.change_password()?,
                 ADMIN => self.bar()?,
@@ -179,6 +182,33 @@ impl<'m> Visitor<'m> {
         let user = self.user.clone();
         let guess = |client: &mut Client| sign_in(client, &user, "a wrong pass phrase");
         self.ask(Request::Guess, Vec::new(), "", guess)?;
+        Ok(())
+    }
+
+    /// To a protected site, which nobody can follow with the same ticket.
+    fn enter(&mut self) -> io::Result<()> {
+        let Some(cookie) = self.any_cookie() else {
+            return self.sign_in();
+        };
+        let mut secret = [0; 32];
+        self.rng.fill_bytes(&mut secret);
+        let (flow, hash) = seeding::token(secret);
+        let hash = <[u8; 32]>::try_from(hash).map(|hash| seeding::token(hash).0);
+        let flow = format!("vestibule-flow={flow}");
+        let way = format!(
+            "/login?rd=http%3A%2F%2F{SITE}%2F&flow={}",
+            hash.unwrap_or_default()
+        );
+        let location = self.client(&cookie)?.get(&way)?.location;
+        let Some((_, ticket)) = location.split_once("ticket=") else {
+            return Ok(());
+        };
+        let ticket = ticket.to_owned();
+        let asks = Request::Enter {
+            ticket: ticket.clone(),
+            flow: flow.clone(),
+        };
+        self.ask(asks, Vec::new(), &flow, |client| enter(client, &ticket))?;
         Ok(())
     }
 
@@ -273,7 +303,7 @@ impl<'m> Visitor<'m> {
         cookie: &str,
         send: impl FnOnce(&mut Client) -> io::Result<Answer>,
     ) -> io::Result<u16> {
-        let begins = !matches!(asks, Request::End);
+        let begins = !matches!(asks, Request::End | Request::Enter { .. });
         self.client(cookie)?;
         self.ledger.intent(asks, ends.clone())?;
         let client = self.client(cookie)?;
