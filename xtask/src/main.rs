@@ -2,6 +2,7 @@
 
 mod bench;
 mod deny;
+mod faults;
 mod fuzz;
 mod install;
 mod need;
@@ -29,6 +30,10 @@ enum Command {
     Seed(seed::Seed),
     Bench(bench::Bench),
     Soak(soak::Soak),
+    Faults(faults::Faults),
+    /// What a fault test starts as another process
+    #[command(hide = true)]
+    HoldLock(faults::HoldLock),
 }
 
 fn main() -> ExitCode {
@@ -40,6 +45,8 @@ fn main() -> ExitCode {
         Command::Seed(command) => command.run(),
         Command::Bench(command) => command.run(),
         Command::Soak(command) => command.run(),
+        Command::Faults(command) => command.run(),
+        Command::HoldLock(command) => command.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -130,8 +130,17 @@ const NEEDS: &[Need] = &[
 /// Debian keeps servers where not every user's path leads.
 const SERVERS: &str = "/usr/sbin";
 
-fn is_server(program: &str) -> bool {
+pub fn is_server(program: &str) -> bool {
     on_path(program) || Path::new(SERVERS).join(program).is_file()
+}
+
+/// As it is started.
+pub fn server_path(program: &str) -> PathBuf {
+    if on_path(program) {
+        program.into()
+    } else {
+        Path::new(SERVERS).join(program)
+    }
 }
 
 fn path_with_servers() -> OsString {
