@@ -37,6 +37,11 @@ impl Client {
         self.send("GET", path, "", "")
     }
 
+    /// With headers, each ended by CR and LF.
+    pub fn get_with(&mut self, path: &str, headers: &str) -> io::Result<Answer> {
+        self.send("GET", path, headers, "")
+    }
+
     /// Sends a form as a page of the server's does.
     pub fn post(&mut self, path: &str, form: &str) -> io::Result<Answer> {
         let headers = format!(
@@ -71,9 +76,10 @@ impl Client {
         let mut length = None;
         loop {
             let line = self.read_line()?;
-            let Some((name, value)) = line.split_once(": ") else {
+            let Some((name, value)) = line.split_once(':') else {
                 break;
             };
+            let value = value.trim_start();
             if name.eq_ignore_ascii_case("content-length") {
                 length = value.parse().ok();
             }
