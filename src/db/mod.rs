@@ -2,17 +2,21 @@
 //!
 //! Writers take turns on one connection with `BEGIN IMMEDIATE` ([`Db::begin`]), so that none fails
 //! for another's write in between; readers have connections of their own that cannot write
-//! ([`Db::reader`]).
+//! ([`Db::reader`]). What was read may be kept in memory ([`Db::kept`]).
 
 mod backup;
 mod files;
 mod lock;
+mod memory;
 mod migrate;
 mod status;
 mod timings;
 mod tx;
 
+use std::any::Any;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rocket::tokio::sync::Mutex;
@@ -22,6 +26,7 @@ use sqlx::{Connection as _, SqlitePool};
 pub use backup::{backup, restore};
 pub use files::Location;
 pub use lock::Lock;
+pub use memory::{ACKNOWLEDGE_AFTER, Generation, Key, Memory};
 pub use migrate::{Refused, migrate, open_for_serving, prepare};
 pub use status::{Status, check, status};
 pub use timings::Timings;
@@ -46,6 +51,8 @@ pub struct Db {
     reader: SqlitePool,
     path: PathBuf,
     timings: Timings,
+    memory: Arc<Memory>,
+    beside_a_server: AtomicBool,
     probed: Mutex<Option<(Instant, bool)>>,
 }
 
@@ -55,9 +62,15 @@ impl Db {
     /// # Errors
     /// The file cannot be opened for writing.
     pub async fn open(location: &Location) -> Result<Self, sqlx::Error> {
+        let memory = Arc::new(Memory::default());
+        let with_writer = memory.clone();
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
             .acquire_timeout(PATIENCE)
+            .after_connect(move |_, _| {
+                with_writer.doubt();
+                Box::pin(async { Ok(()) })
+            })
             // A full disk makes SQLite roll back by itself while sqlx still counts a transaction:
             // such a connection is thrown away.
             .after_release(|connection, _| {
@@ -79,6 +92,8 @@ impl Db {
             reader,
             path: location.path().to_owned(),
             timings: Timings::new(),
+            memory,
+            beside_a_server: AtomicBool::new(false),
             probed: Mutex::default(),
         })
     }
@@ -90,7 +105,33 @@ impl Db {
     pub async fn begin(&self) -> Result<Tx, sqlx::Error> {
         let began = Instant::now();
         let inner = self.writer.begin_with("BEGIN IMMEDIATE").await?;
-        Ok(Tx::new(inner, began, self.timings.writes.clone()))
+        Ok(Tx::new(
+            inner,
+            began,
+            self.timings.writes.clone(),
+            self.memory.clone(),
+            self.beside_a_server.load(Ordering::Relaxed),
+        ))
+    }
+
+    /// For a process that may change the database of a running server: from now on a change is
+    /// acknowledged when that server cannot answer from before it any more.
+    pub fn acknowledge_beside_a_server(&self) {
+        self.beside_a_server.store(true, Ordering::Relaxed);
+    }
+
+    /// What was kept under a key, if the database still says so.
+    pub fn kept<T: Any + Send + Sync>(&self, key: &Key) -> Option<Arc<T>> {
+        let (found, due) = self.memory.get(key);
+        if due {
+            self.memory.ask(&self.writer);
+        }
+        found
+    }
+
+    #[must_use]
+    pub fn memory(&self) -> &Memory {
+        &self.memory
     }
 
     #[must_use]
@@ -134,10 +175,12 @@ impl Db {
         )
         .execute(&mut *tx)
         .await?;
+        tx.touches_nothing_more();
         tx.commit().await
     }
 
     pub async fn close(&self) {
+        self.memory.doubt();
         self.reader.close().await;
         self.writer.close().await;
     }

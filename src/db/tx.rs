@@ -1,17 +1,24 @@
 use std::fmt;
 use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 use std::time::Instant;
 
 use prometheus_client::metrics::histogram::Histogram;
+use rocket::tokio::time::sleep;
 use sqlx::{Sqlite, Transaction};
 
 use super::Connection;
+use super::memory::{ACKNOWLEDGE_AFTER, Key, Memory, Touched};
 
 /// A write transaction; what is not committed is rolled back.
 pub struct Tx {
     inner: Transaction<'static, Sqlite>,
     began: Instant,
     writes: Histogram,
+    memory: Arc<Memory>,
+    touched: Vec<Key>,
+    touches_more: bool,
+    beside_a_server: bool,
 }
 
 impl Tx {
@@ -20,20 +27,65 @@ impl Tx {
         inner: Transaction<'static, Sqlite>,
         began: Instant,
         writes: Histogram,
+        memory: Arc<Memory>,
+        beside_a_server: bool,
     ) -> Self {
         Self {
             inner,
             began,
             writes,
+            memory,
+            touched: Vec::new(),
+            touches_more: true,
+            beside_a_server,
         }
     }
 
+    /// Names a row that may be in memory and is changed.
+    pub(crate) fn touches(&mut self, key: Key) {
+        self.touched.push(key);
+    }
+
+    /// Whatever else the transaction writes is never in memory. Without this, everything is forgotten.
+    pub(crate) fn touches_nothing_more(&mut self) {
+        self.touches_more = false;
+    }
+
     /// # Errors
-    /// Nothing was written.
+    /// Whether anything was written is not known.
     pub async fn commit(self) -> Result<(), sqlx::Error> {
+        let mut outcome = Outcome {
+            memory: self.memory,
+            touched: None,
+        };
         self.inner.commit().await?;
+        outcome.touched = Some(if self.touches_more {
+            Touched::Everything
+        } else {
+            Touched::Rows(self.touched)
+        });
+        drop(outcome);
+        if self.beside_a_server {
+            sleep(ACKNOWLEDGE_AFTER).await;
+        }
         self.writes.observe(self.began.elapsed().as_secs_f64());
         Ok(())
+    }
+}
+
+/// What came of a commit, for memory; also when the wait for it was given up.
+struct Outcome {
+    memory: Arc<Memory>,
+    /// `None`: it may happen yet.
+    touched: Option<Touched>,
+}
+
+impl Drop for Outcome {
+    fn drop(&mut self) {
+        match &self.touched {
+            Some(touched) => self.memory.forget(touched),
+            None => self.memory.doubt(),
+        }
     }
 }
 
