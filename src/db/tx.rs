@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use prometheus_client::metrics::histogram::Histogram;
+use rocket::tokio::sync::SetOnce;
 use rocket::tokio::time::sleep;
 use sqlx::{Sqlite, Transaction};
 
-use super::Connection;
 use super::memory::{ACKNOWLEDGE_AFTER, Key, Memory, Touched};
+use super::{Connection, Trouble};
 
 /// A write transaction; what is not committed is rolled back.
 pub struct Tx {
@@ -19,6 +20,7 @@ pub struct Tx {
     touched: Vec<Key>,
     touches_more: bool,
     beside_a_server: bool,
+    trouble: Arc<SetOnce<Trouble>>,
 }
 
 impl Tx {
@@ -29,6 +31,7 @@ impl Tx {
         writes: Histogram,
         memory: Arc<Memory>,
         beside_a_server: bool,
+        trouble: Arc<SetOnce<Trouble>>,
     ) -> Self {
         Self {
             inner,
@@ -38,6 +41,7 @@ impl Tx {
             touched: Vec::new(),
             touches_more: true,
             beside_a_server,
+            trouble,
         }
     }
 
@@ -52,13 +56,20 @@ impl Tx {
     }
 
     /// # Errors
-    /// Whether anything was written is not known.
+    /// Nothing was written; or, if the disk failed, nobody knows before the next start, and nothing
+    /// more is written until then.
     pub async fn commit(self) -> Result<(), sqlx::Error> {
         let mut outcome = Outcome {
             memory: self.memory,
             touched: None,
         };
-        self.inner.commit().await?;
+        self.inner.commit().await.inspect_err(|error| {
+            if let Some(trouble) = Trouble::of_commit(error)
+                && self.trouble.set(trouble).is_ok()
+            {
+                tracing::error!("{trouble}: {error}");
+            }
+        })?;
         outcome.touched = Some(if self.touches_more {
             Touched::Everything
         } else {

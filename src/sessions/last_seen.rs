@@ -72,10 +72,13 @@ impl LastSeen {
             .iter()
             .map(|(hash, used)| (*hash, *used))
             .collect();
-        if noted.is_empty() {
+        let counted = app.clock.take_counted();
+        if noted.is_empty() && !counted {
             return Ok(());
         }
-        write_all(app, &noted).await?;
+        write_all(app, &noted)
+            .await
+            .inspect_err(|_| app.clock.count())?;
         let mut notes = self.notes();
         for (hash, written) in noted {
             if notes.get(&hash).is_some_and(|used| used.at == written.at) {
@@ -98,6 +101,7 @@ async fn write_all(app: &App, noted: &[(TokenHash, Use)]) -> Result<(), Error> {
         }
     }
     tx.touches_nothing_more();
+    app.clock.keep(&mut tx).await?;
     tx.commit().await?;
     for (hash, used) in noted {
         if let Some(row) = app.db.memory().peek::<Row>(hash.key()) {

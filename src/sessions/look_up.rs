@@ -114,6 +114,7 @@ impl Row {
         let used = app.last_seen.latest(hash, *self.used());
         let end = used.idle_end.min(self.session.max_expires_at);
         if now >= end || self.user.disabled_at.is_some() {
+            app.clock.count();
             return None;
         }
         app.last_seen

@@ -130,7 +130,7 @@ pub async fn start(
     let (idle, max) = app.settings.sessions.limits(remember);
     let token = Token::generate();
     let session = Session {
-        id: Uuid::now_v7(),
+        id: audit::new_id_at(now),
         user_id,
         methods: vec![PASSWORD.to_owned()],
         remember,

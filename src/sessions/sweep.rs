@@ -50,6 +50,7 @@ async fn delete_old(app: &App) -> Result<u64, Error> {
     let buckets = throttle::delete_full(&mut tx, now, BATCH).await?;
     let tickets = forward_auth::delete_old_tickets(&mut tx, now, BATCH).await?;
     tx.touches_nothing_more();
+    app.clock.keep(&mut tx).await?;
     tx.commit().await?;
     Ok(sessions.max(buckets).max(tickets))
 }

@@ -1,9 +1,11 @@
 //! Developer commands, one file each: `cargo xtask --help`.
 
 mod bench;
+mod deny;
 mod fuzz;
 mod install;
 mod need;
+mod release;
 mod run;
 mod seed;
 mod test;
@@ -20,7 +22,9 @@ use clap::Parser;
 )]
 enum Command {
     Test(test::Test),
+    Deny(deny::Deny),
     Fuzz(fuzz::Fuzz),
+    Release(release::Release),
     Seed(seed::Seed),
     Bench(bench::Bench),
 }
@@ -28,7 +32,9 @@ enum Command {
 fn main() -> ExitCode {
     let done = match Command::parse() {
         Command::Test(command) => command.run(),
+        Command::Deny(command) => command.run(),
         Command::Fuzz(command) => command.run(),
+        Command::Release(command) => command.run(),
         Command::Seed(command) => command.run(),
         Command::Bench(command) => command.run(),
     };
