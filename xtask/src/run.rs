@@ -78,9 +78,16 @@ pub fn root() -> &'static Path {
         .expect("xtask lies in the workspace")
 }
 
-/// The cargo that runs us.
+/// The cargo that runs us. What it has told us of xtask is not handed on: build scripts that look at it
+/// would run again, and all that depends on them be built again, from one caller to the next.
 pub fn cargo() -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            cargo.env_remove(&name);
+        }
+    }
     cargo.current_dir(root());
     cargo
 }

@@ -26,6 +26,11 @@ pub const LARGE: Size = Size {
     users: 100_000,
 };
 
+pub const HUGE: Size = Size {
+    sessions: 10_000_000,
+    users: 1_000_000,
+};
+
 /// The protected site of each seeded database.
 pub const SITE: &str = "app.example.com";
 

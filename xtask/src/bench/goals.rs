@@ -25,6 +25,25 @@ pub const CHECK: Goal = goal("session check / bare Rocket, requests/s", "", 0.55
 pub const CHECK_CPU: Goal = goal("CPU per check / bare Rocket", "", 2.0, 1.0);
 pub const AXUM_LOGIN: Goal = goal("session check / axum-login, requests/s", "", 4.0, 8.0);
 pub const CHECK_P99: Goal = goal("p99 at 64 connections / bare Rocket's", "", 2.5, 1.5);
+pub const GROWTH: Goal = goal(
+    "checks/s with the most sessions / with 10,000",
+    "",
+    0.9,
+    0.98,
+);
+pub const WRITES: Goal = goal(
+    "checks/s while 2,000 last uses/s and 100 logouts/s are written / without",
+    "",
+    0.7,
+    0.9,
+);
+pub const SIGN_INS: Goal = goal("sign-ins/s / argon2 hashes/s on all cores", "", 0.85, 0.95);
+pub const MEMORY: Goal = goal(
+    "anonymous memory, 1,000,000 sessions, 20,000 of them active",
+    "MiB",
+    40.0,
+    20.0,
+);
 pub const LISTING: Goal = goal(
     "session list, first page and far end, 1,000,000 sessions, p99",
     "ms",
@@ -32,6 +51,7 @@ pub const LISTING: Goal = goal(
     5.0,
 );
 pub const START: Goal = goal("start to ready, 1,000,000 sessions", "ms", 500.0, 100.0);
+pub const BINARY: Goal = goal("release binary", "MiB", 25.0, 12.0);
 
 /// A goal and what came out.
 pub struct Met {

@@ -6,11 +6,15 @@ mod contenders;
 mod data;
 mod figures;
 mod goals;
+mod growth;
 mod listing;
 mod load;
+mod plot;
 mod process;
 mod report;
 mod server;
+mod sign_ins;
+mod writes;
 
 use std::path::PathBuf;
 
@@ -42,16 +46,31 @@ pub struct Bench {
 enum Which {
     /// The session check, beside a bare Rocket and axum-login
     Check,
+    /// The session check while last uses and sign-outs are written
+    Writes,
+    /// Sign-ins, against what all cores can hash
+    SignIns,
+    /// Checks, memory and start with 10,000, 1,000,000 and 10,000,000 sessions
+    Growth,
     /// The pages that list sessions and users, with 10,000 and with 1,000,000 sessions
     Listing,
 }
 
 impl Which {
-    const ALL: [Self; 2] = [Self::Check, Self::Listing];
+    const ALL: [Self; 5] = [
+        Self::Check,
+        Self::Writes,
+        Self::SignIns,
+        Self::Growth,
+        Self::Listing,
+    ];
 
     fn run(self, quick: bool) -> Result<Part, Stop> {
         match self {
             Self::Check => check::run(quick),
+            Self::Writes => writes::run(quick),
+            Self::SignIns => sign_ins::run(quick),
+            Self::Growth => growth::run(quick),
             Self::Listing => Ok(listing::run(quick)?.part()),
         }
     }

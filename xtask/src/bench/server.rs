@@ -12,8 +12,8 @@ use super::failed;
 use super::load::SERVER_CORE;
 use crate::run::{Outcome, Stop, cargo, root, step};
 
-const ADMIN: &str = "bench-admin";
-const PASSWORD: &str = "correct horse battery";
+pub const ADMIN: &str = "bench-admin";
+pub const PASSWORD: &str = "correct horse battery";
 
 /// Answers 503 until a sign-in can be written.
 const READY: &str = "/readyz";
@@ -98,15 +98,8 @@ impl Server {
     /// A client in which the admin has signed in.
     pub fn signed_in(&self) -> Result<Client, Stop> {
         let mut client = Client::connect(self.address).map_err(failed("no connection"))?;
-        let form = format!("username={ADMIN}&password={}", PASSWORD.replace(' ', "+"));
-        let answer = client
-            .post("/login", &form)
-            .map_err(failed("POST /login"))?;
-        if answer.status == 303 {
-            Ok(client)
-        } else {
-            Err(Stop::because(format!("POST /login: {}", answer.status)))
-        }
+        client.sign_in(ADMIN, PASSWORD)?;
+        Ok(client)
     }
 }
 
