@@ -8,6 +8,11 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
+use sqlx::error::BoxDynError;
+use sqlx::sqlite::{SqliteTypeInfo, SqliteValueRef};
+use sqlx::{Decode, Sqlite, Type};
+
+use crate::db::Key;
 
 /// 32 random bytes, written as 43 characters of base64url without padding.
 ///
@@ -81,6 +86,24 @@ impl TokenHash {
 
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.0
+    }
+
+    /// What is kept of it in memory is found by this.
+    pub(crate) fn key(&self) -> &Key {
+        &self.0
+    }
+}
+
+impl Type<Sqlite> for TokenHash {
+    fn type_info() -> SqliteTypeInfo {
+        <[u8] as Type<Sqlite>>::type_info()
+    }
+}
+
+impl<'r> Decode<'r, Sqlite> for TokenHash {
+    fn decode(value: SqliteValueRef<'r>) -> Result<Self, BoxDynError> {
+        let bytes = <&[u8] as Decode<Sqlite>>::decode(value)?;
+        Self::from_bytes(bytes).ok_or_else(|| "a hash has 32 bytes".into())
     }
 }
 

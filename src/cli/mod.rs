@@ -140,7 +140,9 @@ fn dispatch(cli: Cli) -> Done {
 async fn open(effective: Effective) -> Result<Arc<App>, Fault> {
     let location = own_database(&effective.settings.database_url)?;
     db::prepare(&location).await?;
-    Ok(App::open(effective.settings, Clock::system(), &location).await?)
+    let app = App::open(effective.settings, Clock::system(), &location).await?;
+    app.db.acknowledge_beside_a_server();
+    Ok(app)
 }
 
 fn runtime(workers: usize) -> Result<Runtime, Fault> {

@@ -2,19 +2,22 @@
 //!
 //! Writers take turns on one connection with `BEGIN IMMEDIATE` ([`Db::begin`]), so that none fails
 //! for another's write in between; readers have connections of their own that cannot write
-//! ([`Db::reader`]).
+//! ([`Db::reader`]). What was read may be kept in memory ([`Db::kept`]).
 
 mod backup;
 mod files;
 mod lock;
+mod memory;
 mod migrate;
 mod status;
 mod timings;
 mod trouble;
 mod tx;
 
+use std::any::Any;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use std::{fs, io};
 
@@ -25,6 +28,7 @@ use sqlx::{Connection as _, SqlitePool};
 pub use backup::{backup, restore};
 pub use files::Location;
 pub use lock::Lock;
+pub use memory::{ACKNOWLEDGE_AFTER, Generation, Key, Memory};
 pub use migrate::{Refused, migrate, open_for_serving, prepare};
 pub use status::{Status, check, status};
 pub use timings::Timings;
@@ -50,6 +54,8 @@ pub struct Db {
     reader: SqlitePool,
     location: Location,
     timings: Timings,
+    memory: Arc<Memory>,
+    beside_a_server: AtomicBool,
     trouble: Arc<SetOnce<Trouble>>,
     probed: Mutex<Option<(Instant, bool)>>,
 }
@@ -60,9 +66,15 @@ impl Db {
     /// # Errors
     /// The file cannot be opened for writing.
     pub async fn open(location: &Location) -> Result<Self, sqlx::Error> {
+        let memory = Arc::new(Memory::default());
+        let with_writer = memory.clone();
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
             .acquire_timeout(PATIENCE)
+            .after_connect(move |_, _| {
+                with_writer.doubt();
+                Box::pin(async { Ok(()) })
+            })
             // A full disk makes SQLite roll back by itself while sqlx still counts a transaction:
             // such a connection is thrown away.
             .after_release(|connection, _| {
@@ -84,6 +96,8 @@ impl Db {
             reader,
             location: location.clone(),
             timings: Timings::new(),
+            memory,
+            beside_a_server: AtomicBool::new(false),
             trouble: Arc::default(),
             probed: Mutex::default(),
         })
@@ -109,8 +123,30 @@ impl Db {
             inner,
             began,
             self.timings.writes.clone(),
+            self.memory.clone(),
+            self.beside_a_server.load(Ordering::Relaxed),
             self.trouble.clone(),
         ))
+    }
+
+    /// For a process that may change the database of a running server: from now on a change is
+    /// acknowledged when that server cannot answer from before it any more.
+    pub fn acknowledge_beside_a_server(&self) {
+        self.beside_a_server.store(true, Ordering::Relaxed);
+    }
+
+    /// What was kept under a key, if the database still says so.
+    pub fn kept<T: Any + Send + Sync>(&self, key: &Key) -> Option<Arc<T>> {
+        let (found, due) = self.memory.get(key);
+        if due {
+            self.memory.ask(&self.writer);
+        }
+        found
+    }
+
+    #[must_use]
+    pub fn memory(&self) -> &Memory {
+        &self.memory
     }
 
     /// One that was opened while the file could not be written stays so, though the file may be
@@ -213,10 +249,12 @@ impl Db {
         )
         .execute(&mut *tx)
         .await?;
+        tx.touches_nothing_more();
         tx.commit().await
     }
 
     pub async fn close(&self) {
+        self.memory.doubt();
         self.reader.close().await;
         self.writer.close().await;
     }

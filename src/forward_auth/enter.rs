@@ -96,7 +96,7 @@ pub async fn enter(
         }
     };
     if let Some(secret) = presented(request, HostCookie::site(&app.settings))
-        && resume_at_site(app, &secret, &host.to_string())
+        && resume_at_site(app, &secret.hash(), &host.to_string())
             .await?
             .1
             .is_some()

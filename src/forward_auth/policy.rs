@@ -9,6 +9,7 @@ use super::rules::{Fallback, Rule, Site};
 use super::store;
 use crate::app::App;
 use crate::audit::{self, Actor, Event, Record};
+use crate::db::{Generation, Key};
 use crate::error::Error;
 
 /// The sites as they were at some version.
@@ -18,7 +19,7 @@ pub struct Policy {
     pub sites: Vec<Site>,
 }
 
-/// The copy in memory.
+/// The last copy that was read, whether or not it is in force.
 #[derive(Debug, Default)]
 pub struct Cached(RwLock<Arc<Policy>>);
 
@@ -42,14 +43,30 @@ impl Policy {
 /// # Errors
 /// The database failed, or a row cannot be read; nobody is let in then.
 pub async fn current(app: &App) -> Result<Arc<Policy>, Error> {
-    at(app, store::version(app.db.reader()).await?).await
+    let generation = app.db.memory().generation();
+    at(app, generation, store::version(app.db.reader()).await?).await
 }
 
-/// The policy of a version that was just seen in the database, or a newer one.
+/// The policy in force, out of memory; `None`: the database has to be asked.
+#[must_use]
+pub fn kept(app: &App) -> Option<Arc<Policy>> {
+    app.db.kept(KEY)
+}
+
+/// There is one policy.
+const KEY: &Key = b"the policy in force, as a whole.";
+
+/// The policy of a version that was just seen in the database, in this generation, or a newer one.
 ///
 /// # Errors
 /// See [`current`].
-pub async fn at(app: &App, version: i64) -> Result<Arc<Policy>, Error> {
+pub async fn at(app: &App, generation: Generation, version: i64) -> Result<Arc<Policy>, Error> {
+    let policy = read(app, version).await?;
+    app.db.memory().keep(generation, *KEY, policy.clone());
+    Ok(policy)
+}
+
+async fn read(app: &App, version: i64) -> Result<Arc<Policy>, Error> {
     let known = app
         .policy
         .0

@@ -22,8 +22,8 @@ use crate::http::cookies::{DomainCookie, Found, HostCookie, without_ours};
 use crate::http::{Answer, Failure, is_navigation, navigates};
 use crate::metrics::{Reason, count_denial};
 use crate::pages::Page;
-use crate::sessions::{Session, resume_at_site};
-use crate::token::Token;
+use crate::sessions::{Row, kept_at_site, resume_at_site};
+use crate::token::{Token, TokenHash};
 use crate::users::User;
 
 const EXT_AUTHZ: &str = "/api/authz/ext-authz";
@@ -81,7 +81,7 @@ impl Handler for Endpoint {
 }
 
 /// Who asks at a protected host.
-type Visitor = Option<(Session, User)>;
+type Visitor = Option<Arc<Row>>;
 
 async fn answer(
     app: &App,
@@ -113,7 +113,7 @@ async fn answer(
         path: &forwarded.path,
         address: forwarded.address,
     };
-    let user = visitor.as_ref().map(|(_, user)| user);
+    let user = visitor.as_ref().map(|row| &row.user);
     match decide(site, &asked, user) {
         Decision::Allow => Ok(allow(request, dialect, user)),
         Decision::SignIn => {
@@ -160,12 +160,32 @@ async fn look_up(
     request: &Request<'_>,
     forwarded: &Forwarded,
 ) -> Result<(Arc<Policy>, Visitor), Error> {
-    let Some((secret, good_for)) = secret(app, request, forwarded) else {
+    let presented = secret(app, request, forwarded);
+    let presented = presented.map(|(secret, good_for)| (secret.hash(), good_for));
+    if let Some(kept) = kept(app, presented.as_ref()) {
+        return Ok(kept);
+    }
+    let Some((secret, good_for)) = presented else {
         return Ok((policy::current(app).await?, None));
     };
+    let generation = app.db.memory().generation();
     let (version, found) = resume_at_site(app, &secret, &good_for).await?;
-    let visitor = found.filter(|(_, user)| !user.must_change_password);
-    Ok((policy::at(app, version).await?, visitor))
+    let policy = policy::at(app, generation, version).await?;
+    Ok((policy, found.filter(may_go_on)))
+}
+
+/// The same out of memory; `None`: the database has to be asked.
+fn kept(app: &App, presented: Option<&(TokenHash, String)>) -> Option<(Arc<Policy>, Visitor)> {
+    let policy = policy::kept(app)?;
+    let visitor = match presented {
+        Some((secret, good_for)) => Some(kept_at_site(app, secret, good_for)?).filter(may_go_on),
+        None => None,
+    };
+    Some((policy, visitor))
+}
+
+fn may_go_on(row: &Arc<Row>) -> bool {
+    !row.user.must_change_password
 }
 
 /// The secret in the cookie of this host, and what it is good for. Where there is none, a script's

@@ -111,6 +111,7 @@ pub async fn mint(
         Some(domain) => share(&mut tx, domain, &ticket.token_hash, now).await?,
         None => None,
     };
+    tx.touches_nothing_more();
     tx.commit().await?;
     let retry = if retry { "&retry=1" } else { "" };
     Ok(Some(Minted {
@@ -196,6 +197,7 @@ pub async fn spend(
         },
     };
     // Right or wrong, the ticket is gone.
+    tx.touches_nothing_more();
     tx.commit().await?;
     Ok(outcome)
 }

@@ -81,6 +81,8 @@ async fn try_to_sign_in(
         sessions::end(&mut tx, now, current.id, EndReason::Replaced, &actor).await?;
     }
     let (token, session) = sessions::start(app, &mut tx, user.id, device, form.remember).await?;
+    // A password's hash, even a new one, is not in memory.
+    tx.touches_nothing_more();
     audit::commit(
         tx,
         now,
@@ -110,6 +112,7 @@ pub async fn sign_out(app: &App, current: &CurrentSession, device: &Device) -> R
     {
         return Ok(());
     }
+    tx.touches_nothing_more();
     let record = Record::of(Event::SignOut, &current.user).session(current.session.id);
     audit::commit(tx, now, &actor, &[record]).await
 }

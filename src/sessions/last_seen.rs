@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use super::look_up::Row;
 use super::{Session, store};
 use crate::app::App;
 use crate::clock::Timestamp;
@@ -22,9 +23,18 @@ const COARSEST_STEP: Duration = Duration::from_secs(60);
 pub struct LastSeen(Mutex<HashMap<TokenHash, Use>>);
 
 #[derive(Clone, Copy, Debug)]
-struct Use {
-    at: Timestamp,
-    idle_end: Timestamp,
+pub(super) struct Use {
+    pub at: Timestamp,
+    pub idle_end: Timestamp,
+}
+
+impl Use {
+    pub fn later(self, other: Self) -> Self {
+        Self {
+            at: self.at.max(other.at),
+            idle_end: self.idle_end.max(other.idle_end),
+        }
+    }
 }
 
 impl LastSeen {
@@ -32,12 +42,13 @@ impl LastSeen {
         &self,
         hash: &TokenHash,
         session: &Session,
+        last: Use,
         now: Timestamp,
         settings: &settings::Sessions,
     ) {
         let (idle, _) = settings.limits(session.remember);
         let step = COARSEST_STEP.min(idle / 10);
-        if now.since(session.last_seen_at) < step {
+        if now.since(last.at) < step {
             return;
         }
         let idle_end = now.plus(idle).min(session.max_expires_at);
@@ -46,11 +57,9 @@ impl LastSeen {
 
     /// A use counts as soon as it is noted: else a session would run out before the write that
     /// puts its end off, and come back with it.
-    pub(super) fn count(&self, hash: &TokenHash, session: &mut Session) {
-        if let Some(used) = self.notes().get(hash) {
-            session.last_seen_at = session.last_seen_at.max(used.at);
-            session.idle_expires_at = session.idle_expires_at.max(used.idle_end);
-        }
+    pub(super) fn latest(&self, hash: &TokenHash, written: Use) -> Use {
+        let noted = self.notes().get(hash).copied();
+        noted.map_or(written, |noted| noted.later(written))
     }
 
     /// Writes what was noted since the last time, in one transaction.
@@ -87,9 +96,17 @@ impl LastSeen {
 async fn write_all(app: &App, noted: &[(TokenHash, Use)]) -> Result<(), Error> {
     let mut tx = app.db.begin().await?;
     for (hash, used) in noted {
-        store::touch(&mut tx, hash, used.at, used.idle_end).await?;
+        if !store::touch(&mut tx, hash, used.at, used.idle_end).await? {
+            tx.touches(*hash.key());
+        }
     }
+    tx.touches_nothing_more();
     app.clock.keep(&mut tx).await?;
     tx.commit().await?;
+    for (hash, used) in noted {
+        if let Some(row) = app.db.memory().peek::<Row>(hash.key()) {
+            row.was_used(*used);
+        }
+    }
     Ok(())
 }

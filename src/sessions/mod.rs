@@ -1,12 +1,13 @@
 //! Sessions: who is signed in, on which device, until when.
 //!
-//! A session is found by the hash of its token and joined to its user in one look-up ([`resume`]).
+//! A session is found by the hash of its token and joined to its user in one look-up (`look_up`).
 //! It ends by its user's sign-out, by a revoke, or by time; an ended one never comes back.
 
 pub mod device;
 mod guard;
 mod last_seen;
 pub mod listing;
+mod look_up;
 mod object;
 mod routes;
 pub mod shown;
@@ -30,6 +31,7 @@ use crate::users::User;
 pub(crate) use guard::Denial;
 pub use guard::{Admin, CurrentSession, CurrentUser, Denied};
 pub use last_seen::{LastSeen, WRITE_INTERVAL};
+pub(crate) use look_up::{Row, kept_at_site, resume, resume_at_site};
 pub use routes::routes;
 pub use store::Found;
 pub use sweep::{INTERVAL as SWEEP_INTERVAL, sweep};
@@ -140,56 +142,12 @@ pub async fn start(
         address: device.address.to_canonical().to_string(),
         user_agent: audit::tame(&device.user_agent),
     };
-    store::end_beyond(tx, user_id, app.settings.sessions.max_per_user - 1, now).await?;
+    let most_others = app.settings.sessions.max_per_user - 1;
+    for ended in store::end_beyond(tx, user_id, most_others, now).await? {
+        tx.touches(*ended.key());
+    }
     store::insert(tx, &token.hash(), &session).await?;
     Ok((token, session))
-}
-
-/// The live session that a token belongs to, and its user. `None`: unknown, ended, expired, or the
-/// user is disabled.
-///
-/// # Errors
-/// The database failed; the caller lets nobody in then.
-pub async fn resume(app: &App, token: &Token) -> Result<Option<(Session, User)>, Error> {
-    let hash = token.hash();
-    let look_up = store::by_token(app.db.reader(), &hash);
-    let found = app.db.timings().look_up(look_up).await?;
-    Ok(found.and_then(|(session, user)| if_live(app, &hash, session, user)))
-}
-
-/// The same for the secret of a protected host, which is good for `host` alone; and the version of
-/// the policy in force at that moment.
-///
-/// # Errors
-/// The database failed; the caller lets nobody in then.
-pub async fn resume_at_site(
-    app: &App,
-    secret: &Token,
-    host: &str,
-) -> Result<(i64, Option<(Session, User)>), Error> {
-    let secret = secret.hash();
-    let look_up = store::by_site_secret(app.db.reader(), &secret, host);
-    let (version, found) = app.db.timings().look_up(look_up).await?;
-    let live = found.and_then(|(hash, session, user)| if_live(app, &hash, session, user));
-    Ok((version, live))
-}
-
-/// Judges the times, and notes the use of a session that is live.
-fn if_live(
-    app: &App,
-    hash: &TokenHash,
-    mut session: Session,
-    user: User,
-) -> Option<(Session, User)> {
-    let now = app.clock.now();
-    app.last_seen.count(hash, &mut session);
-    if now >= session.expires_at() || user.disabled_at.is_some() {
-        app.clock.count();
-        return None;
-    }
-    app.last_seen
-        .note(hash, &session, now, &app.settings.sessions);
-    Some((session, user))
 }
 
 /// Gives a session a new token; the old one is dead once the transaction is committed.
@@ -207,7 +165,11 @@ pub(crate) async fn end(
     reason: EndReason,
     actor: &Actor,
 ) -> Result<bool, Error> {
-    Ok(store::end(tx, id, now, reason, actor.name()).await?)
+    let ended = store::end(tx, id, now, reason, actor.name()).await?;
+    if let Some(hash) = ended {
+        tx.touches(*hash.key());
+    }
+    Ok(ended.is_some())
 }
 
 /// Ends all of a user's sessions, and says how many there were.
@@ -250,6 +212,10 @@ pub async fn revoke(app: &App, actor: &Actor, which: Which) -> Result<usize, Err
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
     let ended = store::revoke(&mut tx, &which, now, actor.name()).await?;
+    for ended in &ended {
+        tx.touches(*ended.token_hash.key());
+    }
+    tx.touches_nothing_more();
     let records: Vec<Record> = ended
         .into_iter()
         .map(|ended| Record {

@@ -35,7 +35,9 @@ async fn mark_expired(app: &App) -> Result<usize, Error> {
     let mut tx = app.db.begin().await?;
     for hash in &expired {
         store::mark_expired(&mut tx, hash, now, by_time().name()).await?;
+        tx.touches(*hash.key());
     }
+    tx.touches_nothing_more();
     tx.commit().await?;
     Ok(expired.len())
 }
@@ -47,6 +49,7 @@ async fn delete_old(app: &App) -> Result<u64, Error> {
         store::delete_ended(&mut tx, now.minus(app.settings.sessions.history), BATCH).await?;
     let buckets = throttle::delete_full(&mut tx, now, BATCH).await?;
     let tickets = forward_auth::delete_old_tickets(&mut tx, now, BATCH).await?;
+    tx.touches_nothing_more();
     app.clock.keep(&mut tx).await?;
     tx.commit().await?;
     Ok(sessions.max(buckets).max(tickets))

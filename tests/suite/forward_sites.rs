@@ -199,6 +199,7 @@ async fn a_change_by_another_process_holds_from_the_next_request_on() {
     let other = App::open(app.app.settings.clone(), app.clock.clone(), &location)
         .await
         .expect("a service");
+    other.db.acknowledge_beside_a_server();
     let done = policy::change_site(&other, &Actor::operator(), site.id, Fallback::Deny, "").await;
     done.expect("a database").expect("a site");
     assert_eq!(status(&app, page).await, 403);

@@ -28,6 +28,7 @@ mod forward_tickets;
 mod headers;
 mod input;
 mod login;
+mod memory;
 mod metrics;
 mod nginx;
 mod pages;

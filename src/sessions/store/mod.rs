@@ -85,10 +85,9 @@ pub(super) async fn by_site_secret(
     .fetch_one(pool)
     .await?;
     let version = row.try_get("version")?;
-    let Some(bytes) = row.try_get::<Option<Vec<u8>>, _>("token_hash")? else {
+    let Some(hash) = row.try_get("token_hash")? else {
         return Ok((version, None));
     };
-    let hash = TokenHash::from_bytes(&bytes).ok_or(sqlx::Error::RowNotFound)?;
     let found = (hash, Session::from_row(&row)?, User::from_row(&row)?);
     Ok((version, Some(found)))
 }
@@ -157,22 +156,21 @@ pub(super) async fn rotate(
     }
 }
 
-/// False if it was not live.
+/// The hash of the token that it had; `None` if it was not live.
 pub(super) async fn end(
     connection: &mut Connection,
     id: Uuid,
     now: Timestamp,
     reason: EndReason,
     by: &str,
-) -> Result<bool, sqlx::Error> {
-    let done = sqlx::query("UPDATE sessions SET ended_at = $2, end_reason = $3, ended_by = $4 WHERE id = $1 AND ended_at IS NULL")
+) -> Result<Option<TokenHash>, sqlx::Error> {
+    sqlx::query_scalar("UPDATE sessions SET ended_at = $2, end_reason = $3, ended_by = $4 WHERE id = $1 AND ended_at IS NULL RETURNING token_hash")
         .bind(id)
         .bind(now)
         .bind(reason.as_str())
         .bind(by)
-        .execute(connection)
-        .await?;
-    Ok(done.rows_affected() == 1)
+        .fetch_optional(connection)
+        .await
 }
 
 pub(super) async fn end_all_of(
@@ -197,31 +195,32 @@ pub(super) async fn end_all_of(
     Ok(done.rows_affected())
 }
 
-/// Ends the least recently used sessions of a user until `keep` are left.
+/// Ends the least recently used sessions of a user until `keep` are left; the hashes of their tokens.
 pub(super) async fn end_beyond(
     connection: &mut Connection,
     user_id: Uuid,
     keep: u32,
     now: Timestamp,
-) -> Result<(), sqlx::Error> {
-    sqlx::query(
+) -> Result<Vec<TokenHash>, sqlx::Error> {
+    sqlx::query_scalar(
         "UPDATE sessions SET ended_at = $3, end_reason = $4, ended_by = 'vestibule'
          WHERE user_id = $1 AND ended_at IS NULL AND id NOT IN (
              SELECT id FROM sessions WHERE user_id = $1 AND ended_at IS NULL
-             ORDER BY last_seen_at DESC, id DESC LIMIT $2)",
+             ORDER BY last_seen_at DESC, id DESC LIMIT $2)
+         RETURNING token_hash",
     )
     .bind(user_id)
     .bind(keep)
     .bind(now)
     .bind(EndReason::TooMany.as_str())
-    .execute(connection)
-    .await?;
-    Ok(())
+    .fetch_all(connection)
+    .await
 }
 
 /// A session that was just revoked.
 #[derive(FromRow)]
 pub(super) struct Ended {
+    pub token_hash: TokenHash,
     pub id: Uuid,
     pub user_id: Uuid,
     pub username: String,
@@ -239,7 +238,7 @@ pub(super) async fn revoke(
         Which::One { id, of } => sqlx::query_as(
             "UPDATE sessions SET ended_at = $1, end_reason = $2, ended_by = $3
              WHERE ended_at IS NULL AND id = $4 AND ($5 IS NULL OR user_id = $5)
-             RETURNING id, user_id, (SELECT username FROM users WHERE users.id = sessions.user_id) AS username",
+             RETURNING token_hash, id, user_id, (SELECT username FROM users WHERE users.id = sessions.user_id) AS username",
         )
         .bind(now)
         .bind(EndReason::Revoked.as_str())
@@ -249,7 +248,7 @@ pub(super) async fn revoke(
         Which::AllOf { user_id, keep } => sqlx::query_as(
             "UPDATE sessions SET ended_at = $1, end_reason = $2, ended_by = $3
              WHERE ended_at IS NULL AND user_id = $4 AND ($5 IS NULL OR id <> $5)
-             RETURNING id, user_id, (SELECT username FROM users WHERE users.id = sessions.user_id) AS username",
+             RETURNING token_hash, id, user_id, (SELECT username FROM users WHERE users.id = sessions.user_id) AS username",
         )
         .bind(now)
         .bind(EndReason::Revoked.as_str())
@@ -287,14 +286,15 @@ pub(super) async fn count_live(pool: &SqlitePool) -> Result<i64, sqlx::Error> {
         .await
 }
 
-/// Puts the idle end off, if the session is still live; never beyond its other end.
+/// Puts the idle end off, if the session is still live; never beyond its other end. False if it was not,
+/// or was seen later.
 pub(super) async fn touch(
     connection: &mut Connection,
     hash: &TokenHash,
     seen: Timestamp,
     idle_end: Timestamp,
-) -> Result<(), sqlx::Error> {
-    sqlx::query(
+) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query(
         "UPDATE sessions SET last_seen_at = $2, idle_expires_at = $3
          WHERE token_hash = $1 AND ended_at IS NULL AND last_seen_at < $2 AND idle_expires_at > $2",
     )
@@ -303,7 +303,7 @@ pub(super) async fn touch(
     .bind(idle_end)
     .execute(connection)
     .await?;
-    Ok(())
+    Ok(done.rows_affected() == 1)
 }
 
 /// Token hashes of sessions that ended by time and are not marked yet. In the order of an index that
@@ -312,7 +312,7 @@ pub(super) async fn expired(
     pool: &SqlitePool,
     now: Timestamp,
     limit: u32,
-) -> Result<Vec<Vec<u8>>, sqlx::Error> {
+) -> Result<Vec<TokenHash>, sqlx::Error> {
     sqlx::query_scalar("SELECT token_hash FROM sessions WHERE ended_at IS NULL AND (idle_expires_at <= $1 OR expires_at <= $1) ORDER BY last_seen_at LIMIT $2")
         .bind(now)
         .bind(limit)
@@ -322,7 +322,7 @@ pub(super) async fn expired(
 
 pub(super) async fn mark_expired(
     connection: &mut Connection,
-    hash: &[u8],
+    hash: &TokenHash,
     now: Timestamp,
     by: &str,
 ) -> Result<(), sqlx::Error> {
@@ -332,7 +332,7 @@ pub(super) async fn mark_expired(
              end_reason = CASE WHEN expires_at <= idle_expires_at THEN $3 ELSE $4 END, ended_by = $5
          WHERE token_hash = $1 AND ended_at IS NULL AND (idle_expires_at <= $2 OR expires_at <= $2)",
     )
-    .bind(hash)
+    .bind(hash.as_bytes())
     .bind(now)
     .bind(EndReason::MaxLifetime.as_str())
     .bind(EndReason::Idle.as_str())

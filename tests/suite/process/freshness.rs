@@ -1,11 +1,16 @@
 //! What was ended is dead from the next request on, over connections that were open before.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Instant;
+
 use super::keep_alive::Connection;
-use super::{Browser, Machine};
+use super::{Browser, Machine, PATIENCE};
 use crate::support::PASSWORD;
 
 /// Ends the session of a browser in some way; afterwards 1,000 of 1,000 checks over four connections
-/// that were open, and had been answered, before are denied.
+/// that were open, and had been answered, before are denied. Other connections ask all the while, so
+/// that the server has the session in memory.
 fn dead_at_once(end: impl FnOnce(&Machine, &mut Browser)) {
     let machine = Machine::new();
     let _server = machine.start();
@@ -17,11 +22,28 @@ fn dead_at_once(end: impl FnOnce(&Machine, &mut Browser)) {
     for connection in &mut open {
         assert_eq!(connection.send("GET", "/api/session", ""), 200);
     }
-    end(&machine, &mut alice);
-    let denied = (0..1_000)
-        .filter(|turn| open[turn % 4].send("GET", "/api/session", "") == 401)
-        .count();
+    let ended = AtomicBool::new(false);
+    let cookie = alice.cookie.clone();
+    let denied = thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut asking = Connection::open(&machine).with(&cookie);
+            let began = Instant::now();
+            while !ended.load(Ordering::Relaxed) && began.elapsed() < PATIENCE {
+                asking.send("GET", "/api/session", "");
+            }
+        });
+        end(&machine, &mut alice);
+        let denied = count_denied(&mut open);
+        ended.store(true, Ordering::Relaxed);
+        denied
+    });
     assert_eq!(denied, 1_000);
+}
+
+fn count_denied(open: &mut [Connection]) -> usize {
+    (0..1_000)
+        .filter(|turn| open[turn % 4].send("GET", "/api/session", "") == 401)
+        .count()
 }
 
 #[test]

@@ -4,6 +4,9 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
+use super::failed;
+use crate::run::{Outcome, Stop};
+
 pub struct Client {
     stream: BufReader<TcpStream>,
     /// What browsers call the server: `localhost` and the port.
@@ -36,13 +39,30 @@ impl Client {
         })
     }
 
+    /// As the browser that has this `name=value`.
+    pub fn present(&mut self, cookie: &str) {
+        cookie.clone_into(&mut self.cookie);
+    }
+
     pub fn get(&mut self, path: &str) -> io::Result<Answer> {
         self.send("GET", path, "", "")
     }
 
-    /// With header lines that a proxy adds.
+    /// With headers, each ended by CR and LF.
     pub fn get_with(&mut self, path: &str, headers: &str) -> io::Result<Answer> {
         self.send("GET", path, headers, "")
+    }
+
+    pub fn enter(&mut self, username: &str, password: &str) -> Outcome {
+        let form = format!(
+            "username={username}&password={}",
+            password.replace(' ', "+")
+        );
+        let answer = self.post("/login", &form).map_err(failed("POST /login"))?;
+        if answer.status == 303 {
+            return Ok(());
+        }
+        Err(Stop::because(format!("POST /login: {}", answer.status)))
     }
 
     /// Sends a form as a page of the server's does.
@@ -81,9 +101,10 @@ impl Client {
         let mut location = String::new();
         loop {
             let line = self.read_line()?;
-            let Some((name, value)) = line.split_once(": ") else {
+            let Some((name, value)) = line.split_once(':') else {
                 break;
             };
+            let value = value.trim_start();
             if name.eq_ignore_ascii_case("content-length") {
                 length = value.parse().ok();
             }

@@ -26,6 +26,22 @@ pub const LARGE: Size = Size {
     users: 100_000,
 };
 
+pub const HUGE: Size = Size {
+    sessions: 10_000_000,
+    users: 1_000_000,
+};
+
+/// The protected site of each seeded database.
+pub const SITE: &str = "app.example.com";
+
+/// A database, and cookies of its sessions: of the sign-in host and of [`SITE`].
+#[derive(Clone, Debug)]
+pub struct Seeded {
+    pub database: PathBuf,
+    pub cookies: PathBuf,
+    pub site_cookies: PathBuf,
+}
+
 /// Seeded sessions live for weeks, but not for ever.
 const MOST_AGE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
@@ -39,16 +55,24 @@ impl Folder {
         Ok(Self(path))
     }
 
-    pub fn path(&self) -> &Path {
-        &self.0
-    }
-
     /// A database of this size that may be changed.
     pub fn database(&self, size: Size) -> Result<PathBuf, Stop> {
+        Ok(self.with_cookies(size)?.database)
+    }
+
+    /// The same with cookies of 20,000 of its sessions.
+    pub fn with_cookies(&self, size: Size) -> Result<Seeded, Stop> {
         let seeded = seeded(&self.0, size)?;
         let copy = self.0.join(format!("{}.db", size.sessions));
-        fs::copy(&seeded, &copy).map_err(failed(&copy.to_string_lossy()))?;
-        Ok(copy)
+        fs::copy(&seeded.database, &copy).map_err(failed(&copy.to_string_lossy()))?;
+        Ok(Seeded {
+            database: copy,
+            ..seeded
+        })
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
     }
 }
 
@@ -62,11 +86,16 @@ fn folder() -> PathBuf {
     root().join("target/bench")
 }
 
-fn seeded(work: &Path, size: Size) -> Result<PathBuf, Stop> {
+fn seeded(work: &Path, size: Size) -> Result<Seeded, Stop> {
     let prefix = format!("seeded-{}-", size.sessions);
     let path = folder().join(format!("{prefix}{}.db", key()?));
-    if is_recent(&path) {
-        return Ok(path);
+    let seeded = Seeded {
+        cookies: path.with_extension("cookies"),
+        site_cookies: path.with_extension("site-cookies"),
+        database: path,
+    };
+    if is_recent(&seeded.database) && seeded.site_cookies.exists() {
+        return Ok(seeded);
     }
     remove_stale(&prefix)?;
     say(&format!(
@@ -81,10 +110,14 @@ fn seeded(work: &Path, size: Size) -> Result<PathBuf, Stop> {
         seed: 1,
         moment: seed::today(),
     };
-    seed::fill(&unfinished, &plan, &seed::Wanted::default())?;
-    fs::rename(&unfinished, &path).map_err(failed(&path.to_string_lossy()))?;
+    let wanted = seed::Wanted {
+        cookies: Some(&seeded.cookies),
+        site: Some((SITE, &seeded.site_cookies)),
+    };
+    seed::fill(&unfinished, &plan, &wanted)?;
+    fs::rename(&unfinished, &seeded.database).map_err(failed("a seeded database"))?;
     fs::remove_file(work.join("seeding.db.lock")).map_err(failed("seeding.db.lock"))?;
-    Ok(path)
+    Ok(seeded)
 }
 
 fn is_recent(path: &Path) -> bool {

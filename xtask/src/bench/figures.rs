@@ -1,6 +1,10 @@
 //! Durations as figures, and figures as a table.
 
+use std::fmt::Write as _;
 use std::time::Duration;
+
+use super::goals::{LISTING, Met, START};
+use super::report::Part;
 
 /// What an answer may take with the most sessions, at the 99th percentile.
 #[derive(Clone, Copy)]
@@ -20,20 +24,46 @@ pub struct Figure {
 pub struct Table(pub Vec<Figure>);
 
 impl Table {
-    pub fn print(&self, json: bool) {
-        if json {
-            let rows: Vec<_> = self.0.iter().map(Figure::json).collect();
-            println!("{}", serde_json::json!({ "listing": rows }));
-            return;
+    pub fn part(&self) -> Part {
+        let rows: Vec<_> = self.0.iter().map(Figure::json).collect();
+        Part {
+            name: "listing",
+            text: self.text(),
+            json: serde_json::json!(rows),
+            met: self.met(),
         }
-        println!("milliseconds; ratio: the median with 1,000,000 sessions / with 10,000");
-        println!(
+    }
+
+    fn met(&self) -> Vec<Met> {
+        let slowest = |goal, is_of: fn(&str) -> bool| Met {
+            goal,
+            figure: self
+                .0
+                .iter()
+                .filter(|figure| is_of(&figure.name))
+                .map(|figure| millis(quantile(&figure.large, 0.99)))
+                .fold(0.0, f64::max),
+        };
+        let pages = |name: &str| name == "first page" || name.starts_with("far end");
+        vec![
+            slowest(&LISTING, pages),
+            slowest(&START, |name| name == "start to ready"),
+        ]
+    }
+
+    fn text(&self) -> String {
+        let mut text = String::from(
+            "```text\nmilliseconds; ratio: the median with 1,000,000 sessions / with 10,000\n",
+        );
+        let _ = writeln!(
+            text,
             "{:<42} {:>7} {:>7} {:>7} {:>7} {:>6}  {:>10}  verdict",
             "", "10k p50", "p99", "1M p50", "p99", "ratio", "goal/floor"
         );
-        self.0
-            .iter()
-            .for_each(|figure| println!("{}", figure.line()));
+        for figure in &self.0 {
+            let _ = writeln!(text, "{}", figure.line());
+        }
+        text + "```\n"
     }
 }
 

@@ -1,47 +1,94 @@
 //! Measures the release binary against the project's goals, one part a file.
 
+mod check;
 pub mod client;
+mod contenders;
 pub mod data;
 pub mod figures;
+mod goals;
+mod growth;
 mod listing;
+mod load;
+mod plot;
+mod process;
+mod report;
 pub mod server;
-mod signin;
+mod sign_ins;
+mod writes;
+
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
 use crate::run::{Outcome, Stop};
+use report::{Part, Report};
 
 /// Measure the release binary against its goals
 ///
 /// Seeds databases under target/bench, starts servers on loopback, and ends them. Ratios last;
-/// absolute figures are this machine's and this moment's.
+/// absolute figures are this machine's and this moment's. Without a part, all of them.
 #[derive(Args)]
-#[command(after_help = "Example: cargo xtask bench listing --quick")]
+#[command(after_help = "Example: cargo xtask bench check --quick")]
 pub struct Bench {
     #[command(subcommand)]
-    part: Part,
-    /// Fewer requests: to see whether it works, not how fast it is
+    part: Option<Which>,
+    /// Fewer requests and smaller databases: to see whether it works, not how fast it is
     #[arg(long, global = true)]
     quick: bool,
     #[arg(long, global = true)]
     json: bool,
+    /// Put the figures into this document, between its two marks
+    #[arg(long, global = true, value_name = "FILE")]
+    write: Option<PathBuf>,
 }
 
-#[derive(Subcommand)]
-enum Part {
+#[derive(Clone, Copy, Subcommand)]
+enum Which {
+    /// The session check, beside a bare Rocket and axum-login
+    Check,
+    /// The session check while last uses and sign-outs are written
+    Writes,
+    /// Sign-ins, against what all cores can hash
+    SignIns,
+    /// Checks, memory and start with 10,000, 1,000,000 and 10,000,000 sessions
+    Growth,
     /// The pages that list sessions and users, with 10,000 and with 1,000,000 sessions
     Listing,
-    /// Sign-ins, against the machine's own rate of password hashes
-    Signin,
+}
+
+impl Which {
+    const ALL: [Self; 5] = [
+        Self::Check,
+        Self::Writes,
+        Self::SignIns,
+        Self::Growth,
+        Self::Listing,
+    ];
+
+    fn run(self, quick: bool) -> Result<Part, Stop> {
+        match self {
+            Self::Check => check::run(quick),
+            Self::Writes => writes::run(quick),
+            Self::SignIns => sign_ins::run(quick),
+            Self::Growth => growth::run(quick),
+            Self::Listing => Ok(listing::run(quick)?.part()),
+        }
+    }
 }
 
 impl Bench {
     pub fn run(&self) -> Outcome {
-        match self.part {
-            Part::Listing => listing::run(self.quick)?.print(self.json),
-            Part::Signin => signin::run(self.quick)?.print(self.json),
+        let parts = match self.part {
+            Some(part) => vec![part],
+            None => Which::ALL.to_vec(),
+        };
+        let parts = parts.into_iter().map(|part| part.run(self.quick));
+        let report = Report(parts.collect::<Result<_, _>>()?);
+        report.print(self.json);
+        match &self.write {
+            Some(document) => report.write(document),
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 

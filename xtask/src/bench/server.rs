@@ -1,5 +1,6 @@
 //! The release binary as a process of its own, on a free port of loopback.
 
+use std::ffi::OsStr;
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -8,10 +9,14 @@ use std::time::{Duration, Instant};
 
 use super::client::Client;
 use super::failed;
+use super::load::SERVER_CORE;
 use crate::run::{Outcome, Stop, cargo, root, step};
 
-const ADMIN: &str = "bench-admin";
+pub const ADMIN: &str = "bench-admin";
 pub const PASSWORD: &str = "correct horse battery";
+
+/// Answers 503 until a sign-in can be written.
+const READY: &str = "/readyz";
 
 /// A server that is not ready by then never will be.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -59,53 +64,55 @@ impl Server {
     /// With settings of its own, as variables of the environment.
     pub fn start_with(database: &Path, settings: &[(&str, &str)]) -> Result<Self, Stop> {
         let address = free_address()?;
-        let mut serve = vestibule(database);
-        serve.env("ROCKET_ADDRESS", address.ip().to_string());
-        serve.env("ROCKET_PORT", address.port().to_string());
+        let mut serve = serve(vestibule(database), address);
         serve.envs(settings.iter().copied());
+        Self::of(serve, address, READY)
+    }
+
+    /// With a core to itself, and settings in the environment.
+    pub fn start_pinned(database: &Path, settings: &[(&str, &str)]) -> Result<Self, Stop> {
+        let address = free_address()?;
+        let mut pinned = serve(on(pinned(binary()), database), address);
+        pinned.envs(settings.iter().copied());
+        Self::of(pinned, address, READY)
+    }
+
+    /// Any program that listens there, once it answers at `path`.
+    pub fn of(mut command: Command, address: SocketAddr, path: &str) -> Result<Self, Stop> {
         let began = Instant::now();
         let mut server = Self {
-            process: serve.spawn().map_err(failed("vestibule serve"))?,
+            process: command.spawn().map_err(failed("no server"))?,
             address,
             ready_after: Duration::ZERO,
         };
-        server.wait_until_ready(began)?;
+        server.wait_until_ready(began, path)?;
         server.ready_after = began.elapsed();
         Ok(server)
+    }
+
+    fn wait_until_ready(&mut self, began: Instant, path: &str) -> Outcome {
+        while began.elapsed() < PATIENCE {
+            let answer = Client::connect(self.address).and_then(|mut client| client.get(path));
+            if answer.is_ok_and(|answer| answer.status != 503) {
+                return Ok(());
+            }
+            if let Ok(Some(status)) = self.process.try_wait() {
+                return Err(Stop::because(format!("the server has ended: {status}")));
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Err(Stop::because("the server is not ready after a minute"))
     }
 
     pub fn id(&self) -> u32 {
         self.process.id()
     }
 
-    fn wait_until_ready(&mut self, began: Instant) -> Outcome {
-        while began.elapsed() < PATIENCE {
-            let answer = Client::connect(self.address).and_then(|mut client| client.get("/readyz"));
-            if answer.is_ok_and(|answer| answer.status == 200) {
-                return Ok(());
-            }
-            if let Ok(Some(status)) = self.process.try_wait() {
-                return Err(Stop::because(format!("vestibule serve: {status}")));
-            }
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        Err(Stop::because(
-            "vestibule serve: it is not ready after a minute",
-        ))
-    }
-
     /// A client in which the admin has signed in.
     pub fn signed_in(&self) -> Result<Client, Stop> {
         let mut client = Client::connect(self.address).map_err(failed("no connection"))?;
-        let form = format!("username={ADMIN}&password={}", PASSWORD.replace(' ', "+"));
-        let answer = client
-            .post("/login", &form)
-            .map_err(failed("POST /login"))?;
-        if answer.status == 303 {
-            Ok(client)
-        } else {
-            Err(Stop::because(format!("POST /login: {}", answer.status)))
-        }
+        client.enter(ADMIN, PASSWORD)?;
+        Ok(client)
     }
 }
 
@@ -116,9 +123,25 @@ impl Drop for Server {
     }
 }
 
-/// The release binary on this database, with no settings but ours.
+fn serve(mut command: Command, address: SocketAddr) -> Command {
+    command.env("ROCKET_ADDRESS", address.ip().to_string());
+    command.env("ROCKET_PORT", address.port().to_string());
+    command
+}
+
+/// A program on the server's core; it stays the same process.
+pub fn pinned(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new("taskset");
+    command.args(["-c", SERVER_CORE]).arg(program);
+    command
+}
+
 fn vestibule(database: &Path) -> Command {
-    let mut command = Command::new(binary());
+    on(Command::new(binary()), database)
+}
+
+/// On this database, with no settings but ours.
+fn on(mut command: Command, database: &Path) -> Command {
     clear_settings(&mut command);
     command.current_dir(database.parent().unwrap_or(root()));
     command.env(
@@ -146,7 +169,7 @@ pub fn binary() -> PathBuf {
 }
 
 /// Free a moment ago: nobody else is given it so soon.
-fn free_address() -> Result<SocketAddr, Stop> {
+pub fn free_address() -> Result<SocketAddr, Stop> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .and_then(|listener| listener.local_addr())
         .map_err(failed("no free port"))
