@@ -138,8 +138,7 @@ fn part(without: &[Load], with: &[Load], signed_out: f64) -> Part {
     Part {
         name: "writes",
         text: format!(
-            "{ACTIVE} sessions in use; with 2,000 last uses and {signed_out:.0} sign-outs written a second, \
-             the rest of the processor's core as before.\n\n\
+            "{ACTIVE} sessions in use; with 2,000 last uses and {signed_out:.0} sign-outs written a second.\n\n\
              | | checks/s | CPU s for 1,000 |\n| --- | --- | --- |\n\
              | without writes | {calm:.0} | {:.4} |\n| with | {beside:.0} | {:.4} |\n",
             cpu(without),
