@@ -33,6 +33,7 @@ pub struct App {
     pub policy: policy::Cached,
     pub untrusted_peers: Seldom,
     pub denials: Sparing,
+    pub refused_connections: Seldom,
 }
 
 impl App {
@@ -46,6 +47,7 @@ impl App {
         location: &Location,
     ) -> Result<Arc<Self>, Error> {
         let db = Db::open(location).await?;
+        clock.resume(&db).await?;
         let passwords = Hasher::new(&settings.passwords)?;
         Ok(Arc::new(Self {
             metrics: Metrics::new(&db, &passwords),
@@ -58,6 +60,7 @@ impl App {
             policy: policy::Cached::default(),
             untrusted_peers: Seldom::default(),
             denials: Sparing::default(),
+            refused_connections: Seldom::default(),
             settings,
             clock,
         }))

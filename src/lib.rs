@@ -62,6 +62,8 @@ mod error;
 #[doc(hidden)]
 pub mod forward_auth;
 #[doc(hidden)]
+pub mod front;
+#[doc(hidden)]
 pub mod fuzzing;
 mod http;
 mod login;

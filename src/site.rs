@@ -1,6 +1,5 @@
 //! The binary's own site: what a host that embeds Vestibule has for itself.
 
-use std::io::Write;
 use std::sync::Arc;
 
 use rocket::config::{Config, Ident};
@@ -9,7 +8,7 @@ use rocket::http::Status;
 use rocket::outcome::Outcome;
 use rocket::request::{self, FromRequest};
 use rocket::shield::Shield;
-use rocket::{Build, Orbit, Request, Rocket, catch, catchers, get, routes};
+use rocket::{Build, Request, Rocket, catch, catchers, get, routes};
 
 use crate::app::App;
 use crate::forward_auth;
@@ -19,13 +18,10 @@ use crate::sessions::CurrentSession;
 use crate::settings::Server;
 use crate::vestibule::Vestibule;
 
-/// The whole service, ready to be launched.
+/// The whole service, ready to be served ([`crate::front`]).
 #[must_use]
 pub fn rocket(app: Arc<App>, server: &Server) -> Rocket<Build> {
     rocket::custom(config(server))
-        .attach(AdHoc::on_liftoff("Banner", |rocket| {
-            Box::pin(async move { print_banner(rocket) })
-        }))
         .attach(Vestibule::of(app))
         // Our own headers stand in for Rocket's.
         .attach(Shield::new())
@@ -42,37 +38,9 @@ pub fn rocket(app: Arc<App>, server: &Server) -> Rocket<Build> {
         .register("/", catchers![error])
 }
 
-fn print_banner(rocket: &Rocket<Orbit>) {
-    let Some(app) = rocket.state::<Arc<App>>() else {
-        return;
-    };
-    let config = rocket.config();
-    let url = app.settings.url().as_str().trim_end_matches('/');
-    let _ = writeln!(
-        std::io::stdout(),
-        "Vestibule {}\n  Address    {url} (listening on {}:{})\n  Database   {}",
-        env!("CARGO_PKG_VERSION"),
-        config.address,
-        config.port,
-        app.db.path().display()
-    );
-    if app.settings.insecure_http && !app.settings.secure() {
-        tracing::warn!("insecure_http: passwords and cookies can be read by anyone on the way");
-    }
-}
-
 fn config(server: &Server) -> Config {
-    let mut shutdown = rocket::config::Shutdown {
-        grace: server.shutdown.grace,
-        mercy: server.shutdown.mercy,
-        ..Default::default()
-    };
-    shutdown.force = true;
     Config {
-        address: server.address,
-        port: server.port,
         workers: server.workers,
-        shutdown,
         // Believes anyone: http::peer has the trusted proxies.
         ip_header: None,
         ident: Ident::none(),

@@ -20,6 +20,10 @@ use crate::{account, admin, assets, login, sessions, setup};
 /// `/logout`, `/setup`, `/account`, `/reauthenticate` and `/api/session`.
 ///
 /// `/`, catchers and everything else stay the host's.
+///
+/// If the disk fails to keep a change, or the database turns out to be damaged, the host is not stopped:
+/// the log says so, nothing more is written, and every change is answered 503 until the host is
+/// restarted.
 #[derive(Debug)]
 pub struct Vestibule(Mutex<Option<Arc<App>>>);
 
@@ -75,7 +79,11 @@ impl Fairing for Vestibule {
         let Some(app) = rocket.state::<Arc<App>>() else {
             return;
         };
+        if app.settings.insecure_http && !app.settings.secure() {
+            tracing::warn!("insecure_http: passwords and cookies can be read by anyone on the way");
+        }
         announce_setup(app).await;
+        rocket::tokio::spawn(examine(app.clone()));
         keep(rocket, app, sessions::WRITE_INTERVAL, |app| {
             Box::pin(app.last_seen.write(app))
         });
@@ -130,6 +138,12 @@ async fn announce_setup(app: &App) {
     }
 }
 
+async fn examine(app: Arc<App>) {
+    if let Err(refused) = app.db.examine().await {
+        tracing::error!("the database could not be read as a whole: {refused}");
+    }
+}
+
 /// Does `work` each `interval` until the server stops.
 fn keep(
     rocket: &Rocket<Orbit>,
@@ -148,6 +162,7 @@ fn keep(
             }
             if let Err(error) = work(&app).await {
                 tracing::error!("housekeeping: {error}");
+                error.note(&app);
             }
         }
     });

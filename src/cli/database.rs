@@ -4,6 +4,7 @@ use std::time::Duration;
 use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::hardening::own_database;
 use super::{Done, logging, output, runtime};
 use crate::app::App;
 use crate::audit::{self, Actor, Event, Record};
@@ -38,7 +39,7 @@ pub enum Command {
 
 pub fn run(command: &Command, effective: Effective) -> Done {
     let _logging = logging::init_for_command(&effective.settings);
-    let location = Location::parse(&effective.settings.database_url)?;
+    let location = own_database(&effective.settings.database_url)?;
     runtime(1)?.block_on(async {
         match command {
             Command::Migrate => migrate(&location).await,
@@ -135,7 +136,9 @@ async fn record_restore(settings: Settings, location: &Location, file: &Path) ->
     db::prepare(location).await?;
     let app = App::open(settings, Clock::system(), location).await?;
     let record = Record::anonymous(Event::DatabaseRestore).detail(file.to_string_lossy());
-    let tx = app.db.begin().await?;
+    app.clock.believe();
+    let mut tx = app.db.begin().await?;
+    app.clock.keep(&mut tx).await?;
     audit::commit(tx, app.clock.now(), &Actor::operator(), &[record]).await?;
     app.close().await;
     Ok(())

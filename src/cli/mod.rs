@@ -8,6 +8,7 @@ mod config;
 mod database;
 mod doctor;
 mod explain;
+mod hardening;
 mod logging;
 mod output;
 mod password;
@@ -24,9 +25,10 @@ use std::sync::Arc;
 use clap::{CommandFactory, Parser, Subcommand};
 use rocket::tokio::runtime::Runtime;
 
+use self::hardening::own_database;
 use crate::app::App;
 use crate::clock::Clock;
-use crate::db::{self, Location};
+use crate::db;
 use crate::settings::{Effective, Sources};
 
 /// Signs people in, keeps their sessions, and tells any reverse proxy who is at the door.
@@ -93,7 +95,7 @@ type Done = Result<(), Fault>;
 #[must_use]
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
-    harden();
+    hardening::harden();
     match dispatch(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(fault) => {
@@ -134,19 +136,9 @@ fn dispatch(cli: Cli) -> Done {
     }
 }
 
-/// No core dump holds a password, and no file is made that others could read.
-fn harden() {
-    let none = rustix::process::Rlimit {
-        current: Some(0),
-        maximum: Some(0),
-    };
-    let _ = rustix::process::setrlimit(rustix::process::Resource::Core, none);
-    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
-}
-
 /// Opens the database for a command, making it ready first.
 async fn open(effective: Effective) -> Result<Arc<App>, Fault> {
-    let location = Location::parse(&effective.settings.database_url)?;
+    let location = own_database(&effective.settings.database_url)?;
     db::prepare(&location).await?;
     Ok(App::open(effective.settings, Clock::system(), &location).await?)
 }

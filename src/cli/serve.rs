@@ -1,10 +1,14 @@
-use rocket::error::ErrorKind;
+use std::io::Write;
 
+use rocket::tokio::signal::unix::{SignalKind, signal};
+
+use super::hardening::own_database;
 use super::{Done, Fault, logging, runtime};
 use crate::app::App;
 use crate::clock::Clock;
-use crate::db::{self, Location};
-use crate::settings::{Effective, Server};
+use crate::db::{self, Trouble};
+use crate::front::{self, Listener};
+use crate::settings::Effective;
 use crate::site;
 
 pub fn run(effective: Effective) -> Done {
@@ -16,36 +20,51 @@ async fn serve(effective: Effective) -> Done {
     let Effective {
         settings, server, ..
     } = effective;
-    let location = Location::parse(&settings.database_url)?;
+    let location = own_database(&settings.database_url)?;
     // Held until the process ends.
     let _lock = db::open_for_serving(&location).await?;
     let app = App::open(settings, Clock::system(), &location).await?;
-    let launched = site::rocket(app.clone(), &server).launch().await;
+    let listener = Listener::bind(&app.settings, &server).await?;
+    print_banner(&app, &listener);
+    let rocket = site::rocket(app.clone(), &server);
+    let served = front::serve(
+        app.clone(),
+        rocket,
+        listener,
+        &server.shutdown,
+        stopped(&app)?,
+    )
+    .await;
     // Only now have the last requests ended.
     app.close().await;
-    match launched {
-        Ok(_) => {
-            tracing::info!("stopped");
-            Ok(())
-        }
-        Err(error) => match error.kind() {
-            // It was told to stop, and it did.
-            ErrorKind::Shutdown(..) => {
-                tracing::warn!("stopped; a client that did not finish in time was cut off");
-                Ok(())
-            }
-            kind => Err(explain(kind, &server)),
-        },
+    served.map_err(|error| format!("the server cannot start: {error}"))?;
+    if let Some(trouble @ Trouble::Unsynced) = app.db.trouble() {
+        return Err(trouble.to_string().into());
     }
+    tracing::info!("stopped");
+    Ok(())
 }
 
-fn explain(kind: &ErrorKind, server: &Server) -> Fault {
-    match kind {
-        ErrorKind::Bind(cause) => format!(
-            "cannot listen on {}:{}: {cause}; stop what uses it, or set port (ROCKET_PORT)",
-            server.address, server.port
-        )
-        .into(),
-        other => format!("the server cannot start: {other}").into(),
-    }
+fn print_banner(app: &App, listener: &Listener) {
+    let url = app.settings.url().as_str().trim_end_matches('/');
+    let _ = writeln!(
+        std::io::stdout(),
+        "Vestibule {}\n  Address    {url} (listening on {listener})\n  Database   {}",
+        env!("CARGO_PKG_VERSION"),
+        app.db.path().display()
+    );
+}
+
+/// Done with the first SIGTERM or SIGINT, or when a write was lost: what was answered must be true
+/// after a restart, and what the disk holds is known only then.
+fn stopped(app: &App) -> Result<impl Future<Output = ()>, Fault> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        rocket::tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            Trouble::Unsynced = app.db.in_trouble() => {}
+        }
+    })
 }

@@ -3,15 +3,21 @@
 //! The same file remembers that there was a database, so that a lost one is not silently
 //! replaced by a new, empty one.
 
-use std::fs::{File, OpenOptions, Permissions, TryLockError};
+use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+use std::thread;
+use std::time::Duration;
 
 use super::Location;
 
 const REMEMBERED: &str =
     "Vestibule's database stands beside this file. Its lock is held while the server runs.\n";
+
+/// How long whoever looks at the lock holds it at most, and how often to try again meanwhile.
+const LOOK: Duration = Duration::from_millis(10);
+const LOOKS: u32 = 20;
 
 /// The exclusive right to serve, migrate or replace a database, held until it is dropped.
 #[derive(Debug)]
@@ -32,7 +38,16 @@ impl Lock {
             .create(true)
             .truncate(false)
             .open(Self::path(location))?;
-        match file.try_lock() {
+        let mut locked = file.try_lock();
+        for _ in 0..LOOKS {
+            // Somebody may only look whether it is held.
+            if !matches!(locked, Err(TryLockError::WouldBlock)) {
+                break;
+            }
+            thread::sleep(LOOK);
+            locked = file.try_lock();
+        }
+        match locked {
             Err(TryLockError::WouldBlock) => return Ok(None),
             Err(TryLockError::Error(error)) => return Err(error),
             Ok(()) => file.set_permissions(Permissions::from_mode(0o600))?,
@@ -52,8 +67,24 @@ impl Lock {
 
     /// Whether a database was made here before.
     #[must_use]
-    pub fn remembers(&self) -> bool {
-        self.remembers
+    pub fn remembers(location: &Location) -> bool {
+        fs::read(Self::path(location)).is_ok_and(|text| !text.is_empty())
+    }
+
+    /// Whether a process holds the lock. Another that asks is not in the way.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn is_held(location: &Location) -> io::Result<bool> {
+        let file = match File::open(Self::path(location)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            opened => opened?,
+        };
+        match file.try_lock_shared() {
+            Ok(()) => Ok(false),
+            Err(TryLockError::WouldBlock) => Ok(true),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
     }
 
     /// Remembers that a database was made here.

@@ -7,7 +7,8 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection as _, SqliteConnection};
 
 use super::files::{create_private, sync_folder};
-use super::{Location, Lock, options};
+use super::trouble::code;
+use super::{Location, Lock, backup, options, status};
 
 /// As sqlx.toml names them; sqlx-cli applies the same.
 pub(super) static MIGRATIONS: Migrator = sqlx::migrate!();
@@ -32,6 +33,7 @@ impl std::error::Error for Refused {}
 /// # Errors
 /// See [`migrate`]; or the database needs a migration while a server runs on it.
 pub async fn prepare(location: &Location) -> Result<(), Refused> {
+    refuse_lost(location)?;
     if location.path().exists() && pending(location).await?.is_empty() {
         return make_private(location);
     }
@@ -44,11 +46,18 @@ pub async fn prepare(location: &Location) -> Result<(), Refused> {
 /// # Errors
 /// See [`migrate`]; or another server holds the lock.
 pub async fn open_for_serving(location: &Location) -> Result<Lock, Refused> {
+    refuse_lost(location)?;
     if location.path().exists() {
         // Looked at first: beside what is no database of ours, no lock is made.
         pending(location).await?;
     }
     let mut lock = take_lock(location)?;
+    // Before anything is written: what stands in the WAL goes into the file with the first connection
+    // that closes. A larger one is read while it is served ([`super::Db::examine`]), so that a
+    // restart takes no longer the more there is to keep.
+    if !location.is_lost() && !location.is_large() {
+        status::refuse_damaged(location).await?;
+    }
     migrate(location, &mut lock).await?;
     Ok(lock)
 }
@@ -61,9 +70,7 @@ pub async fn open_for_serving(location: &Location) -> Result<Lock, Refused> {
 /// A database that was there is gone; the file is no database, newer than this program, damaged
 /// or cannot be written.
 pub async fn migrate(location: &Location, lock: &mut Lock) -> Result<Vec<i64>, Refused> {
-    if location.is_lost() && lock.remembers() {
-        return Err(gone(location));
-    }
+    refuse_lost(location)?;
     if !location.path().exists() {
         create(location)?;
     }
@@ -110,22 +117,45 @@ pub(super) fn take_lock(location: &Location) -> Result<Lock, Refused> {
     }
 }
 
-/// Why nothing is made in a lost database's place.
-pub(super) fn gone(location: &Location) -> Refused {
+/// Nothing is made in a lost database's place. A WAL that is left tells of one, too; opening an empty
+/// file would delete it.
+///
+/// # Errors
+/// There was a database here, and it is gone.
+pub(super) fn refuse_lost(location: &Location) -> Result<(), Refused> {
+    let was_here = || {
+        let left = |suffix| location.beside(suffix).exists();
+        Lock::remembers(location) || left("-wal") || left("-shm")
+    };
+    if !location.is_lost() || !was_here() {
+        return Ok(());
+    }
     let path = location.path().display();
-    Refused(format!(
+    let copy = newest_copy(location);
+    Err(Refused(format!(
         "{path}: the database is gone, though there was one here ({path}.lock remembers it). Bring it back with \
-         `vestibule db restore FILE`, or remove {path}.lock, {path}-wal and {path}-shm to begin with an empty one"
+         `vestibule db restore FILE`{copy}, or remove {path}.lock, {path}-wal and {path}-shm to begin with an empty one"
+    )))
+}
+
+/// Why nothing is served of a damaged database.
+pub(super) fn damaged(location: &Location, how: &str) -> Refused {
+    Refused(format!(
+        "{}: the database is damaged ({how}); nothing was changed. Restore a backup with `vestibule db restore FILE`{}; \
+         the damaged one is kept beside it",
+        location.path().display(),
+        newest_copy(location)
     ))
 }
 
+fn newest_copy(location: &Location) -> String {
+    location
+        .newest_copy()
+        .map(|copy| format!(" (the newest copy in its folder is {})", copy.display()))
+        .unwrap_or_default()
+}
+
 fn create(location: &Location) -> Result<(), Refused> {
-    let orphan = ["-wal", "-shm"]
-        .iter()
-        .any(|suffix| location.beside(suffix).exists());
-    if orphan {
-        return Err(gone(location));
-    }
     create_private(location.path())
         .and_then(|file| file.sync_all())
         .and_then(|()| sync_folder(location.folder()))
@@ -211,14 +241,12 @@ async fn copy_first(
 ) -> Result<(), Refused> {
     let copy = location.beside(&format!(".before-migration-from-{version}"));
     if !copy.exists() {
-        super::backup::copy_into(connection, &copy)
-            .await
-            .map_err(|e| {
-                Refused(format!(
-                    "{}: no copy could be made before the migration: {e}",
-                    copy.display()
-                ))
-            })?;
+        backup::copy_into(connection, &copy).await.map_err(|e| {
+            Refused(format!(
+                "{}: no copy could be made before the migration: {e}",
+                copy.display()
+            ))
+        })?;
     }
     tracing::info!(copy = %copy.display(), "the database was copied before its migration");
     Ok(())
@@ -286,11 +314,8 @@ fn explain_migration(location: &Location, error: MigrateError) -> Refused {
 
 /// SQLite's result codes as sentences: <https://sqlite.org/rescode.html>.
 pub(super) fn explain(location: &Location, error: &sqlx::Error) -> Refused {
-    let code = error
-        .as_database_error()
-        .and_then(|e| e.code())
-        .and_then(|code| code.parse::<i32>().ok());
     let path = location.path().display();
+    let code = code(error);
     Refused(match code.map(|code| code & 0xff) {
         Some(5 | 6) => format!(
             "{path}: the database is locked by another program; stop that program, then try again"
@@ -298,13 +323,18 @@ pub(super) fn explain(location: &Location, error: &sqlx::Error) -> Refused {
         Some(8) => format!(
             "{path}: the database is read-only; its file and folder must be writable for the user that runs Vestibule"
         ),
-        Some(11) => format!(
-            "{path}: the database is damaged ({error}); restore a backup with `vestibule db restore FILE`"
-        ),
+        Some(11) => return damaged(location, &error.to_string()),
         Some(13) => format!("{path}: the disk is full"),
+        // Of the WAL's index SQLite tells no more than that it cannot grow.
+        Some(10) if code == Some(4874) => {
+            format!("{path}: {path}-shm cannot grow; it may be that the disk is full")
+        }
         Some(14) => format!(
             "{path}: the file cannot be opened; it must be readable and writable, as must its folder"
         ),
+        Some(26) if Lock::remembers(location) => {
+            return damaged(location, "this file is not an SQLite database");
+        }
         Some(26) => format!("{path}: this file is not an SQLite database"),
         _ => format!("{path}: {error}"),
     })

@@ -10,13 +10,16 @@ mod lock;
 mod migrate;
 mod status;
 mod timings;
+mod trouble;
 mod tx;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rocket::tokio::sync::Mutex;
+use rocket::tokio::sync::{Mutex, SetOnce};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection as _, SqlitePool};
 
@@ -26,6 +29,7 @@ pub use lock::Lock;
 pub use migrate::{Refused, migrate, open_for_serving, prepare};
 pub use status::{Status, check, status};
 pub use timings::Timings;
+pub use trouble::Trouble;
 pub use tx::Tx;
 
 pub type Connection = sqlx::SqliteConnection;
@@ -45,8 +49,9 @@ const WAL_BYTES: &str = "67108864";
 pub struct Db {
     writer: SqlitePool,
     reader: SqlitePool,
-    path: PathBuf,
+    location: Location,
     timings: Timings,
+    trouble: Arc<SetOnce<Trouble>>,
     probed: Mutex<Option<(Instant, bool)>>,
 }
 
@@ -78,8 +83,9 @@ impl Db {
         Ok(Self {
             writer,
             reader,
-            path: location.path().to_owned(),
+            location: location.clone(),
             timings: Timings::new(),
+            trouble: Arc::default(),
             probed: Mutex::default(),
         })
     }
@@ -87,11 +93,33 @@ impl Db {
     /// Begins to write; waits for its turn, a second at most.
     ///
     /// # Errors
-    /// Another writer did not finish in time, or the database cannot be written.
+    /// Another writer did not finish in time, the database cannot be written, or it is in [`Trouble`].
     pub async fn begin(&self) -> Result<Tx, sqlx::Error> {
+        if let Some(trouble) = self.trouble() {
+            return Err(io::Error::other(trouble.to_string()).into());
+        }
         let began = Instant::now();
-        let inner = self.writer.begin_with("BEGIN IMMEDIATE").await?;
-        Ok(Tx::new(inner, began, self.timings.writes.clone()))
+        let inner = match self.writer.begin_with("BEGIN IMMEDIATE").await {
+            Err(error) if trouble::is_read_only(&error) => {
+                self.renew_writer().await;
+                return Err(error);
+            }
+            begun => begun?,
+        };
+        Ok(Tx::new(
+            inner,
+            began,
+            self.timings.writes.clone(),
+            self.trouble.clone(),
+        ))
+    }
+
+    /// One that was opened while the file could not be written stays so, though the file may be
+    /// written again.
+    async fn renew_writer(&self) {
+        if let Ok(connection) = self.writer.acquire().await {
+            let _ = connection.close().await;
+        }
     }
 
     #[must_use]
@@ -106,19 +134,61 @@ impl Db {
 
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.path
+        self.location.path()
+    }
+
+    /// What keeps anything from being written until the next start.
+    #[must_use]
+    pub fn trouble(&self) -> Option<Trouble> {
+        self.trouble.get().copied()
+    }
+
+    /// Waits, for ever if all goes well, until there is [`Trouble`].
+    pub async fn in_trouble(&self) -> Trouble {
+        *self.trouble.wait().await
+    }
+
+    /// Takes note of an error that a query came back with, if it tells of damage.
+    pub fn note(&self, error: &sqlx::Error) {
+        if let Some(trouble) = Trouble::of(error) {
+            self.trouble_with(trouble);
+        }
+    }
+
+    /// Said once.
+    fn trouble_with(&self, trouble: Trouble) {
+        if self.trouble.set(trouble).is_ok() {
+            tracing::error!("{trouble}");
+        }
+    }
+
+    /// Reads the whole of a database that was too large to be read before the start.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub async fn examine(&self) -> Result<(), Refused> {
+        if self.location.is_large() {
+            let faults = check(&self.location).await?;
+            if let Some(fault) = faults.first() {
+                tracing::error!("{fault}");
+                self.trouble_with(Trouble::Damaged);
+            }
+        }
+        Ok(())
     }
 
     /// How large the write-ahead log is; 0 if there is none.
     #[must_use]
     pub fn wal_bytes(&self) -> i64 {
-        let mut wal = self.path.clone().into_os_string();
-        wal.push("-wal");
-        fs::metadata(wal).map_or(0, |file| i64::try_from(file.len()).unwrap_or(i64::MAX))
+        fs::metadata(self.location.beside("-wal"))
+            .map_or(0, |file| i64::try_from(file.len()).unwrap_or(i64::MAX))
     }
 
     /// Whether a change can be written. Found out once a second at most, whoever asks.
     pub async fn is_writable(&self) -> bool {
+        if self.trouble().is_some() {
+            return false;
+        }
         let mut probed = self.probed.lock().await;
         match *probed {
             Some((at, writable)) if at.elapsed() < PATIENCE => writable,

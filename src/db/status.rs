@@ -5,8 +5,8 @@ use std::fs;
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteConnectOptions;
 
-use super::migrate::{Refused, applied, connect, explain, gone, pending};
-use super::{Location, Lock};
+use super::migrate::{Refused, applied, connect, damaged, explain, pending, refuse_lost};
+use super::{Location, Lock, Trouble};
 
 /// What `vestibule db status` shows.
 #[derive(Debug, serde::Serialize)]
@@ -36,7 +36,7 @@ pub async fn status(location: &Location) -> Result<Status, Refused> {
             .await
             .map_err(failed)?
     };
-    let lock = Lock::take(location)
+    let served = Lock::is_held(location)
         .map_err(|e| Refused(format!("{}: {e}", Lock::path(location).display())))?;
     Ok(Status {
         database: location.path().display().to_string(),
@@ -45,7 +45,7 @@ pub async fn status(location: &Location) -> Result<Status, Refused> {
         pending,
         users,
         live_sessions,
-        served: lock.is_none(),
+        served,
     })
 }
 
@@ -56,40 +56,44 @@ pub async fn status(location: &Location) -> Result<Status, Refused> {
 pub async fn check(location: &Location) -> Result<Vec<String>, Refused> {
     let mut connection = open_existing(location).await?;
     pending(location).await?;
-    let failed = |e: sqlx::Error| explain(location, &e);
-    let integrity: Vec<String> = sqlx::query_scalar("PRAGMA integrity_check")
-        .fetch_all(&mut connection)
-        .await
-        .map_err(failed)?;
-    let orphans: Vec<String> =
-        sqlx::query_scalar("SELECT DISTINCT \"table\" FROM pragma_foreign_key_check")
+    // Some damage keeps SQLite from reading on.
+    let told = |faults: Result<Vec<String>, sqlx::Error>| match faults {
+        Err(error) if Trouble::of(&error).is_some() => Ok(vec![error.to_string()]),
+        faults => faults.map_err(|e| explain(location, &e)),
+    };
+    let integrity = told(
+        sqlx::query_scalar("PRAGMA integrity_check")
             .fetch_all(&mut connection)
-            .await
-            .map_err(failed)?;
-    Ok(integrity
-        .into_iter()
-        .filter(|line| line != "ok")
-        .chain(
-            orphans
-                .into_iter()
-                .map(|table| format!("rows of {table} refer to nothing")),
+            .await,
+    )?;
+    let orphans = told(
+        sqlx::query_scalar(
+            "SELECT DISTINCT 'rows of ' || \"table\" || ' refer to nothing' FROM pragma_foreign_key_check",
         )
-        .collect())
+        .fetch_all(&mut connection)
+        .await,
+    )?;
+    let faults = integrity.into_iter().filter(|line| line != "ok");
+    Ok(faults.chain(orphans).collect())
+}
+
+pub(super) async fn refuse_damaged(location: &Location) -> Result<(), Refused> {
+    match check(location).await?.first() {
+        Some(fault) => Err(damaged(location, fault)),
+        None => Ok(()),
+    }
 }
 
 pub(super) async fn check_whole(location: &Location) -> Result<(), Refused> {
-    let faults = check(location).await?;
-    let path = location.path().display();
-    if let Some(fault) = faults.first() {
-        return Err(Refused(format!("{path}: the database is damaged: {fault}")));
-    }
+    refuse_damaged(location).await?;
     let mut connection = open_existing(location).await?;
     let applied = applied(&mut connection)
         .await
         .map_err(|e| explain(location, &e))?;
     if applied.is_empty() {
         return Err(Refused(format!(
-            "{path}: this is not a database of Vestibule's"
+            "{}: this is not a database of Vestibule's",
+            location.path().display()
         )));
     }
     Ok(())
@@ -97,17 +101,12 @@ pub(super) async fn check_whole(location: &Location) -> Result<(), Refused> {
 
 pub(super) async fn open_existing(location: &Location) -> Result<SqliteConnection, Refused> {
     let path = location.path();
+    refuse_lost(location)?;
     if location.is_lost() {
-        let remembered =
-            fs::read_to_string(Lock::path(location)).is_ok_and(|text| !text.is_empty());
-        return Err(if remembered {
-            gone(location)
-        } else {
-            Refused(format!(
-                "{}: there is no database yet; `vestibule db migrate` or a first start makes one",
-                path.display()
-            ))
-        });
+        return Err(Refused(format!(
+            "{}: there is no database yet; `vestibule db migrate` or a first start makes one",
+            path.display()
+        )));
     }
     connect(
         location,

@@ -1,17 +1,20 @@
 use std::fmt;
 use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 use std::time::Instant;
 
 use prometheus_client::metrics::histogram::Histogram;
+use rocket::tokio::sync::SetOnce;
 use sqlx::{Sqlite, Transaction};
 
-use super::Connection;
+use super::{Connection, Trouble};
 
 /// A write transaction; what is not committed is rolled back.
 pub struct Tx {
     inner: Transaction<'static, Sqlite>,
     began: Instant,
     writes: Histogram,
+    trouble: Arc<SetOnce<Trouble>>,
 }
 
 impl Tx {
@@ -20,18 +23,27 @@ impl Tx {
         inner: Transaction<'static, Sqlite>,
         began: Instant,
         writes: Histogram,
+        trouble: Arc<SetOnce<Trouble>>,
     ) -> Self {
         Self {
             inner,
             began,
             writes,
+            trouble,
         }
     }
 
     /// # Errors
-    /// Nothing was written.
+    /// Nothing was written; or, if the disk failed, nobody knows before the next start, and nothing
+    /// more is written until then.
     pub async fn commit(self) -> Result<(), sqlx::Error> {
-        self.inner.commit().await?;
+        self.inner.commit().await.inspect_err(|error| {
+            if let Some(trouble) = Trouble::of_commit(error)
+                && self.trouble.set(trouble).is_ok()
+            {
+                tracing::error!("{trouble}: {error}");
+            }
+        })?;
         self.writes.observe(self.began.elapsed().as_secs_f64());
         Ok(())
     }

@@ -46,12 +46,28 @@ pub struct Finding {
 /// # Errors
 /// The database failed.
 pub async fn examine(app: &App, url: &str, client: Client) -> Result<Vec<Finding>, Error> {
-    let patient = match admit(app, url).await? {
-        Ok(patient) => patient,
-        Err(finding) => return Ok(vec![finding]),
+    let mut findings = match admit(app, url).await? {
+        Ok(patient) => {
+            let all = move || steps::all(&patient, &client);
+            let examination = rocket::tokio::task::spawn_blocking(all);
+            examination.await.unwrap_or_default()
+        }
+        Err(finding) => vec![finding],
     };
-    let examination = rocket::tokio::task::spawn_blocking(move || steps::all(&patient, &client));
-    Ok(examination.await.unwrap_or_default())
+    findings.push(clock(app));
+    Ok(findings)
+}
+
+/// Not of the site; but a wrong clock makes all else odd.
+fn clock(app: &App) -> Finding {
+    let judged = match app.clock.doubt() {
+        None => steps::right("It goes on as it should."),
+        Some(doubt) => steps::wrong(
+            format!("It seems that {doubt}."),
+            "Set the system’s clock and keep it right: timedatectl set-ntp true",
+        ),
+    };
+    steps::finding("clock", judged)
 }
 
 /// What the steps need to know.

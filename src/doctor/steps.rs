@@ -28,7 +28,7 @@ const ENDPOINTS: [&str; 3] = [
 /// A finding without its step.
 pub type Judged = (Outcome, String, Option<String>);
 
-fn right(found: impl Into<String>) -> Judged {
+pub fn right(found: impl Into<String>) -> Judged {
     (Outcome::Right, found.into(), None)
 }
 
@@ -45,7 +45,7 @@ fn not_yet() -> Judged {
 }
 
 /// What should be, by step.
-const TITLES: [(&str, &str); 10] = [
+const TITLES: [(&str, &str); 11] = [
     ("site", "The host is a configured site"),
     ("proxy", "The proxy is reached"),
     ("peer", "Vestibule trusts the proxy"),
@@ -59,6 +59,7 @@ const TITLES: [(&str, &str); 10] = [
     ),
     ("sign_in", "The sign-in page opens"),
     ("authz", "The proxies’ endpoints are closed to the public"),
+    ("clock", "The system’s clock is believed"),
 ];
 
 pub fn finding(step: &'static str, (outcome, found, cure): Judged) -> Finding {

@@ -9,7 +9,7 @@ use url::Url;
 use super::host::Host;
 use super::rules::{self, Malformed};
 use crate::app::App;
-use crate::http::peer;
+use crate::http::{Received, peer};
 
 /// How a proxy tells of the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -231,12 +231,12 @@ fn of_auth_request(request: &Request<'_>) -> Result<Parts, Unusable> {
 }
 
 fn of_ext_authz(request: &Request<'_>, below: &str) -> Result<Parts, Unusable> {
-    let uri = request.uri().to_string();
-    let uri = uri
+    let target = Received::target(request);
+    let uri = target
         .strip_prefix(below)
         .ok_or(Unusable::Malformed("the address"))?;
     Ok(Parts {
-        method: request.method().to_string(),
+        method: Received::method(request).to_owned(),
         scheme: once(request, "x-forwarded-proto")?,
         host: once(request, "host")?,
         uri: if uri.starts_with('/') {

@@ -202,7 +202,7 @@ async fn own_path(
     let answer = entered.answer(status, dialect == Dialect::AuthRequest);
     Ok(answer.unwrap_or_else(|refusal| match dialect {
         Dialect::AuthRequest => told(Status::Forbidden, refusal.code),
-        _ => refusal.as_page(request),
+        _ => refusal.as_page(Some(app)),
     }))
 }
 

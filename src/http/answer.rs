@@ -92,6 +92,14 @@ impl Answer {
         self.header("Set-Cookie", set_cookie)
     }
 
+    /// Headers and body, for an answer that Rocket does not send.
+    pub(crate) fn into_parts(self) -> (Vec<(String, String)>, String) {
+        let content_type = Header::from(self.content_type);
+        let headers = [content_type].into_iter().chain(self.headers);
+        let told = headers.map(|header| (header.name.to_string(), header.value.into_owned()));
+        (told.collect(), self.body)
+    }
+
     /// Names the challenge of a 401 (RFC 9110, 11.6.1). Never Basic: browsers would ask by themselves.
     #[must_use]
     pub fn challenge(self) -> Self {
@@ -126,7 +134,7 @@ impl Failure {
         match self {
             Self::Refused(refusal) => *refusal,
             Self::Broke(error) => {
-                tracing::error!(path = %request.uri().path(), "{error}");
+                error.report(request);
                 Refusal::of_status(error.status())
             }
         }
@@ -161,16 +169,9 @@ impl<'r> Responder<'r, 'static> for Failure {
 
 impl<'r> Responder<'r, 'static> for Refusal {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
-        let answer = if wants_json(request) {
-            self.as_json()
-        } else {
-            self.as_page(request)
-        };
-        let answer = match self.retry_after {
-            Some(wait) => answer.header("Retry-After", wait.as_secs().max(1).to_string()),
-            None => answer,
-        };
-        answer.respond_to(request)
+        let app = request.rocket().state::<Arc<App>>();
+        self.answer(app.map(Arc::as_ref), wants_json(request))
+            .respond_to(request)
     }
 }
 
@@ -191,8 +192,25 @@ impl Refusal {
         )
     }
 
-    pub(crate) fn as_page(&self, request: &Request<'_>) -> Answer {
-        let app = request.rocket().state::<Arc<App>>();
+    /// For a program, or as a page.
+    pub(crate) fn answer(&self, app: Option<&App>, json: bool) -> Answer {
+        let answer = if json {
+            self.as_json()
+        } else {
+            self.as_page(app)
+        };
+        let answer = match self.status {
+            // RFC 9110, 15.5.6: what is allowed is said.
+            Status::MethodNotAllowed => answer.header("Allow", "GET, HEAD, POST".to_owned()),
+            _ => answer,
+        };
+        match self.retry_after {
+            Some(wait) => answer.header("Retry-After", wait.as_secs().max(1).to_string()),
+            None => answer,
+        }
+    }
+
+    pub(crate) fn as_page(&self, app: Option<&App>) -> Answer {
         let page = app
             .and_then(|app| Answer::page(app, self.status, &pages::ErrorPage::of(self), None).ok());
         page.unwrap_or_else(|| Answer::text(self.status, self.message.clone()))

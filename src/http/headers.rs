@@ -33,16 +33,22 @@ const HEADERS: [(&str, &str); 8] = [
 /// A year, as browsers' preload lists ask for.
 const STRICT_TRANSPORT_SECURITY: &str = "max-age=31536000";
 
-/// Sets the headers; an answer that says nothing of caching is not cached.
+/// An answer that says nothing of caching is not cached.
+const NOT_CACHED: (&str, &str) = ("Cache-Control", "no-store");
+
+/// The headers of a refusal that is made before Rocket; `secure` sets the same.
+pub(crate) fn of_every_answer(app: &App) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let hsts = ("Strict-Transport-Security", STRICT_TRANSPORT_SECURITY);
+    let hsts = app.settings.secure().then_some(hsts);
+    HEADERS.into_iter().chain(hsts).chain([NOT_CACHED])
+}
+
+/// Sets the headers.
 pub fn secure(app: &App, response: &mut Response<'_>) {
-    for (name, value) in HEADERS {
+    let is_told = response.headers().contains(NOT_CACHED.0);
+    for (name, value) in of_every_answer(app).filter(|(name, _)| *name != NOT_CACHED.0 || !is_told)
+    {
         response.set_raw_header(name, value);
-    }
-    if app.settings.secure() {
-        response.set_raw_header("Strict-Transport-Security", STRICT_TRANSPORT_SECURITY);
-    }
-    if !response.headers().contains("Cache-Control") {
-        response.set_raw_header("Cache-Control", "no-store");
     }
     response.remove_header("Server");
 }

@@ -103,13 +103,31 @@ impl Refusal {
                 "Not allowed",
                 "This address does not take that method.",
             ),
+            408 => Self::new(
+                status,
+                "too_slow",
+                "Too slow",
+                "The request did not arrive in time. Try again.",
+            ),
             413 => Self::too_large(),
+            414 => Self::new(
+                status,
+                "address_too_long",
+                "Address too long",
+                "The address is longer than any of this service.",
+            ),
             415 => Self::not_a_form(),
             422 => Self::new(
                 status,
                 "unprocessable",
                 "That form was not complete",
                 "The form was not as this page sends it. Go back and try again.",
+            ),
+            431 => Self::new(
+                status,
+                "headers_too_large",
+                "Too much in the headers",
+                "The browser sent more along than this service takes. Deleting this site's cookies in the browser mends it.",
             ),
             503 => Self::unavailable(),
             _ if status.code < 500 => {
@@ -202,7 +220,7 @@ impl Refusal {
         )
     }
 
-    pub(super) fn too_large() -> Self {
+    pub(crate) fn too_large() -> Self {
         Self::new(
             Status::PayloadTooLarge,
             "too_large",
@@ -211,7 +229,7 @@ impl Refusal {
         )
     }
 
-    pub(super) fn incomplete_body() -> Self {
+    pub(crate) fn incomplete_body() -> Self {
         Self::new(
             Status::BadRequest,
             "incomplete_body",
@@ -252,7 +270,7 @@ impl Refusal {
     }
 
     /// What it is counted as; what is not found or not taken is no denial.
-    pub(super) fn reason(&self) -> Option<Reason> {
+    pub(crate) fn reason(&self) -> Option<Reason> {
         match (self.code, self.status.code) {
             ("foreign_form", _) => Some(Reason::Csrf),
             ("misdirected", _) => Some(Reason::Host),
@@ -260,7 +278,9 @@ impl Refusal {
             ("unauthenticated", _) => Some(Reason::Unauthenticated),
             ("forbidden", _) => Some(Reason::Forbidden),
             ("unavailable", _) => Some(Reason::Unavailable),
-            ("method_override", _) | (_, 400 | 413 | 415 | 422) => Some(Reason::Malformed),
+            ("method_override", _) | (_, 400 | 408 | 413 | 414 | 415 | 422 | 431) => {
+                Some(Reason::Malformed)
+            }
             _ => None,
         }
     }

@@ -13,7 +13,6 @@ use rocket::{Request, Rocket, Sentinel};
 
 use super::{Session, resume};
 use crate::app::App;
-use crate::error::Error;
 use crate::http::Instead;
 use crate::http::cookies::{Found, HostCookie};
 use crate::metrics::{Reason, count_denial};
@@ -82,7 +81,7 @@ async fn look_up(request: &Request<'_>, app: &Arc<App>) -> Lookup {
             app: app.clone(),
         })),
         Err(error) => {
-            report(&error);
+            error.report(request);
             Lookup::Failed
         }
     }
@@ -102,10 +101,6 @@ fn presented(request: &Request<'_>, app: &App) -> Option<Token> {
             None
         }
     }
-}
-
-fn report(error: &Error) {
-    tracing::error!("a session could not be looked up: {error}");
 }
 
 fn deny<T>(request: &Request<'_>, status: Status, denied: Denied) -> request::Outcome<T, Denied> {

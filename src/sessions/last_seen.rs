@@ -63,10 +63,13 @@ impl LastSeen {
             .iter()
             .map(|(hash, used)| (*hash, *used))
             .collect();
-        if noted.is_empty() {
+        let counted = app.clock.take_counted();
+        if noted.is_empty() && !counted {
             return Ok(());
         }
-        write_all(app, &noted).await?;
+        write_all(app, &noted)
+            .await
+            .inspect_err(|_| app.clock.count())?;
         let mut notes = self.notes();
         for (hash, written) in noted {
             if notes.get(&hash).is_some_and(|used| used.at == written.at) {
@@ -86,6 +89,7 @@ async fn write_all(app: &App, noted: &[(TokenHash, Use)]) -> Result<(), Error> {
     for (hash, used) in noted {
         store::touch(&mut tx, hash, used.at, used.idle_end).await?;
     }
+    app.clock.keep(&mut tx).await?;
     tx.commit().await?;
     Ok(())
 }

@@ -128,7 +128,7 @@ pub async fn start(
     let (idle, max) = app.settings.sessions.limits(remember);
     let token = Token::generate();
     let session = Session {
-        id: Uuid::now_v7(),
+        id: audit::new_id_at(now),
         user_id,
         methods: vec![PASSWORD.to_owned()],
         remember,
@@ -184,6 +184,7 @@ fn if_live(
     let now = app.clock.now();
     app.last_seen.count(hash, &mut session);
     if now >= session.expires_at() || user.disabled_at.is_some() {
+        app.clock.count();
         return None;
     }
     app.last_seen

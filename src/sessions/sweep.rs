@@ -47,6 +47,7 @@ async fn delete_old(app: &App) -> Result<u64, Error> {
         store::delete_ended(&mut tx, now.minus(app.settings.sessions.history), BATCH).await?;
     let buckets = throttle::delete_full(&mut tx, now, BATCH).await?;
     let tickets = forward_auth::delete_old_tickets(&mut tx, now, BATCH).await?;
+    app.clock.keep(&mut tx).await?;
     tx.commit().await?;
     Ok(sessions.max(buckets).max(tickets))
 }

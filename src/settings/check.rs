@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use url::{Host, Url};
 
-use super::{DAY, Secret, Server, Settings};
+use super::{DAY, Listen, Secret, Server, Settings};
 use crate::db::Location;
 use crate::passwords;
 
@@ -236,6 +236,12 @@ impl Settings {
                 "templates_dir: there is no folder {}",
                 folder.display()
             ));
+        }
+        if let Some(Listen::Unix(path)) = &self.listen
+            && !path.is_absolute()
+        {
+            // Not a name by mistake: `listen = "system"`, or an address.
+            faults.push(format!("listen: {} is neither \"systemd\" nor the absolute path of a Unix socket; address and port have keys of their own", path.display()));
         }
         faults
     }

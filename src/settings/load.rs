@@ -2,6 +2,8 @@
 //! the environment, the command line.
 
 use std::ffi::OsString;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use rocket::figment::providers::{Format, Serialized, Toml};
@@ -59,6 +61,7 @@ impl Effective {
         let server: Server = figment.extract().map_err(|e| refused(&e))?;
         let settings: Settings = figment.focus(TABLE).extract().map_err(|e| refused(&e))?;
         let settings = settings.checked(&server)?;
+        keep_token_from_others(&figment)?;
         Ok(Self {
             settings,
             server,
@@ -147,6 +150,10 @@ fn file(named: Option<&Path>, selected: &Profile) -> Result<Figment, Refused> {
     if !path.exists() {
         return Ok(Figment::new());
     }
+    if mode(path) & OTHERS_WRITE != 0 {
+        let path = path.display();
+        return Err(format!("{path}: others can write it; run chmod o-w {path}").into());
+    }
     // file_exact: the file that is named, and no parent folder's.
     let toml = Toml::file_exact(path).nested();
     let profiles = toml
@@ -160,6 +167,28 @@ fn file(named: Option<&Path>, selected: &Profile) -> Result<Figment, Refused> {
         Ok(Figment::from(toml))
     } else {
         Err(Refused(faults))
+    }
+}
+
+const OTHERS_WRITE: u32 = 0o002;
+const OTHERS_READ: u32 = 0o004;
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).map_or(0, |file| file.permissions().mode())
+}
+
+/// A token that stands in a file which others can read is refused, as `metrics_token_file` is.
+fn keep_token_from_others(figment: &Figment) -> Result<(), Refused> {
+    let found = figment.find_metadata(&format!("{TABLE}.metrics_token"));
+    match found.and_then(|found| found.source.as_ref()) {
+        Some(Source::File(path)) if mode(path) & OTHERS_READ != 0 => {
+            let path = path.display();
+            Err(format!(
+                "metrics_token: others can read {path}, where it stands; run chmod o-r {path}"
+            )
+            .into())
+        }
+        _ => Ok(()),
     }
 }
 

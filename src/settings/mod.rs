@@ -54,6 +54,8 @@ pub struct Settings {
     pub(crate) metrics_secret: Option<Secret>,
     /// A folder whose templates replace the embedded ones of the same name.
     pub templates_dir: Option<PathBuf>,
+    /// Instead of address and port. For the program alone: a site that embeds us listens by itself.
+    pub listen: Option<Listen>,
 }
 
 impl Default for Settings {
@@ -73,6 +75,7 @@ impl Default for Settings {
             metrics_token_file: None,
             metrics_secret: None,
             templates_dir: None,
+            listen: None,
         }
     }
 }
@@ -214,6 +217,34 @@ impl Default for Throttle {
 pub enum LogFormat {
     Text,
     Json,
+}
+
+/// Where the program listens, if not at an address and port.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(from = "String", into = "String")]
+pub enum Listen {
+    /// The path of a Unix socket, for a proxy on the same machine.
+    Unix(PathBuf),
+    /// The socket of a systemd `.socket` unit, in which visitors wait during a restart.
+    Systemd,
+}
+
+impl From<String> for Listen {
+    fn from(text: String) -> Self {
+        match text.as_str() {
+            "systemd" => Self::Systemd,
+            _ => Self::Unix(text.into()),
+        }
+    }
+}
+
+impl From<Listen> for String {
+    fn from(listen: Listen) -> Self {
+        match listen {
+            Listen::Unix(path) => path.to_string_lossy().into_owned(),
+            Listen::Systemd => "systemd".to_owned(),
+        }
+    }
 }
 
 /// No level prints cookies, passwords or codes.

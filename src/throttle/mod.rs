@@ -175,7 +175,7 @@ fn account_bucket(account: &str, network: Option<&String>) -> String {
 }
 
 /// One IPv4 address, or the /64 that an IPv6 customer is given.
-fn network(address: IpAddr) -> String {
+pub(crate) fn network(address: IpAddr) -> String {
     match address.to_canonical() {
         IpAddr::V4(v4) => v4.to_string(),
         IpAddr::V6(v6) => ipnet::Ipv6Net::new(v6, 64)

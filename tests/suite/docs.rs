@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -17,7 +18,8 @@ const DOCUMENTS: [&str; 5] = [
 ];
 
 /// Their default is not one value, so the documents say it in words.
-const IN_WORDS: [(&str, &str); 6] = [
+const IN_WORDS: [(&str, &str); 7] = [
+    ("listen", "none"),
     ("sites.cookie_domain", "none"),
     ("metrics_token", "none"),
     ("metrics_token_file", "none"),
@@ -41,6 +43,8 @@ fn settings(file: &str) -> BTreeMap<String, Value> {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("Rocket.toml");
     fs::write(&path, file).expect("a file");
+    // It may hold a token.
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("a mode");
     let path = path.to_str().expect("a name in UTF-8");
     let output = vestibule(&["--config", path, "config", "show", "--json"]);
     let errors = String::from_utf8_lossy(&output.stderr);

@@ -41,4 +41,6 @@ mod requirements;
 mod routes;
 mod secrets;
 mod sessions;
+mod supply;
 mod support;
+mod systemd;

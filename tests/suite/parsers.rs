@@ -135,27 +135,60 @@ proptest! {
     }
 }
 
-fn replay(target: &str, parse: fn(&[u8])) {
+fn kept(target: &str) -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("fuzz/corpus")
         .join(target);
-    let kept = fs::read_dir(&folder).expect("a corpus");
-    let mut count = 0;
-    for entry in kept {
-        let path = entry.expect("an entry").path();
-        println!("{}", path.display());
-        parse(&fs::read(&path).expect("a file"));
-        count += 1;
-    }
-    assert!(count >= 30, "{target} has {count} inputs");
+    let entries = fs::read_dir(&folder).expect("a corpus");
+    let inputs: Vec<_> = entries
+        .map(|entry| {
+            let path = entry.expect("an entry").path();
+            println!("{}", path.display());
+            fs::read(&path).expect("a file")
+        })
+        .collect();
+    assert!(inputs.len() >= 30, "{target} has {} inputs", inputs.len());
+    inputs
 }
 
 #[test]
 fn what_the_fuzzers_kept_of_cookies_still_holds() {
-    replay("cookies", fuzzing::cookies);
+    kept("cookies")
+        .iter()
+        .for_each(|input| fuzzing::cookies(input));
 }
 
 #[test]
 fn what_the_fuzzers_kept_of_return_addresses_still_holds() {
-    replay("return_address", fuzzing::return_address);
+    kept("return_address")
+        .iter()
+        .for_each(|input| fuzzing::return_address(input));
+}
+
+#[test]
+fn what_the_fuzzers_kept_of_places_in_the_listing_still_holds() {
+    kept("cursor")
+        .iter()
+        .for_each(|input| fuzzing::cursor(input));
+}
+
+#[test]
+fn what_the_fuzzers_kept_of_settings_still_holds() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("Rocket.toml");
+    for input in kept("settings") {
+        fuzzing::settings(&file, &input);
+    }
+}
+
+#[rocket::async_test]
+async fn what_the_fuzzers_kept_of_requests_still_holds() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let service = fuzzing::Service::open(folder.path()).await;
+    for input in kept("requests") {
+        service.request(&input).await;
+    }
+    for input in kept("forwarded") {
+        service.forwarded(&input).await;
+    }
 }

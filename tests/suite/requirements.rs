@@ -1,6 +1,7 @@
 //! tests/requirements.tsv names the test of each requirement; here it is held to what it says.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
@@ -9,6 +10,7 @@ const TABLE: &str = include_str!("../requirements.tsv");
 /// The list that the table answers to, where it stands beside the checkout.
 const LIST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/requirements.tsv");
 
+#[derive(Clone)]
 struct Row<'a> {
     id: &'a str,
     state: &'a str,
@@ -74,4 +76,76 @@ fn every_test_that_the_table_names_is_there() {
             );
         }
     }
+}
+
+const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/security.md");
+
+const HEAD: &str = "# What is required, and which test holds it
+
+`cargo test --test suite requirements::` makes this page from [tests/requirements.tsv](../tests/requirements.tsv)
+with `UPDATE_DOCS=1` in the environment, and without it fails where the page is not current. A test stands here by
+its module below `tests/suite/` and its name; `cargo xtask test -- NAME` runs it. What is open says why.
+[SECURITY.md](../SECURITY.md) tells the same in words.
+
+";
+
+/// What each id requires: the first cell of a line, and another.
+fn texts(lines: &str, separator: &str, at: usize) -> BTreeMap<String, String> {
+    let of = |line: &str| {
+        let cells: Vec<&str> = line.split(separator).collect();
+        let id = cells.first()?.trim_start_matches("| ");
+        Some((id.to_owned(), (*cells.get(at)?).to_owned()))
+    };
+    lines.lines().filter_map(of).collect()
+}
+
+fn page(texts: &BTreeMap<String, String>) -> String {
+    let mut page = HEAD.to_owned();
+    for state in ["held", "open", "later"] {
+        let rows = rows().into_iter().filter(|row| row.state == state);
+        let count = rows.clone().count();
+        let column = if state == "held" { "tests" } else { "why" };
+        let _ = write!(
+            page,
+            "## {state}: {count}\n\n| id | requirement | {column} |\n| --- | --- | --- |\n"
+        );
+        for Row { id, test, .. } in rows {
+            let test = match state {
+                "held" => format!("`{}`", test.replace(", ", "`, `")),
+                _ => test.to_owned(),
+            };
+            let text = texts
+                .get(id)
+                .unwrap_or_else(|| panic!("{id} requires something"));
+            let text = text.trim_start_matches("[later] ");
+            let text = text.replace('<', "&lt;").replace('*', "&ast;");
+            let _ = writeln!(page, "| {id} | {text} | {test} |");
+        }
+        page.push('\n');
+    }
+    page.trim_end().to_owned() + "\n"
+}
+
+#[test]
+fn the_page_of_requirements_is_current() {
+    let found = fs::read_to_string(DOCUMENT).unwrap_or_default();
+    // The page itself, where the list is not beside this checkout.
+    let of_page = |text: &str| page(&texts(text, " | ", 1));
+    let made = match fs::read_to_string(LIST) {
+        Ok(list) => page(&texts(&list, "\t", 2)),
+        Err(_) => of_page(&found),
+    };
+    assert!(of_page(&made) == made, "it can be made from itself");
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        fs::write(DOCUMENT, &made).expect("a file");
+        return;
+    }
+    // Not as a whole: the lines that differ tell more.
+    for (found, made) in found.lines().zip(made.lines()) {
+        assert_eq!(found, made);
+    }
+    assert!(
+        found == made,
+        "docs/security.md ends elsewhere: UPDATE_DOCS=1 cargo test --test suite requirements::"
+    );
 }

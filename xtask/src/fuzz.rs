@@ -10,17 +10,32 @@ use crate::run::{Outcome, Stop, root, step};
 
 /// Run the fuzz targets of fuzz/, one after the other
 #[derive(Args)]
-#[command(after_help = "Example: cargo xtask fuzz --seconds 600 cookies")]
+#[command(after_help = "Example: cargo xtask fuzz --quick cookies")]
 pub struct Fuzz {
-    /// How long to run each target
-    #[arg(long, default_value_t = 60)]
-    seconds: u32,
+    /// A minute for each target, instead of the ten of a release
+    #[arg(long)]
+    quick: bool,
+    /// How long to run each target, in seconds
+    #[arg(long, conflicts_with = "quick", value_name = "N")]
+    seconds: Option<u32>,
     /// One target only
     #[arg(value_parser = TARGETS)]
     target: Option<String>,
 }
 
-const TARGETS: [&str; 2] = ["cookies", "return_address"];
+const TARGETS: [&str; 6] = [
+    "cookies",
+    "cursor",
+    "forwarded",
+    "requests",
+    "return_address",
+    "settings",
+];
+
+const MINUTE: u32 = 60;
+
+/// An input that takes longer has found a hang.
+const PATIENCE: &str = "-timeout=10";
 
 const CARGO_FUZZ: Tool = Tool {
     package: "cargo-fuzz",
@@ -49,13 +64,15 @@ impl Fuzz {
         let mut fuzz = cargo_fuzz_run(target);
         fuzz.arg(found_inputs(target)?);
         fuzz.arg(root().join("fuzz/corpus").join(target));
-        fuzz.args(["--", &format!("-max_total_time={}", self.seconds)]);
+        let default = if self.quick { MINUTE } else { 10 * MINUTE };
+        let seconds = self.seconds.unwrap_or(default);
+        fuzz.args(["--", PATIENCE, &format!("-max_total_time={seconds}")]);
         step(&mut fuzz)
     }
 }
 
-/// Without a sanitizer, for those need a nightly compiler; what is fuzzed is parsers free of
-/// unsafe code, whose faults are panics.
+/// Without a sanitizer, for those need a nightly compiler; what is fuzzed is free of unsafe code, and
+/// its faults are panics.
 fn cargo_fuzz_run(target: &str) -> Command {
     let mut fuzz = Command::new(CARGO_FUZZ.path());
     fuzz.current_dir(root());

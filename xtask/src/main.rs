@@ -1,9 +1,12 @@
 //! Developer commands, one file each: `cargo xtask --help`.
 
 mod bench;
+mod deny;
+mod faults;
 mod fuzz;
 mod install;
 mod need;
+mod release;
 mod run;
 mod seed;
 mod soak;
@@ -21,19 +24,29 @@ use clap::Parser;
 )]
 enum Command {
     Test(test::Test),
+    Deny(deny::Deny),
     Fuzz(fuzz::Fuzz),
+    Release(release::Release),
     Seed(seed::Seed),
     Bench(bench::Bench),
     Soak(soak::Soak),
+    Faults(faults::Faults),
+    /// What a fault test starts as another process
+    #[command(hide = true)]
+    HoldLock(faults::HoldLock),
 }
 
 fn main() -> ExitCode {
     let done = match Command::parse() {
         Command::Test(command) => command.run(),
+        Command::Deny(command) => command.run(),
         Command::Fuzz(command) => command.run(),
+        Command::Release(command) => command.run(),
         Command::Seed(command) => command.run(),
         Command::Bench(command) => command.run(),
         Command::Soak(command) => command.run(),
+        Command::Faults(command) => command.run(),
+        Command::HoldLock(command) => command.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -78,10 +78,17 @@ pub fn root() -> &'static Path {
         .expect("xtask lies in the workspace")
 }
 
-/// The cargo that runs us.
+/// The cargo that runs us, without what it told us about ourselves: some build scripts look at that, and
+/// crates would be built again in turn, here and by hand.
 pub fn cargo() -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(root());
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy();
+        if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
+            cargo.env_remove(&*name);
+        }
+    }
     cargo
 }
 

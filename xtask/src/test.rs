@@ -63,6 +63,30 @@ const NEEDS: &[Need] = &[
         source: Source::Crates(SQLX),
     },
     Need {
+        what: "systemd-analyze",
+        why: "for the tests of the shipped units; systemd itself is not started",
+        present: || on_path("systemd-analyze"),
+        source: Source::Debian(&["systemd"]),
+    },
+    Need {
+        what: "strace",
+        why: "for the tests that make the disk fail",
+        present: || on_path("strace"),
+        source: Source::Debian(&["strace"]),
+    },
+    Need {
+        what: "faketime",
+        why: "for the tests that set the clock",
+        present: || on_path("faketime"),
+        source: Source::Debian(&["faketime"]),
+    },
+    Need {
+        what: "chattr",
+        why: "for the tests of read-only databases",
+        present: || on_path("chattr"),
+        source: Source::Debian(&["e2fsprogs"]),
+    },
+    Need {
         what: "openssl",
         why: "for the tests that speak to proxies over TLS",
         present: || on_path("openssl"),
@@ -106,8 +130,17 @@ const NEEDS: &[Need] = &[
 /// Debian keeps servers where not every user's path leads.
 const SERVERS: &str = "/usr/sbin";
 
-fn is_server(program: &str) -> bool {
+pub fn is_server(program: &str) -> bool {
     on_path(program) || Path::new(SERVERS).join(program).is_file()
+}
+
+/// As it is started.
+pub fn server_path(program: &str) -> PathBuf {
+    if on_path(program) {
+        program.into()
+    } else {
+        Path::new(SERVERS).join(program)
+    }
 }
 
 fn path_with_servers() -> OsString {

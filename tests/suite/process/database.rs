@@ -1,16 +1,14 @@
 //! The database's file: what is refused, so that nothing is lost and nothing made in a wrong place.
 
 use std::fs;
-use std::io::Write;
 use std::os::unix::fs::{FileExt, PermissionsExt, symlink};
 use std::path::Path;
-use std::process::Command;
-use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use sqlx::Connection as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 
+use super::faults::{can_mount, mounted};
 use super::{Machine, run, wait_for};
 
 /// A machine whose database has a user in it.
@@ -354,47 +352,6 @@ fn cfg_07_the_sqlite_that_is_built_in_does_not_corrupt_its_wal() {
 }
 
 #[test]
-fn cfg_06_readiness_is_denied_while_the_disk_is_full_and_given_again_when_there_is_room() {
-    let machine = Machine::new();
-    let small_disk = "mount -t tmpfs -o size=3m none \"$PWD\"";
-    if !can_mount(&machine, small_disk) {
-        return;
-    }
-    let server = machine.start_command(mounted(&machine, small_disk, &["serve"]));
-    let disk = format!(
-        "/proc/{}/root{}",
-        server.id(),
-        machine.folder.path().display()
-    );
-    let readiness = || machine.anonymous().get("/readyz").status;
-    let code = server.setup_code();
-    let first = [
-        ("code", code.as_str()),
-        ("username", "owner"),
-        ("password", crate::support::PASSWORD),
-    ];
-    let mut owner = machine.anonymous();
-    assert_eq!(owner.post("/setup", &first).status, 303);
-    let mut filler = fs::File::create(format!("{disk}/filler")).expect("a file");
-    while filler.write_all(&[0; 4096]).is_ok() {}
-    wait_for("the service to be not ready", || {
-        (readiness() == 503).then_some(())
-    });
-    assert_eq!(
-        owner.session().status,
-        200,
-        "who is signed in is known all the same"
-    );
-    fs::remove_file(format!("{disk}/filler")).expect("a file");
-    drop(filler);
-    let room = Instant::now();
-    wait_for("the service to be ready", || {
-        (readiness() == 200).then_some(())
-    });
-    assert!(room.elapsed() < Duration::from_secs(5));
-}
-
-#[test]
 fn a_database_on_a_read_only_disk_is_said_to_be() {
     let machine = with_database();
     let read_only = "mount --bind \"$PWD\" \"$PWD\" && mount -o remount,ro,bind \"$PWD\"";
@@ -412,22 +369,4 @@ fn a_database_on_a_read_only_disk_is_said_to_be() {
             "{command:?}: {err}"
         );
     }
-}
-
-/// A command of vestibule's in a folder of its own making, which nobody else sees.
-fn mounted(machine: &Machine, mount: &str, arguments: &[&str]) -> Command {
-    let mut command = machine.command("unshare");
-    let script = format!("{mount} && cd \"$PWD\" && exec \"$0\" \"$@\"");
-    command.args(["--mount", "/bin/sh", "-c", &script, super::program()]);
-    command.args(arguments);
-    command
-}
-
-fn can_mount(machine: &Machine, mount: &str) -> bool {
-    let can = super::is_there("unshare", "full and read-only disks are told")
-        && super::Ran::to_its_end(mounted(machine, mount, &["--version"]), b"").code == 0;
-    if !can {
-        println!("not root, so it is not tested that full and read-only disks are told");
-    }
-    can
 }

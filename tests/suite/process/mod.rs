@@ -4,8 +4,12 @@ mod backup;
 mod commands;
 mod database;
 mod embedding;
+mod faults;
 mod flood;
 mod freshness;
+mod front;
+mod hardening;
+mod hostile;
 mod keep_alive;
 mod kill;
 mod load;
@@ -212,6 +216,21 @@ impl Machine {
                 .fetch_one(connection)
                 .await
                 .expect("a query of one text")
+        })
+    }
+
+    /// Another process that keeps the database from being written, until it is dropped.
+    pub fn locked(&self) -> SqliteConnection {
+        let options = SqliteConnectOptions::new().filename(self.path("vestibule.db"));
+        run(async {
+            let mut connection = SqliteConnection::connect_with(&options)
+                .await
+                .expect("a database");
+            sqlx::raw_sql("BEGIN IMMEDIATE")
+                .execute(&mut connection)
+                .await
+                .expect("a lock");
+            connection
         })
     }
 
@@ -477,9 +496,9 @@ pub fn exchange(port: u16, request: &[u8]) -> Vec<u8> {
     stream
         .set_read_timeout(Some(PATIENCE))
         .expect("a read timeout");
-    stream.write_all(request).expect("a request is taken");
-    let mut answer = Vec::new();
     // A server that closes at once may reset the connection: what came before that is the answer.
+    let _ = stream.write_all(request);
+    let mut answer = Vec::new();
     let _ = stream.read_to_end(&mut answer);
     answer
 }

@@ -171,7 +171,7 @@ fn log_08_there_is_no_default_account() {
 }
 
 #[test]
-fn flt_08_a_request_that_has_begun_is_answered_and_new_ones_are_refused() {
+fn flt_08_a_request_that_has_begun_is_answered_and_new_ones_are_told_to_come_back() {
     let machine = Machine::new();
     machine.add_user("alice", &[]);
     let mut server = machine.start();
@@ -195,9 +195,11 @@ fn flt_08_a_request_that_has_begun_is_answered_and_new_ones_are_refused() {
         .write_all(&body.as_bytes()[..9])
         .expect("half a body");
     server.signal(Signal::TERM);
-    wait_for("the listener to close", || {
-        TcpStream::connect(address).is_err().then_some(())
+    let refused = wait_for("the server to drain", || {
+        let answer = machine.anonymous().get("/healthz");
+        (answer.status == 503).then_some(answer)
     });
+    assert_eq!(refused.header("retry-after"), "1");
     stream.write_all(&body.as_bytes()[9..]).expect("the rest");
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).expect("an answer");

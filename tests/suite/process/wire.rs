@@ -9,15 +9,15 @@ fn ask(machine: &Machine, request: &str) -> Answer {
 }
 
 #[test]
-fn a_request_without_a_host_is_misdirected() {
+fn a_request_without_a_host_is_refused() {
     let machine = Machine::new();
     let _server = machine.start();
     let answer = ask(&machine, "GET /login HTTP/1.1\r\nConnection: close\r\n\r\n");
-    assert_eq!(answer.status, 421);
+    assert_eq!(answer.status, 400);
 }
 
 #[test]
-fn a_request_with_two_hosts_is_misdirected_whichever_comes_first() {
+fn a_request_with_two_hosts_is_refused_whichever_comes_first() {
     let machine = Machine::new();
     let _server = machine.start();
     for hosts in [
@@ -28,7 +28,7 @@ fn a_request_with_two_hosts_is_misdirected_whichever_comes_first() {
             &machine,
             &format!("GET /login HTTP/1.1\r\n{hosts}\r\nConnection: close\r\n\r\n"),
         );
-        assert_eq!(answer.status, 421, "{hosts}");
+        assert_eq!(answer.status, 400, "{hosts}");
         assert!(!answer.body.contains("evil"), "{}", answer.body);
     }
 }

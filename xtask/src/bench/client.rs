@@ -14,6 +14,8 @@ pub struct Client {
 
 pub struct Answer {
     pub status: u16,
+    /// Where it leads; empty if nowhere.
+    pub location: String,
     pub body: String,
     /// From the first byte sent to the last one read.
     pub took: Duration,
@@ -38,6 +40,11 @@ impl Client {
         self.send("GET", path, "", "")
     }
 
+    /// With header lines that a proxy adds.
+    pub fn get_with(&mut self, path: &str, headers: &str) -> io::Result<Answer> {
+        self.send("GET", path, headers, "")
+    }
+
     /// Sends a form as a page of the server's does.
     pub fn post(&mut self, path: &str, form: &str) -> io::Result<Answer> {
         let headers = format!(
@@ -55,21 +62,23 @@ impl Client {
         );
         let began = Instant::now();
         self.stream.get_mut().write_all(request.as_bytes())?;
-        let (status, length) = self.read_head()?;
+        let (status, location, length) = self.read_head()?;
         let mut body = vec![0; length];
         self.stream.read_exact(&mut body)?;
         Ok(Answer {
             status,
+            location,
             body: String::from_utf8_lossy(&body).into_owned(),
             took: began.elapsed(),
         })
     }
 
-    /// The status and the body's length; keeps the session cookie.
-    fn read_head(&mut self) -> io::Result<(u16, usize)> {
+    /// The status, the way on and the body's length; keeps the cookie.
+    fn read_head(&mut self) -> io::Result<(u16, String, usize)> {
         let status = self.read_line()?;
         let status = status.split(' ').nth(1).and_then(|code| code.parse().ok());
         let mut length = None;
+        let mut location = String::new();
         loop {
             let line = self.read_line()?;
             let Some((name, value)) = line.split_once(": ") else {
@@ -77,6 +86,9 @@ impl Client {
             };
             if name.eq_ignore_ascii_case("content-length") {
                 length = value.parse().ok();
+            }
+            if name.eq_ignore_ascii_case("location") {
+                value.clone_into(&mut location);
             }
             if name.eq_ignore_ascii_case("set-cookie") {
                 value
@@ -89,6 +101,7 @@ impl Client {
         let odd = |what| io::Error::new(io::ErrorKind::InvalidData, what);
         Ok((
             status.ok_or_else(|| odd("an answer without a status"))?,
+            location,
             length.ok_or_else(|| odd("an answer without a length"))?,
         ))
     }

@@ -85,7 +85,7 @@ impl Figure {
 }
 
 /// The smallest that at least this share of all stays at or below.
-fn quantile(durations: &[Duration], share: f64) -> Duration {
+pub fn quantile(durations: &[Duration], share: f64) -> Duration {
     let mut sorted = durations.to_vec();
     sorted.sort();
     #[expect(

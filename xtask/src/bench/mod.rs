@@ -2,7 +2,7 @@
 
 pub mod client;
 pub mod data;
-mod figures;
+pub mod figures;
 mod listing;
 pub mod server;
 mod signin;

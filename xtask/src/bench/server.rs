@@ -119,13 +119,7 @@ impl Drop for Server {
 /// The release binary on this database, with no settings but ours.
 fn vestibule(database: &Path) -> Command {
     let mut command = Command::new(binary());
-    for (name, _) in std::env::vars_os() {
-        let name = name.to_string_lossy();
-        let ours = name.starts_with("VESTIBULE_") || name.starts_with("ROCKET_");
-        if ours || name == "DATABASE_URL" {
-            command.env_remove(&*name);
-        }
-    }
+    clear_settings(&mut command);
     command.current_dir(database.parent().unwrap_or(root()));
     command.env(
         "VESTIBULE_DATABASE_URL",
@@ -136,7 +130,18 @@ fn vestibule(database: &Path) -> Command {
     command
 }
 
-fn binary() -> PathBuf {
+/// What the environment of the caller says of Vestibule is not for a measurement.
+pub fn clear_settings(command: &mut Command) {
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy();
+        let ours = name.starts_with("VESTIBULE_") || name.starts_with("ROCKET_");
+        if ours || name == "DATABASE_URL" {
+            command.env_remove(&*name);
+        }
+    }
+}
+
+pub fn binary() -> PathBuf {
     root().join("target/release/vestibule")
 }
 

@@ -32,6 +32,8 @@ impl Tool {
     pub fn install(&self) -> Command {
         let mut install = cargo();
         install.args(["install", self.package, "--version", self.version]);
+        // Unoptimised: most run for a second, and some take minutes to optimise.
+        install.arg("--debug");
         // Force, for a binary that an interrupted install left behind is in the way.
         install.args(["--locked", "--force"]);
         if !self.features.is_empty() {

@@ -1,9 +1,19 @@
-//! What the fuzz targets and the replay of their corpora call: parsers with what must hold of them.
+//! What the fuzz targets and the replay of their corpora call: what reads input, with what must hold of it.
+
+mod service;
+mod settings;
+
+use std::fmt::{Debug, Display};
+use std::str::FromStr;
 
 use url::Url;
 
 use crate::http::cookies::{Found, find};
 use crate::http::return_to::ReturnTo;
+use crate::sessions::listing::{Cursor, Sort};
+
+pub use service::Service;
+pub use settings::settings;
 
 const NAME: &str = "__Host-vestibule";
 
@@ -57,4 +67,25 @@ pub fn return_address(bytes: &[u8]) {
         Some(back.clone()),
         "{path}"
     );
+}
+
+/// Takes bytes for the place where a page of the session listing begins.
+///
+/// # Panics
+/// A place was read that is written in another way, or is one of two orders.
+pub fn cursor(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return;
+    };
+    let Ok(cursor) = text.parse::<Cursor>() else {
+        return;
+    };
+    is_read_again(&cursor);
+    let orders = [Sort::LastSeen, Sort::Started, Sort::User];
+    let its_own = orders.iter().filter(|sort| cursor.is_of(**sort));
+    assert_eq!(its_own.count(), 1, "{cursor}");
+}
+
+fn is_read_again<T: Display + FromStr + PartialEq + Debug>(value: &T) {
+    assert_eq!(value.to_string().parse().ok().as_ref(), Some(value));
 }

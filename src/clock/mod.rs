@@ -1,13 +1,21 @@
 //! Time, as an argument: everything that asks for the time is handed a [`Clock`].
 
+mod steady;
+mod store;
+
 use std::fmt;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::{Serialize, Serializer};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+
+use crate::db::{Connection, Db};
+use crate::error::Error;
+pub use steady::Doubt;
+use steady::Steady;
 
 pub(crate) const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -115,42 +123,158 @@ impl Serialize for Timestamp {
     }
 }
 
-/// Where the time comes from: the system, or a test's hand.
-#[derive(Clone, Debug, Default)]
-pub struct Clock(Option<Arc<AtomicI64>>);
+/// Where the time comes from: the system, as far as it can be believed, or a test's hand.
+#[derive(Clone, Debug)]
+pub struct Clock(Source);
+
+#[derive(Clone, Debug)]
+enum Source {
+    System(Arc<System>),
+    Hand(Arc<AtomicI64>),
+}
+
+#[derive(Debug)]
+struct System {
+    steady: Mutex<Steady>,
+    /// Whether something was refused for its time since the time was written last.
+    counted: AtomicBool,
+}
 
 impl Clock {
-    /// The system's clock.
+    /// The system's clock. It never goes back, and a leap by months is believed only once it has
+    /// lasted for an hour.
     #[must_use]
     pub fn system() -> Self {
-        Self(None)
+        let steady = Steady::since(system_time(), Instant::now());
+        Self(Source::System(Arc::new(System {
+            steady: Mutex::new(steady),
+            counted: AtomicBool::new(false),
+        })))
+    }
+
+    /// Goes on from the last time that this database was told, by whatever process.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn resume(&self, db: &Db) -> Result<(), Error> {
+        let mark = store::told(db.reader()).await?;
+        if let Source::System(system) = &self.0
+            && mark.0 > 0
+        {
+            *system.steady() = Steady::since(mark, Instant::now());
+            system.now();
+        }
+        Ok(())
+    }
+
+    /// Takes the system's time for right, as when an operator puts an old database in place.
+    pub fn believe(&self) {
+        if let Source::System(system) = &self.0 {
+            *system.steady() = Steady::since(system_time(), Instant::now());
+        }
+    }
+
+    /// Writes what time it is, for [`Clock::resume`].
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn keep(&self, tx: &mut Connection) -> Result<(), Error> {
+        match &self.0 {
+            Source::System(system) => Ok(store::keep(tx, system.now()).await?),
+            Source::Hand(_) => Ok(()),
+        }
+    }
+
+    /// Somebody was told that a session has ended by time: it stays so after a crash, too.
+    pub(crate) fn count(&self) {
+        if let Source::System(system) = &self.0 {
+            system.counted.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the time must be written soon; not asked twice.
+    pub(crate) fn take_counted(&self) -> bool {
+        match &self.0 {
+            Source::System(system) => system.counted.swap(false, Ordering::Relaxed),
+            Source::Hand(_) => false,
+        }
+    }
+
+    /// Why the system's clock is not believed just now.
+    #[must_use]
+    pub fn doubt(&self) -> Option<Doubt> {
+        match &self.0 {
+            Source::System(system) => {
+                system.now();
+                system.steady().doubt()
+            }
+            Source::Hand(_) => None,
+        }
     }
 
     /// A clock that stands still until it is moved with [`Clock::advance`].
     #[must_use]
     pub fn stopped_at(moment: Timestamp) -> Self {
-        Self(Some(Arc::new(AtomicI64::new(moment.0))))
+        Self(Source::Hand(Arc::new(AtomicI64::new(moment.0))))
     }
 
     #[must_use]
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one place that asks the system"
-    )]
     pub fn now(&self) -> Timestamp {
         match &self.0 {
-            Some(hand) => Timestamp(hand.load(Ordering::SeqCst)),
-            None => {
-                let nanos = OffsetDateTime::now_utc().unix_timestamp_nanos();
-                Timestamp(i64::try_from(nanos / 1_000).unwrap_or(i64::MAX))
-            }
+            Source::Hand(hand) => Timestamp(hand.load(Ordering::SeqCst)),
+            Source::System(system) => system.now(),
         }
     }
 
     /// Moves a stopped clock on by `duration`; the system's clock is not moved.
     pub fn advance(&self, duration: Duration) {
-        if let Some(hand) = &self.0 {
+        if let Source::Hand(hand) = &self.0 {
             hand.fetch_add(micros(duration), Ordering::SeqCst);
+        }
+    }
+}
+
+impl System {
+    fn now(&self) -> Timestamp {
+        let mut steady = self.steady();
+        let (told, turned) = steady.tell(system_time(), Instant::now());
+        if turned {
+            match steady.doubt() {
+                Some(doubt) => tracing::warn!("{doubt}; it goes on from {told}"),
+                None => tracing::warn!("the system's clock is believed again"),
+            }
+        }
+        told
+    }
+
+    fn steady(&self) -> std::sync::MutexGuard<'_, Steady> {
+        self.steady.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that asks the system"
+)]
+fn system_time() -> Timestamp {
+    let nanos = OffsetDateTime::now_utc().unix_timestamp_nanos();
+    Timestamp(i64::try_from(nanos / 1_000).unwrap_or(i64::MAX))
+}
+
+impl fmt::Display for Doubt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (by, what) = match self {
+            Self::Behind(by) => (by, "behind the time that Vestibule has told already"),
+            Self::Leapt(by) => (
+                by,
+                "ahead of what it was, and is not believed before it has lasted for an hour",
+            ),
+        };
+        let minutes = by.as_secs() / 60;
+        match minutes {
+            0..120 => write!(f, "the system's clock is {minutes} minutes {what}"),
+            120..2880 => write!(f, "the system's clock is {} hours {what}", minutes / 60),
+            _ => write!(f, "the system's clock is {} days {what}", minutes / 1440),
         }
     }
 }

@@ -1,0 +1,60 @@
+//! What no further try mends: from then on nothing is written until the next start, and the service is
+//! not ready.
+
+use std::fmt;
+
+/// Why nothing is written any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// The disk failed while a change was made to last: it may be there or not, and what the system
+    /// still shows of it may never reach the disk. To try again would tell a lie
+    /// (<https://www.sqlite.org/rescode.html#ioerr_fsync>).
+    Unsynced,
+    /// A page of the database is not what was written there.
+    Damaged,
+}
+
+/// The system took no more, as a disk does that is full or has become read-only: a write was refused, or
+/// the WAL's index could not grow. Nothing of the change counts.
+const REFUSED: [i32; 2] = [778, 4874];
+
+impl Trouble {
+    pub(super) fn of(error: &sqlx::Error) -> Option<Self> {
+        match code(error)? & 0xff {
+            11 | 26 => Some(Self::Damaged),
+            _ => None,
+        }
+    }
+
+    pub(super) fn of_commit(error: &sqlx::Error) -> Option<Self> {
+        match code(error)? {
+            code if REFUSED.contains(&code) => None,
+            code if code & 0xff == 10 => Some(Self::Unsynced),
+            _ => Self::of(error),
+        }
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unsynced => {
+                "the disk failed while a change was written; nothing more is written before a restart. Look at the \
+                 disk (dmesg), start Vestibule again, then run `vestibule db check`"
+            }
+            Self::Damaged => {
+                "the database is damaged; nothing more is written. Stop Vestibule, run `vestibule db check`, and \
+                 restore a backup with `vestibule db restore FILE`"
+            }
+        })
+    }
+}
+
+pub(super) fn is_read_only(error: &sqlx::Error) -> bool {
+    code(error).is_some_and(|code| code & 0xff == 8)
+}
+
+/// SQLite's extended result code: <https://sqlite.org/rescode.html>.
+pub(super) fn code(error: &sqlx::Error) -> Option<i32> {
+    error.as_database_error()?.code()?.parse().ok()
+}

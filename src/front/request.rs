@@ -1,0 +1,327 @@
+//! One request: refused if no route should see it, else taken in and dispatched into Rocket.
+
+use std::borrow::Cow;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http_body_util::channel::{Channel, Sender};
+use http_body_util::{BodyExt, Either, Full, LengthLimitError, Limited};
+use hyper::body::{Body as _, Bytes, Incoming};
+use hyper::header::{CONTENT_LENGTH, HOST, HeaderName, HeaderValue};
+use hyper::http::request::Parts;
+use hyper::{Method, Request, Response, StatusCode, Version};
+use rocket::http::uri::Origin;
+use rocket::http::{Header, Method as RocketMethod, Status};
+use rocket::local::asynchronous::{LocalRequest, LocalResponse};
+use rocket::tokio::io::AsyncReadExt;
+use rocket::tokio::sync::oneshot;
+use rocket::tokio::time::timeout;
+
+use super::Front;
+use crate::http::{Received, Refusal};
+
+pub(super) type Body = Either<Full<Bytes>, Channel<Bytes, io::Error>>;
+
+const MOST_TARGET_BYTES: usize = 8 * 1_024;
+const MOST_FIELD_BYTES: usize = 8 * 1_024;
+/// Twice the largest form; each route has limits of its own.
+const MOST_BODY_BYTES: usize = 32 * 1_024;
+const BODY_TIMEOUT: Duration = Duration::from_secs(20);
+/// An answer up to this size is sent as a whole, a longer one piece by piece.
+const PIECE: usize = 64 * 1_024;
+
+/// Fields that decide something: they are text, and those that browsers send once are there once.
+const DECISIVE: [&str; 13] = [
+    "host",
+    "origin",
+    "content-type",
+    "authorization",
+    "sec-fetch-site",
+    "sec-fetch-mode",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-method",
+    "x-forwarded-proto",
+    "x-forwarded-uri",
+    "x-original-method",
+    "x-original-url",
+];
+const ONCE: [&str; 5] = [
+    "origin",
+    "content-type",
+    "authorization",
+    "sec-fetch-site",
+    "sec-fetch-mode",
+];
+
+/// The endpoints that proxies ask: about requests of any method and form, and without a write.
+const CHECKS: &str = "/api/authz/";
+
+impl Front {
+    pub(super) async fn answer(
+        self: Arc<Self>,
+        remote: Option<SocketAddr>,
+        request: Request<Incoming>,
+        is_late: bool,
+    ) -> Response<Body> {
+        let (asked, body) = request.into_parts();
+        if is_late {
+            return self.refuse(&asked, &Refusal::unavailable());
+        }
+        let taken = match refusal(&asked) {
+            Some(refusal) => Err(refusal),
+            None => take_in(body).await,
+        };
+        let body = match taken {
+            Ok(body) => body,
+            Err(refusal) => return self.refuse(&asked, &refusal),
+        };
+        if asked.uri.path().starts_with(CHECKS) {
+            return self.check(remote, &asked, body).await;
+        }
+        self.handle(remote, asked, body).await
+    }
+
+    /// A check writes nothing that must be finished: it goes when its client goes.
+    async fn check(
+        &self,
+        remote: Option<SocketAddr>,
+        asked: &Parts,
+        body: Vec<u8>,
+    ) -> Response<Body> {
+        let Ok(request) = self.request(remote, asked, body) else {
+            return self.refuse(asked, &Refusal::of_status(Status::BadRequest));
+        };
+        let mut answer = request.dispatch().await;
+        let head = head_of(&answer);
+        match read_whole(&mut answer).await {
+            Ok(body) => head.map(|()| whole(body)),
+            Err(_) => self.refuse(asked, &Refusal::of_status(Status::InternalServerError)),
+        }
+    }
+
+    /// Any other request is handled to its end when its client goes: what it writes is whole, and
+    /// what it was about to answer is true.
+    async fn handle(
+        self: Arc<Self>,
+        remote: Option<SocketAddr>,
+        asked: Parts,
+        body: Vec<u8>,
+    ) -> Response<Body> {
+        let (tell, told) = oneshot::channel();
+        let front = self.clone();
+        let handler = async move {
+            match front.request(remote, &asked, body) {
+                Ok(request) => send(request.dispatch().await, tell).await,
+                Err(_) => {
+                    let _ =
+                        tell.send(front.refuse(&asked, &Refusal::of_status(Status::BadRequest)));
+                }
+            }
+        };
+        self.running.spawn(handler);
+        told.await.unwrap_or_else(|_| {
+            // The handler panicked outside of what Rocket catches.
+            let mut failed = Response::new(whole(Bytes::new()));
+            *failed.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+            failed
+        })
+    }
+
+    /// The request as Rocket takes it: the same as its own listener makes of it, and the method and
+    /// target as they came where it has no words for them.
+    fn request<'f>(
+        &'f self,
+        remote: Option<SocketAddr>,
+        asked: &'f Parts,
+        body: Vec<u8>,
+    ) -> Result<LocalRequest<'f>, rocket::http::uri::Error<'static>> {
+        let raw = asked
+            .uri
+            .path_and_query()
+            .map_or("/", |target| target.as_str());
+        let target = readable(raw);
+        let origin = Origin::parse_owned(target.clone().into_owned())?;
+        let method = rocket_method(&asked.method);
+        let mut request = self.client.req(method.unwrap_or(RocketMethod::Get), origin);
+        if method.is_none() || matches!(target, Cow::Owned(_)) {
+            Received::keep(request.inner(), asked.method.as_str(), raw);
+        }
+        for (name, value) in &asked.headers {
+            let value = String::from_utf8_lossy(value.as_bytes());
+            request
+                .inner_mut()
+                .add_header(Header::new(name.as_str(), value));
+        }
+        if let Some(remote) = remote {
+            request.set_remote(remote);
+        }
+        if !body.is_empty() {
+            request.set_body(body);
+        }
+        Ok(request)
+    }
+}
+
+/// What is wrong with a request, whatever it asks for.
+fn refusal(asked: &Parts) -> Option<Refusal> {
+    let status = |status| Some(Refusal::of_status(status));
+    let target = asked
+        .uri
+        .path_and_query()
+        .map_or("", |target| target.as_str());
+    // Absolute and authority forms name a host of their own; `*` names no page.
+    if asked.uri.authority().is_some() || !target.starts_with('/') {
+        return status(Status::BadRequest);
+    }
+    if target.len() > MOST_TARGET_BYTES {
+        return status(Status::UriTooLong);
+    }
+    // Only HTTP/1.0 knows requests without a Host (RFC 9112, 3.2).
+    let hosts = asked.headers.get_all(HOST).iter().count();
+    if hosts > 1 || hosts == 0 && asked.version != Version::HTTP_10 {
+        return status(Status::BadRequest);
+    }
+    for (name, value) in &asked.headers {
+        if name.as_str().len() + value.len() > MOST_FIELD_BYTES {
+            return status(Status::RequestHeaderFieldsTooLarge);
+        }
+        let is_text = std::str::from_utf8(value.as_bytes()).is_ok();
+        if !is_text && DECISIVE.contains(&name.as_str()) {
+            return status(Status::BadRequest);
+        }
+    }
+    let is_doubled = |name: &&str| asked.headers.get_all(*name).iter().nth(1).is_some();
+    if asked.headers.len() > asked.headers.keys_len() && ONCE.iter().any(is_doubled) {
+        return status(Status::BadRequest);
+    }
+    let is_known = [Method::GET, Method::HEAD, Method::POST].contains(&asked.method);
+    if !is_known && !target.starts_with(CHECKS) {
+        return status(Status::MethodNotAllowed);
+    }
+    None
+}
+
+/// The whole body, if it is short and arrives in time.
+async fn take_in(body: Incoming) -> Result<Vec<u8>, Refusal> {
+    if body.is_end_stream() {
+        return Ok(Vec::new());
+    }
+    if body.size_hint().lower() > MOST_BODY_BYTES as u64 {
+        return Err(Refusal::too_large());
+    }
+    match timeout(BODY_TIMEOUT, Limited::new(body, MOST_BODY_BYTES).collect()).await {
+        Ok(Ok(body)) => Ok(body.to_bytes().into()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refusal::too_large()),
+        Ok(Err(_)) => Err(Refusal::incomplete_body()),
+        Err(_) => Err(Refusal::of_status(Status::RequestTimeout)),
+    }
+}
+
+fn rocket_method(method: &Method) -> Option<RocketMethod> {
+    match *method {
+        Method::GET => Some(RocketMethod::Get),
+        Method::HEAD => Some(RocketMethod::Head),
+        Method::POST => Some(RocketMethod::Post),
+        Method::PUT => Some(RocketMethod::Put),
+        Method::DELETE => Some(RocketMethod::Delete),
+        Method::PATCH => Some(RocketMethod::Patch),
+        Method::OPTIONS => Some(RocketMethod::Options),
+        Method::TRACE => Some(RocketMethod::Trace),
+        Method::CONNECT => Some(RocketMethod::Connect),
+        _ => None,
+    }
+}
+
+/// The target as Rocket's parser wants it, with the same meaning: what RFC 3986 has no place for, and
+/// browsers send all the same, is percent-encoded.
+fn readable(target: &str) -> Cow<'_, str> {
+    let stands =
+        |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/?%[]".contains(&byte);
+    let bytes = target.as_bytes();
+    let is_escape = |at: usize| {
+        let digits = bytes.get(at + 1..at + 3);
+        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    };
+    let is_fine = |at: usize| stands(bytes[at]) && (bytes[at] != b'%' || is_escape(at));
+    if (0..bytes.len()).all(is_fine) {
+        return Cow::Borrowed(target);
+    }
+    let mut encoded = String::with_capacity(target.len() + 16);
+    for (at, &byte) in bytes.iter().enumerate() {
+        if is_fine(at) {
+            encoded.push(byte.into());
+        } else {
+            encoded += percent_encoding::percent_encode_byte(byte);
+        }
+    }
+    Cow::Owned(encoded)
+}
+
+fn head_of(answer: &LocalResponse<'_>) -> Response<()> {
+    let mut head = Response::new(());
+    *head.status_mut() = StatusCode::from_u16(answer.status().code).unwrap_or_default();
+    for header in answer.headers().iter() {
+        set_header(&mut head, header.name.as_str(), &header.value);
+    }
+    // What GET would answer with, where the body itself is not sent.
+    if let Some(length) = answer.body().preset_size() {
+        head.headers_mut().insert(CONTENT_LENGTH, length.into());
+    }
+    head
+}
+
+pub(super) fn set_header<B>(response: &mut Response<B>, name: &str, value: &str) {
+    let name = HeaderName::from_bytes(name.as_bytes());
+    if let (Ok(name), Ok(value)) = (name, HeaderValue::from_str(value)) {
+        response.headers_mut().append(name, value);
+    }
+}
+
+pub(super) fn whole(body: Bytes) -> Body {
+    Either::Left(Full::new(body))
+}
+
+async fn read_whole(answer: &mut LocalResponse<'_>) -> io::Result<Bytes> {
+    let mut body = Vec::with_capacity(answer.body().preset_size().unwrap_or(0));
+    answer.read_to_end(&mut body).await?;
+    Ok(body.into())
+}
+
+/// Hands the answer on, and stays while a long one is sent: its body belongs to the request.
+async fn send(mut answer: LocalResponse<'_>, tell: oneshot::Sender<Response<Body>>) {
+    let head = head_of(&answer);
+    if answer
+        .body()
+        .preset_size()
+        .is_some_and(|size| size <= PIECE)
+    {
+        match read_whole(&mut answer).await {
+            Ok(body) => drop(tell.send(head.map(|()| whole(body)))),
+            Err(error) => tracing::error!("an answer could not be read: {error}"),
+        }
+        return;
+    }
+    let (pieces, body) = Channel::new(1);
+    if tell.send(head.map(|()| Either::Right(body))).is_ok() {
+        send_pieces(answer, pieces).await;
+    }
+}
+
+async fn send_pieces(mut answer: LocalResponse<'_>, mut pieces: Sender<Bytes, io::Error>) {
+    loop {
+        let mut piece = Vec::with_capacity(PIECE);
+        match answer.read_buf(&mut piece).await {
+            Ok(0) => return,
+            // The client is gone.
+            Ok(_) if pieces.send_data(piece.into()).await.is_err() => return,
+            Ok(_) => {}
+            Err(error) => {
+                tracing::error!("an answer broke off: {error}");
+                return pieces.abort(error);
+            }
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! What comes into the tree. `cargo xtask deny` looks at the rest: advisories, licences, what was yanked.
+
+use std::collections::BTreeMap;
+
+use rocket::figment::Figment;
+use rocket::figment::providers::{Format, Toml};
+use serde::Deserialize;
+
+/// The workspace's, and that of fuzz/.
+const LOCKS: [&str; 2] = [
+    include_str!("../../Cargo.lock"),
+    include_str!("../../fuzz/Cargo.lock"),
+];
+
+#[derive(Deserialize)]
+struct Package {
+    name: String,
+    version: String,
+    source: Option<String>,
+}
+
+fn packages(lock: &str) -> Vec<Package> {
+    let lock = Figment::from(Toml::string(lock));
+    lock.extract_inner("package").expect("packages")
+}
+
+/// Numbers, for "0.103.9" is older than "0.103.13"; what stands behind a hyphen or a plus is left out.
+fn numbers(version: &str) -> Vec<u32> {
+    let release = version.split(['-', '+']).next().unwrap_or_default();
+    let parts = release
+        .split('.')
+        .map(|part| part.parse().expect("a number"));
+    parts.collect()
+}
+
+#[test]
+fn cfg_07_no_package_is_older_than_the_mending_of_its_known_faults() {
+    let oldest = BTreeMap::from([
+        ("h2", "0.4.16"),
+        ("time", "0.3.47"),
+        ("rustls-webpki", "0.103.13"),
+    ]);
+    for lock in LOCKS {
+        let packages = packages(lock);
+        let known = packages
+            .iter()
+            .filter_map(|package| Some((package, oldest.get(package.name.as_str())?)));
+        let mut seen = Vec::new();
+        for (Package { name, version, .. }, oldest) in known {
+            assert!(numbers(version) >= numbers(oldest), "{name} {version}");
+            seen.push(name.as_str());
+        }
+        seen.sort_unstable();
+        assert_eq!(seen, ["rustls-webpki", "time"], "once each, and no h2");
+    }
+}
+
+#[test]
+fn cfg_07_every_package_comes_from_the_registry() {
+    let registry = "registry+https://github.com/rust-lang/crates.io-index";
+    for lock in LOCKS {
+        let packages = packages(lock);
+        let ours = ["vestibule", "vestibule-fuzz", "xtask"];
+        for Package { name, source, .. } in &packages {
+            if ours.contains(&name.as_str()) {
+                assert_eq!(*source, None, "{name} is ours");
+            } else {
+                assert_eq!(source.as_deref(), Some(registry), "{name}");
+            }
+        }
+        assert!(packages.len() > 100, "only {} packages", packages.len());
+    }
+}

@@ -1,0 +1,106 @@
+use std::io::{self, Write};
+use std::net::TcpStream;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::judge::Witness;
+use super::lab::Lab;
+use super::machine::{Machine, wait_for};
+use super::process::Process;
+use super::{Fault, Findings};
+use crate::bench::failed;
+use crate::bench::figures::quantile;
+use crate::run::Stop;
+
+pub const FAULT: Fault = Fault {
+    id: "B10",
+    what: "10,000 connections that are open and idle",
+    run,
+};
+
+const CONNECTIONS: usize = 10_000;
+const BOUND: Duration = Duration::from_millis(50);
+const MOST_KIB: u64 = 512 * 1_024;
+
+fn run(lab: &Lab) -> Result<Findings, Stop> {
+    let mut findings = Findings::default();
+    let machine = lab.machine("connections")?;
+    let server = machine.start()?;
+    let session = machine.sign_in("user-09")?;
+    let process = Process::of(&server);
+    let before = process.memory_kib();
+    let idle: io::Result<Vec<_>> = (0..CONNECTIONS).map(|_| idle(&machine)).collect();
+    let idle = match idle {
+        Ok(idle) => idle,
+        Err(error) => {
+            return Ok(Findings::not_run(format!(
+                "so many cannot be opened here: {error}"
+            )));
+        }
+    };
+    let checks = checks(&machine, &session, Duration::from_secs(lab.rounds(3, 10)))?;
+    let memory = process.memory_kib();
+    let p99 = quantile(&checks.times, 0.99);
+    findings.require(
+        p99 <= BOUND,
+        format!("session checks took {p99:?} at the 99th percentile"),
+    );
+    findings.require(
+        checks.errors == 0,
+        format!("{} session checks failed", checks.errors),
+    );
+    findings.require(memory < MOST_KIB, format!("{memory} KiB of memory"));
+    drop(idle);
+    let returned = || (process.memory_kib() < before + before / 5).then_some(());
+    let returned = wait_for("memory to be given back", returned).is_ok();
+    findings.require(
+        returned,
+        format!("{} KiB are kept of {memory}", process.memory_kib()),
+    );
+    findings.figure(format!(
+        "{} session checks, p50 {:.1} ms, p99 {:.1} ms, {} errors",
+        checks.times.len(),
+        quantile(&checks.times, 0.5).as_secs_f64() * 1e3,
+        p99.as_secs_f64() * 1e3,
+        checks.errors
+    ));
+    findings.figure(format!(
+        "memory {} MiB, before {} MiB, after {} MiB",
+        memory >> 10,
+        before >> 10,
+        process.memory_kib() >> 10
+    ));
+    server.stop().map(|_| findings)
+}
+
+/// One that has begun to ask, so that the server holds a buffer for it.
+fn idle(machine: &Machine) -> io::Result<TcpStream> {
+    let mut stream = TcpStream::connect(machine.address)?;
+    stream.write_all(b"G")?;
+    Ok(stream)
+}
+
+#[derive(Default)]
+pub struct Checks {
+    pub times: Vec<Duration>,
+    pub errors: usize,
+}
+
+/// Session checks of one who comes anew each time, one after the other, a few milliseconds apart.
+pub fn checks(machine: &Machine, session: &str, during: Duration) -> Result<Checks, Stop> {
+    let mut checks = Checks::default();
+    let began = Instant::now();
+    while began.elapsed() < during {
+        let asked = Instant::now();
+        let status = machine
+            .client()
+            .and_then(|mut client| client.session(session));
+        checks.times.push(asked.elapsed());
+        checks.errors += usize::from(!status.is_ok_and(|status| status == 200));
+        thread::sleep(Duration::from_millis(5));
+    }
+    match checks.times.len() {
+        0 => Err(failed("session checks")("none was made")),
+        _ => Ok(checks),
+    }
+}
