@@ -215,9 +215,8 @@ impl Db {
     /// How large the write-ahead log is; 0 if there is none.
     #[must_use]
     pub fn wal_bytes(&self) -> i64 {
-        let mut wal = self.path().as_os_str().to_owned();
-        wal.push("-wal");
-        fs::metadata(wal).map_or(0, |file| i64::try_from(file.len()).unwrap_or(i64::MAX))
+        fs::metadata(self.location.beside("-wal"))
+            .map_or(0, |file| i64::try_from(file.len()).unwrap_or(i64::MAX))
     }
 
     /// Whether a change can be written. Found out once a second at most, whoever asks.

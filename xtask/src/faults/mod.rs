@@ -26,6 +26,7 @@ mod process;
 mod read_only;
 mod restart;
 mod schema;
+mod sign_in_flood;
 mod slow;
 mod stopped;
 mod strace;
@@ -85,6 +86,7 @@ const FAULTS: &[Fault] = &[
     slow::FAULT,
     oversize::FAULT,
     connections::FAULT,
+    sign_in_flood::FAULT,
     restart::FAULT,
     backup::FAULT,
     upgrade::FAULT,

@@ -16,6 +16,11 @@ impl Process {
         self.status("VmRSS:")
     }
 
+    /// What is no file's.
+    pub fn anonymous_kib(&self) -> u64 {
+        self.status("RssAnon:")
+    }
+
     /// The most that it ever had.
     pub fn peak_kib(&self) -> u64 {
         self.status("VmHWM:")

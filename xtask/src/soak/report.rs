@@ -108,7 +108,7 @@ impl Report {
             self.warm_up.as_secs(),
             self.judged().count()
         );
-        text.push_str("| | at first | at last | a hour | give or take | verdict |\n| --- | ---: | ---: | ---: | ---: | --- |\n");
+        text.push_str("| | at first | at last | an hour | give or take | verdict |\n| --- | ---: | ---: | ---: | ---: | --- |\n");
         for watched in &WATCHED {
             let trend = self.trend(watched);
             let (first, last) = self.ends(watched);
