@@ -17,6 +17,8 @@ pub enum Error {
     Database(sqlx::Error),
     /// All hashing threads are taken and the queue is full.
     Busy,
+    /// The system has no thread for hashing.
+    Thread(std::io::Error),
     /// A template or its data is at fault.
     Page(rocket_dyn_templates::minijinja::Error),
     /// A stored password hash cannot be read, or the hash could not be computed.
@@ -31,7 +33,9 @@ impl Error {
     pub fn status(&self) -> Status {
         match self {
             Self::Database(_) | Self::Busy => Status::ServiceUnavailable,
-            Self::Page(_) | Self::Hash(_) | Self::Data(_) => Status::InternalServerError,
+            Self::Thread(_) | Self::Page(_) | Self::Hash(_) | Self::Data(_) => {
+                Status::InternalServerError
+            }
         }
     }
 
@@ -55,6 +59,7 @@ impl fmt::Display for Error {
         match self {
             Self::Database(error) => write!(f, "database: {error}"),
             Self::Busy => f.write_str("too many passwords to check at once"),
+            Self::Thread(error) => write!(f, "a thread for hashing: {error}"),
             Self::Page(error) => write!(f, "page: {error:#}"),
             Self::Hash(error) => write!(f, "password hash: {error}"),
             Self::Data(error) => write!(f, "session data: {error}"),
@@ -87,6 +92,18 @@ impl From<rocket_dyn_templates::minijinja::Error> for Error {
 impl From<argon2::password_hash::Error> for Error {
     fn from(error: argon2::password_hash::Error) -> Self {
         Self::Hash(error)
+    }
+}
+
+impl From<argon2::password_hash::phc::Error> for Error {
+    fn from(error: argon2::password_hash::phc::Error) -> Self {
+        Self::Hash(error.into())
+    }
+}
+
+impl From<argon2::Error> for Error {
+    fn from(error: argon2::Error) -> Self {
+        Self::Hash(error.into())
     }
 }
 

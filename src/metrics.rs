@@ -72,6 +72,7 @@ pub struct Metrics {
     sign_ins: Family<ByResult, Counter>,
     sessions_live: Gauge,
     hashes_queued: Gauge,
+    wal_bytes: Gauge,
 }
 
 impl Metrics {
@@ -83,6 +84,7 @@ impl Metrics {
             sign_ins: Family::default(),
             sessions_live: Gauge::default(),
             hashes_queued: Gauge::default(),
+            wal_bytes: Gauge::default(),
         };
         // From the first scrape on, so that a first rise is seen as one.
         for reason in Reason::ALL {
@@ -129,6 +131,12 @@ impl Metrics {
             Unit::Seconds,
             db.timings().family(),
         );
+        to.register_with_unit(
+            "database_wal",
+            "Size of the write-ahead log; it grows while another program keeps a read transaction open",
+            Unit::Bytes,
+            self.wal_bytes.clone(),
+        );
         to.register("build_info", "The version that runs", build);
         self
     }
@@ -172,6 +180,7 @@ pub async fn told(app: &App) -> Result<String, Error> {
     metrics.sessions_live.set(sessions::count_live(app).await?);
     let queued = i64::try_from(app.passwords.queued()).unwrap_or(i64::MAX);
     metrics.hashes_queued.set(queued);
+    metrics.wal_bytes.set(app.db.wal_bytes());
     let mut text = String::new();
     // Into memory: nothing can fail.
     let _ = text::encode(&mut text, &metrics.registry);

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// Only the owner reads and writes what holds sessions and password hashes.
 const PRIVATE: u32 = 0o600;
 
-/// Reading 8 MiB to the last index takes less than a tenth of a second.
+/// Reading 8 MiB to the last index takes less than a tenth of a second (`time vestibule db check`).
 const LARGE: u64 = 8 * 1024 * 1024;
 
 /// Where the database file is.

@@ -13,10 +13,10 @@ mod timings;
 mod trouble;
 mod tx;
 
-use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use std::{fs, io};
 
 use rocket::tokio::sync::{Mutex, SetOnce};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
@@ -174,6 +174,14 @@ impl Db {
             }
         }
         Ok(())
+    }
+
+    /// How large the write-ahead log is; 0 if there is none.
+    #[must_use]
+    pub fn wal_bytes(&self) -> i64 {
+        let mut wal = self.path().as_os_str().to_owned();
+        wal.push("-wal");
+        fs::metadata(wal).map_or(0, |file| i64::try_from(file.len()).unwrap_or(i64::MAX))
     }
 
     /// Whether a change can be written. Found out once a second at most, whoever asks.

@@ -10,6 +10,7 @@ use super::host::Host;
 use super::rules::{self, Malformed};
 use crate::app::App;
 use crate::http::{Received, peer};
+use crate::metrics::Reason;
 
 /// How a proxy tells of the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +43,17 @@ pub enum Unusable {
     Untrusted(IpAddr),
     /// Something is missing, there twice, contradictory or unreadable.
     Malformed(&'static str),
+}
+
+impl Unusable {
+    /// What it is counted as.
+    #[must_use]
+    pub fn reason(self) -> Reason {
+        match self {
+            Self::Untrusted(_) => Reason::Forbidden,
+            Self::Malformed(_) => Reason::Malformed,
+        }
+    }
 }
 
 impl Forwarded {

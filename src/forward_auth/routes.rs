@@ -20,6 +20,7 @@ use crate::app::App;
 use crate::error::Error;
 use crate::http::cookies::{DomainCookie, Found, HostCookie, without_ours};
 use crate::http::{Answer, Failure, is_navigation, navigates};
+use crate::metrics::{Reason, count_denial};
 use crate::pages::Page;
 use crate::sessions::{Session, resume_at_site};
 use crate::token::Token;
@@ -67,6 +68,7 @@ impl Handler for Endpoint {
                 .await
                 .unwrap_or_else(|error| {
                     let refusal = Failure::from(error).into_refusal(request);
+                    count_denial(request, refusal.reason());
                     told(refusal.status, refusal.code)
                 }),
             None => told(Status::ServiceUnavailable, "unavailable"),
@@ -89,10 +91,14 @@ async fn answer(
 ) -> Result<Answer, Error> {
     let forwarded = match Forwarded::read(request, app, dialect, EXT_AUTHZ, body) {
         Ok(forwarded) => forwarded,
-        Err(unusable) => return Ok(refuse(app, dialect, unusable)),
+        Err(unusable) => {
+            count_denial(request, Some(unusable.reason()));
+            return Ok(refuse(app, dialect, unusable));
+        }
     };
     let (policy, visitor) = look_up(app, request, &forwarded).await?;
     let Some(site) = app.site_of(&policy, &forwarded.host) else {
+        count_denial(request, Some(Reason::Host));
         if let Some(left_out) = app.denials.tell(app.clock.now(), MOST_LOGGED) {
             tracing::info!(host = %forwarded.host, left_out, "denied: no such site");
         }
@@ -110,8 +116,14 @@ async fn answer(
     let user = visitor.as_ref().map(|(_, user)| user);
     match decide(site, &asked, user) {
         Decision::Allow => Ok(allow(request, dialect, user)),
-        Decision::SignIn => Ok(ask_to_sign_in(app, request, dialect, &forwarded)),
-        Decision::Forbid => forbid(app, request, &forwarded, user),
+        Decision::SignIn => {
+            count_denial(request, Some(Reason::Unauthenticated));
+            Ok(ask_to_sign_in(app, request, dialect, &forwarded))
+        }
+        Decision::Forbid => {
+            count_denial(request, Some(Reason::Forbidden));
+            forbid(app, request, &forwarded, user)
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use crate::db::Tx;
 use crate::error::Error;
 use crate::passwords::{self, Password, Verdict};
 use crate::sessions::Device;
-use crate::throttle::{Reservation, Reserved};
+use crate::throttle::{self, Reservation, Reserved};
 use crate::users::{self, User};
 
 /// What a check of a password came to.
@@ -46,9 +46,11 @@ pub(crate) async fn prove(
         return Ok(Proof::Wrong);
     }
     let now = app.clock.now();
-    let address = device.address.to_canonical().to_string();
-    let secret = users::secret_by_name(app.db.reader(), username, &address).await?;
-    let known_here = secret.as_ref().is_some_and(|secret| secret.known_address);
+    let secret = users::secret_by_name(app.db.reader(), username).await?;
+    let known = users::addresses_by_name(app.db.reader(), username).await?;
+    let known_here = known
+        .iter()
+        .any(|known| throttle::is_one(known, device.address));
     let reservation = match app
         .throttle
         .reserve(&app.db, now, Some(username), known_here, device.address)

@@ -1,14 +1,13 @@
-//! argon2id on a bounded number of threads, with a short queue, and a refusal beyond.
+//! argon2id: hashes and verifies passwords, on threads of its own.
 
 use std::sync::Arc;
 
-use argon2::password_hash::phc::PasswordHash;
-use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::{Algorithm, Argon2, Params, Version};
 use prometheus_client::metrics::counter::Counter;
-use tokio::sync::Semaphore;
 
 use super::Password;
+use super::threads::{Memory, Threads};
 use crate::error::Error;
 use crate::settings;
 
@@ -17,9 +16,6 @@ use crate::settings;
 pub const MOST_MEMORY_KIB: u32 = 256 * 1024;
 pub const MOST_ITERATIONS: u32 = 16;
 pub const MOST_LANES: u32 = 16;
-
-/// Hashes that may wait for each thread; about a third of a second with the default parameters.
-const QUEUE_PER_THREAD: usize = 16;
 
 /// How a password compares to a stored hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,34 +30,32 @@ pub enum Verdict {
 #[derive(Clone)]
 pub struct Hasher {
     argon2: Argon2<'static>,
-    running: Arc<Semaphore>,
-    waiting: Arc<Semaphore>,
+    threads: Threads,
     computed: Counter,
-    threads: usize,
     /// Of nobody's password; verified for unknown users, who then take as long as known ones.
     dummy: Arc<str>,
 }
 
 impl Hasher {
     /// # Errors
-    /// The settings are outside what argon2 takes.
+    /// The settings are outside what argon2 takes, or the system has no thread to give.
     pub fn new(settings: &settings::Passwords) -> Result<Self, Error> {
         let params = Params::new(
             settings.memory_kib,
             settings.iterations,
             settings.lanes,
             None,
-        )
-        .map_err(argon2::password_hash::Error::from)?;
+        )?;
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-        let threads = settings.threads();
-        let dummy = hash(&argon2, Password::generate().reveal())?;
+        let dummy = hash(
+            &argon2,
+            Password::generate().reveal(),
+            &mut Memory::default(),
+        )?;
         Ok(Self {
             argon2,
-            running: Arc::new(Semaphore::new(threads)),
-            waiting: Arc::new(Semaphore::new(threads * (QUEUE_PER_THREAD + 1))),
+            threads: Threads::start(settings.threads())?,
             computed: Counter::default(),
-            threads,
             dummy: dummy.into(),
         })
     }
@@ -71,8 +65,9 @@ impl Hasher {
     /// # Errors
     /// [`Error::Busy`]: the queue is full.
     pub async fn hash(&self, password: &Password) -> Result<String, Error> {
-        let (argon2, password) = (self.argon2.clone(), password.clone());
-        self.run(move || hash(&argon2, password.reveal())).await?
+        let password = password.clone();
+        self.run(move |argon2, memory| hash(argon2, password.reveal(), memory))
+            .await
     }
 
     /// Compares a password to a stored hash; without one, takes as long and finds it wrong.
@@ -87,10 +82,10 @@ impl Hasher {
     ) -> Result<Verdict, Error> {
         let known = stored.is_some();
         let stored = stored.unwrap_or(&self.dummy).to_owned();
-        let (argon2, password) = (self.argon2.clone(), password.clone());
+        let password = password.clone();
         let verdict = self
-            .run(move || verify(&argon2, password.reveal(), &stored))
-            .await??;
+            .run(move |argon2, memory| verify(argon2, password.reveal(), &stored, memory))
+            .await?;
         Ok(if known { verdict } else { Verdict::Wrong })
     }
 
@@ -107,56 +102,91 @@ impl Hasher {
     /// How many hashes wait for a thread now.
     #[must_use]
     pub fn queued(&self) -> usize {
-        let running = self.threads - self.running.available_permits();
-        let asked = self.threads * (QUEUE_PER_THREAD + 1) - self.waiting.available_permits();
-        asked.saturating_sub(running)
+        self.threads.queued()
     }
 
     async fn run<T: Send + 'static>(
         &self,
-        work: impl FnOnce() -> T + Send + 'static,
+        work: impl FnOnce(&Argon2, &mut Memory) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let place = self
-            .waiting
-            .clone()
-            .try_acquire_owned()
-            .map_err(|_| Error::Busy)?;
-        let turn = self
-            .running
-            .clone()
-            .acquire_owned()
-            .await
-            .map_err(|_| Error::Busy)?;
-        self.computed.inc();
-        let done = tokio::task::spawn_blocking(move || {
-            // Held until the hash is done, though the one who asked may have left.
-            let _held = (place, turn);
-            work()
-        });
-        done.await.map_err(|_| Error::Busy)
+        let (argon2, computed) = (self.argon2.clone(), self.computed.clone());
+        self.threads
+            .run(move |memory| {
+                computed.inc();
+                work(&argon2, memory)
+            })
+            .await?
     }
 }
 
-fn hash(argon2: &Argon2, password: &str) -> Result<String, Error> {
-    Ok(argon2.hash_password(password.as_bytes())?.to_string())
+fn hash(argon2: &Argon2, password: &str, memory: &mut Memory) -> Result<String, Error> {
+    let salt = argon2::password_hash::generate_salt();
+    let hash = PasswordHash {
+        algorithm: argon2::ARGON2ID_IDENT,
+        version: Some(Version::V0x13.into()),
+        params: ParamsString::try_from(argon2.params())?,
+        salt: Some(Salt::new(&salt)?),
+        hash: Some(compute(argon2, password, &salt, memory)?),
+    };
+    Ok(hash.to_string())
 }
 
-fn verify(argon2: &Argon2, password: &str, stored: &str) -> Result<Verdict, Error> {
-    let parsed = PasswordHash::new(stored).map_err(argon2::password_hash::Error::from)?;
-    let params = Params::try_from(&parsed)?;
-    let hostile = parsed.algorithm != argon2::ARGON2ID_IDENT
-        || parsed.hash.is_none()
-        || params.m_cost() > MOST_MEMORY_KIB
-        || params.t_cost() > MOST_ITERATIONS
-        || params.p_cost() > MOST_LANES;
-    if hostile {
-        return Err(Error::Hash(argon2::password_hash::Error::Algorithm));
-    }
-    match argon2.verify_password(password.as_bytes(), &parsed) {
-        Ok(()) if is_weaker(&params, argon2.params()) => Ok(Verdict::RightButOld),
-        Ok(()) => Ok(Verdict::Right),
-        Err(argon2::password_hash::Error::PasswordInvalid) => Ok(Verdict::Wrong),
-        Err(error) => Err(error.into()),
+fn verify(
+    argon2: &Argon2,
+    password: &str,
+    stored: &str,
+    memory: &mut Memory,
+) -> Result<Verdict, Error> {
+    let stored = Stored::parse(stored)?;
+    let computed = compute(&stored.argon2, password, &stored.salt, memory)?;
+    let weaker = is_weaker(stored.argon2.params(), argon2.params());
+    // Outputs are compared in constant time.
+    Ok(match (computed == stored.output, weaker) {
+        (true, false) => Verdict::Right,
+        (true, true) => Verdict::RightButOld,
+        (false, _) => Verdict::Wrong,
+    })
+}
+
+fn compute(
+    argon2: &Argon2,
+    password: &str,
+    salt: &[u8],
+    memory: &mut Memory,
+) -> Result<Output, Error> {
+    let mut output = [0; Output::MAX_LENGTH];
+    let length = argon2.params().output_len();
+    let output = &mut output[..length.unwrap_or(Params::DEFAULT_OUTPUT_LEN)];
+    let blocks = memory.blocks(argon2.params());
+    argon2.hash_password_into_with_memory(password.as_bytes(), salt, output, blocks)?;
+    Ok(Output::new(output)?)
+}
+
+/// A stored hash that asks for no more than it may.
+struct Stored {
+    argon2: Argon2<'static>,
+    salt: Salt,
+    output: Output,
+}
+
+impl Stored {
+    fn parse(stored: &str) -> Result<Self, Error> {
+        let unreadable = || Error::Hash(argon2::password_hash::Error::Algorithm);
+        let parsed = PasswordHash::new(stored)?;
+        let params = Params::try_from(&parsed)?;
+        let hostile = parsed.algorithm != argon2::ARGON2ID_IDENT
+            || params.m_cost() > MOST_MEMORY_KIB
+            || params.t_cost() > MOST_ITERATIONS
+            || params.p_cost() > MOST_LANES;
+        if hostile {
+            return Err(unreadable());
+        }
+        let version = parsed.version.map(Version::try_from).transpose()?;
+        Ok(Self {
+            argon2: Argon2::new(Algorithm::Argon2id, version.unwrap_or_default(), params),
+            salt: parsed.salt.ok_or_else(unreadable)?,
+            output: parsed.hash.ok_or_else(unreadable)?,
+        })
     }
 }
 

@@ -3,6 +3,7 @@
 mod common;
 mod hasher;
 mod policy;
+mod threads;
 
 pub use hasher::{Hasher, MOST_ITERATIONS, MOST_LANES, MOST_MEMORY_KIB, Verdict};
 pub use policy::{MAX_BYTES, Weakness, check};

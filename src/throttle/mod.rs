@@ -174,6 +174,14 @@ fn account_bucket(account: &str, network: Option<&String>) -> String {
     )
 }
 
+/// Whether an address, as it is stored with a session, counts as this one.
+#[must_use]
+pub fn is_one(stored: &str, address: IpAddr) -> bool {
+    stored
+        .parse()
+        .is_ok_and(|stored| network(stored) == network(address))
+}
+
 /// One IPv4 address, or the /64 that an IPv6 customer is given.
 pub(crate) fn network(address: IpAddr) -> String {
     match address.to_canonical() {

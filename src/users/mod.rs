@@ -22,7 +22,8 @@ pub(crate) use password::store_password;
 pub use password::{set_one_time_password, set_password};
 pub use store::{Listed, by_id, by_name, count, list};
 pub(crate) use store::{
-    any_admin, by_unchanged_password, like_pattern, matching, rehash, secret_by_name, user_columns,
+    addresses_by_name, any_admin, by_unchanged_password, like_pattern, matching, rehash,
+    secret_by_name, user_columns,
 };
 
 /// A person who signs in.

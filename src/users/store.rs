@@ -181,23 +181,30 @@ pub(crate) struct Secret {
     pub password_hash: Option<String>,
     pub password_changed_at: Timestamp,
     pub disabled_at: Option<Timestamp>,
-    /// Whether a session of this user was started from the address before.
-    pub known_address: bool,
 }
 
 pub(crate) async fn secret_by_name(
     pool: &SqlitePool,
     username: &str,
-    address: &str,
 ) -> Result<Option<Secret>, sqlx::Error> {
     sqlx::query_as(
-        "SELECT password_hash, password_changed_at, disabled_at,
-                EXISTS (SELECT 1 FROM sessions WHERE user_id = users.id AND address = $2) AS known_address
-         FROM users WHERE username = $1",
+        "SELECT password_hash, password_changed_at, disabled_at FROM users WHERE username = $1",
     )
     .bind(username.to_ascii_lowercase())
-    .bind(address)
     .fetch_optional(pool)
+    .await
+}
+
+/// From where this user has started sessions that are still listed.
+pub(crate) async fn addresses_by_name(
+    pool: &SqlitePool,
+    username: &str,
+) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT DISTINCT s.address FROM users u JOIN sessions s ON s.user_id = u.id WHERE u.username = $1",
+    )
+    .bind(username.to_ascii_lowercase())
+    .fetch_all(pool)
     .await
 }
 

@@ -168,6 +168,28 @@ async fn bru_04_an_attacker_shuts_nobody_out() {
 }
 
 #[rocket::async_test]
+async fn bru_04_an_ipv6_customer_with_another_address_is_still_at_home() {
+    let app = TestApp::start().await;
+    let home = || app.anonymous().at("2001:db8:1:2::1");
+    app.user("alice").await;
+    assert_eq!(home().sign_in("alice", PASSWORD).await.status, 303);
+    for n in 0..20 {
+        app.anonymous()
+            .at(&elsewhere(n))
+            .sign_in("alice", WRONG)
+            .await;
+    }
+    for (address, status) in [("2001:db8:1:3::1", 429), ("2001:db8:1:2:a:b:c:d", 303)] {
+        let mut visitor = app.anonymous().at(address);
+        assert_eq!(
+            visitor.sign_in("alice", PASSWORD).await.status,
+            status,
+            "{address}"
+        );
+    }
+}
+
+#[rocket::async_test]
 async fn bru_05_one_address_spraying_many_users_is_heard_fifty_times() {
     let app = TestApp::start().await;
     for n in 0..ADDRESS_TRIES {

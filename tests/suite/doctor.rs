@@ -275,7 +275,7 @@ fn a_person_reads_marks_and_cures() {
     };
     let url = house.at(APP, "/public/");
     let ran = house.machine.cli(&["doctor", &url]).done();
-    assert_eq!(ran.out.matches('✓').count(), 10, "{}", ran.out);
+    assert_eq!(ran.out.matches('✓').count(), 11, "{}", ran.out);
     house.configure(|right| right.replacen("auth_request /.vestibule-check;", "", 1));
     let ran = house.machine.cli(&["doctor", &url]);
     assert_eq!(ran.code, 1);

@@ -149,6 +149,28 @@ async fn aud_07_each_denial_is_counted_once_by_its_reason() {
 }
 
 #[rocket::async_test]
+async fn aud_07_what_a_proxy_is_told_to_deny_is_counted() {
+    let app = TestApp::with(TOKEN).await;
+    app.site("app.example.com", "signed-in", &["deny /closed for anyone"])
+        .await;
+    let mut visitor = app.anonymous();
+    for (url, reason) in [
+        ("https://app.example.com/", "unauthenticated"),
+        ("https://app.example.com/closed", "forbidden"),
+        ("https://unknown.example.com/", "host"),
+    ] {
+        let before = scrape(&app).await;
+        visitor.ask("GET", url, &[]).await;
+        let after = scrape(&app).await;
+        assert_eq!(
+            denials(&after, reason) - denials(&before, reason),
+            1.0,
+            "{reason}"
+        );
+    }
+}
+
+#[rocket::async_test]
 async fn aud_07_a_scraper_without_the_token_is_counted() {
     let app = TestApp::with(TOKEN).await;
     ask(&mut app.anonymous(), Some("Bearer wrong")).await;

@@ -9,6 +9,7 @@ mod need;
 mod release;
 mod run;
 mod seed;
+mod soak;
 mod test;
 
 use std::process::ExitCode;
@@ -28,6 +29,7 @@ enum Command {
     Release(release::Release),
     Seed(seed::Seed),
     Bench(bench::Bench),
+    Soak(soak::Soak),
     Faults(faults::Faults),
     /// What a fault test starts as another process
     #[command(hide = true)]
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
         Command::Release(command) => command.run(),
         Command::Seed(command) => command.run(),
         Command::Bench(command) => command.run(),
+        Command::Soak(command) => command.run(),
         Command::Faults(command) => command.run(),
         Command::HoldLock(command) => command.run(),
     };

@@ -80,11 +80,13 @@ fn copy(from: &Path, to: &Path) -> Outcome {
 /// Writes the bill of materials, and checks that it names every crate that is built in.
 fn list_parts(bill: &Path) -> Outcome {
     step(&mut cyclonedx())?;
-    // It writes one beside each manifest of the workspace.
+    // It writes one beside each manifest of the workspace, and where that stands on this machine into it.
     let made = root().join("vestibule_bin.cdx.json");
-    fs::rename(&made, bill).map_err(|error| failed(&made, &error))?;
+    let text = fs::read_to_string(&made).map_err(|error| failed(&made, &error))?;
+    let text = text.replace(&format!("file://{}", root().display()), "file://.");
+    fs::write(bill, &text).map_err(|error| failed(bill, &error))?;
+    let _ = fs::remove_file(made);
     let _ = fs::remove_file(root().join("xtask/xtask_bin.cdx.json"));
-    let text = fs::read_to_string(bill).map_err(|error| failed(bill, &error))?;
     let named = named(&text).map_err(|error| failed(bill, &error))?;
     let absent: Vec<_> = built_in()?.difference(&named).cloned().collect();
     if absent.is_empty() {

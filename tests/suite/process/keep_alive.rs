@@ -3,7 +3,8 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 
-use super::{Machine, PATIENCE};
+use super::{Machine, PATIENCE, parse};
+use crate::support::Answer;
 
 pub struct Connection {
     stream: BufReader<TcpStream>,
@@ -33,42 +34,38 @@ impl Connection {
 
     /// Sends a request without a body and reads the whole answer; gives its status.
     pub fn send(&mut self, method: &str, path: &str, headers: &str) -> u16 {
+        self.ask(method, path, headers, "").status
+    }
+
+    /// Sends a form as a page of ours does.
+    pub fn post(&mut self, path: &str, form: &str) -> Answer {
+        let headers = format!(
+            "Origin: http://{}\r\nContent-Type: application/x-www-form-urlencoded\r\n",
+            self.host
+        );
+        self.ask("POST", path, &headers, form)
+    }
+
+    fn ask(&mut self, method: &str, path: &str, headers: &str, body: &str) -> Answer {
         let request = format!(
-            "{method} {path} HTTP/1.1\r\nHost: {}\r\n{}{headers}Content-Length: 0\r\n\r\n",
-            self.host, self.cookie
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\n{}{headers}Content-Length: {}\r\n\r\n{body}",
+            self.host,
+            self.cookie,
+            body.len()
         );
         self.stream
             .get_mut()
             .write_all(request.as_bytes())
             .expect("a request is taken");
-        let status = self
-            .line()
-            .split(' ')
-            .nth(1)
-            .and_then(|code| code.parse().ok())
-            .expect("a status");
-        let mut length = 0;
-        loop {
-            let line = self.line();
-            if line.is_empty() {
-                break;
-            }
-            if let Some((_, value)) = line
-                .split_once(':')
-                .filter(|(name, _)| name.eq_ignore_ascii_case("content-length"))
-            {
-                length = value.trim().parse().expect("a length");
-            }
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            let read = self.stream.read_line(&mut head).expect("a line");
+            assert!(read > 0, "an answer: {head}");
         }
-        self.stream
-            .read_exact(&mut vec![0; length])
-            .expect("a body");
-        status
-    }
-
-    fn line(&mut self) -> String {
-        let mut line = String::new();
-        self.stream.read_line(&mut line).expect("a line");
-        line.trim_end().to_owned()
+        let mut answer = parse(head.as_bytes());
+        let mut body = vec![0; answer.header("content-length").parse().unwrap_or(0)];
+        self.stream.read_exact(&mut body).expect("a body");
+        answer.body = String::from_utf8_lossy(&body).into_owned();
+        answer
     }
 }

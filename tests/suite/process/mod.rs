@@ -12,6 +12,7 @@ mod hardening;
 mod hostile;
 mod keep_alive;
 mod kill;
+mod load;
 mod logs;
 mod migrations;
 mod restart;

@@ -39,6 +39,10 @@ impl Folder {
         Ok(Self(path))
     }
 
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
     /// A database of this size that may be changed.
     pub fn database(&self, size: Size) -> Result<PathBuf, Stop> {
         let seeded = seeded(&self.0, size)?;

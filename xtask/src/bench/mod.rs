@@ -1,10 +1,11 @@
 //! Measures the release binary against the project's goals, one part a file.
 
 pub mod client;
-mod data;
+pub mod data;
 pub mod figures;
 mod listing;
 pub mod server;
+mod signin;
 
 use clap::{Args, Subcommand};
 
@@ -30,12 +31,15 @@ pub struct Bench {
 enum Part {
     /// The pages that list sessions and users, with 10,000 and with 1,000,000 sessions
     Listing,
+    /// Sign-ins, against the machine's own rate of password hashes
+    Signin,
 }
 
 impl Bench {
     pub fn run(&self) -> Outcome {
         match self.part {
             Part::Listing => listing::run(self.quick)?.print(self.json),
+            Part::Signin => signin::run(self.quick)?.print(self.json),
         }
         Ok(())
     }

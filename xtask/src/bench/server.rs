@@ -11,7 +11,7 @@ use super::failed;
 use crate::run::{Outcome, Stop, cargo, root, step};
 
 const ADMIN: &str = "bench-admin";
-const PASSWORD: &str = "correct horse battery";
+pub const PASSWORD: &str = "correct horse battery";
 
 /// A server that is not ready by then never will be.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -29,8 +29,14 @@ pub fn build() -> Outcome {
 
 /// Gives a database an admin whom [`Server::signed_in`] signs in.
 pub fn add_admin(database: &Path) -> Outcome {
+    add_user(database, ADMIN, &["--admin"])
+}
+
+/// Gives a database a user with everyone's password.
+pub fn add_user(database: &Path, name: &str, options: &[&str]) -> Outcome {
     let mut add = vestibule(database);
-    add.args(["user", "add", ADMIN, "--admin", "--password-stdin"]);
+    add.args(["user", "add", name, "--password-stdin"]);
+    add.args(options);
     add.stdin(Stdio::piped());
     let mut process = add.spawn().map_err(failed("vestibule user add"))?;
     let mut stdin = process.stdin.take().expect("it was piped");
@@ -47,10 +53,16 @@ pub fn add_admin(database: &Path) -> Outcome {
 
 impl Server {
     pub fn start(database: &Path) -> Result<Self, Stop> {
+        Self::start_with(database, &[])
+    }
+
+    /// With settings of its own, as variables of the environment.
+    pub fn start_with(database: &Path, settings: &[(&str, &str)]) -> Result<Self, Stop> {
         let address = free_address()?;
         let mut serve = vestibule(database);
         serve.env("ROCKET_ADDRESS", address.ip().to_string());
         serve.env("ROCKET_PORT", address.port().to_string());
+        serve.envs(settings.iter().copied());
         let began = Instant::now();
         let mut server = Self {
             process: serve.spawn().map_err(failed("vestibule serve"))?,
@@ -60,6 +72,10 @@ impl Server {
         server.wait_until_ready(began)?;
         server.ready_after = began.elapsed();
         Ok(server)
+    }
+
+    pub fn id(&self) -> u32 {
+        self.process.id()
     }
 
     fn wait_until_ready(&mut self, began: Instant) -> Outcome {
