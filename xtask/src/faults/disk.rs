@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use super::lab::Lab;
 use super::machine::Machine;
 use crate::bench::failed;
-use crate::run::Outcome;
+use crate::run::{Outcome, Stop};
 
 /// Unmounted when it is dropped.
 pub struct Disk {
@@ -44,6 +44,11 @@ impl Disk {
             .args(["-o", "loop,errors=remount-ro"])
             .arg(&self.image);
         silently(mount.arg(&self.mounted_at))
+    }
+
+    /// What was copied to it is there after the kernel gives it up.
+    pub fn sync(&self) -> Outcome {
+        silently(Command::new("sync").arg("-f").arg(&self.mounted_at)).map_err(Stop::because)
     }
 
     pub fn detach(&self) -> Result<(), String> {

@@ -205,8 +205,11 @@ impl Machine {
 
     /// Starts a server and waits until it is ready.
     pub fn start(&self) -> Result<Server, Stop> {
-        self.try_start()?
-            .map_err(|status| Stop::because(format!("vestibule serve: {status}: {}", self.log())))
+        self.try_start()?.map_err(|status| {
+            let log = self.log();
+            let words = log.lines().last().unwrap_or_default();
+            Stop::because(format!("vestibule serve: {status}: {words}"))
+        })
     }
 
     /// The same, or how it ended without being ready.

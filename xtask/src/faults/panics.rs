@@ -14,7 +14,16 @@ const TEST: &str = "panics::cfg_08_panics_within_transactions_are_answered_and_u
 fn run(_: &Lab) -> Result<Findings, Stop> {
     let mut findings = Findings::default();
     let mut test = cargo();
-    test.args(["test", "--quiet", "--test", "suite", "--", "--exact", TEST]);
+    test.args([
+        "test",
+        "--workspace",
+        "--quiet",
+        "--test",
+        "suite",
+        "--",
+        "--exact",
+        TEST,
+    ]);
     let passed = output(&mut test).is_some_and(|out| out.contains("1 passed"));
     findings.require(passed, format!("{TEST} failed"));
     findings.figure("100 panics are answered with 500 and undone; the next sign-in works (a test of the library, not the release binary)");

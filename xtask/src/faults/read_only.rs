@@ -67,6 +67,7 @@ fn failed_disk(lab: &Lab, findings: &mut Findings) -> Outcome {
         }
     };
     lab.furnish(&machine)?;
+    disk.sync()?;
     let mut server = machine.start()?;
     let (ledger, ()) = traffic::run(&machine, 0..4, 4, || {
         thread::sleep(Duration::from_secs(1));

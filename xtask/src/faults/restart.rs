@@ -184,7 +184,7 @@ impl Proxy {
              events {{ worker_connections 512; }}\n\
              http {{ access_log off; client_body_temp_path {folder}/b; proxy_temp_path {folder}/p;\n\
              fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;\n\
-             server {{ listen {own}; location / {{ proxy_pass http://{upstream}; proxy_set_header Host $http_host; }} }} }}\n"
+             keepalive_requests 1000000; server {{ listen {own}; location / {{ proxy_pass http://{upstream}; proxy_set_header Host $http_host; }} }} }}\n"
         );
         let file = machine.path("nginx.conf");
         fs::write(&file, text).map_err(failed("nginx.conf"))?;
