@@ -3,9 +3,11 @@ use std::net::TcpStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::net::sockopt::set_socket_linger;
+
 use super::judge::Witness;
 use super::lab::Lab;
-use super::machine::Machine;
+use super::machine::{Machine, wait_for};
 use super::process::Process;
 use super::{Fault, Findings};
 use crate::bench::failed;
@@ -35,6 +37,8 @@ fn run(lab: &Lab) -> Result<Findings, Stop> {
     let checks = checks(&machine, &session, Duration::from_secs(lab.rounds(3, 10)))?;
     let memory = process.memory_kib();
     drop(crowd);
+    let alone = || (process.descriptors() < 100).then_some(());
+    wait_for("the connections to be gone", alone)?;
     // What is kept of it must do for the next: memory that is kept and not used again is a leak.
     let crowd = self::crowd(&machine).map_err(failed("a second crowd"))?;
     machine.sign_in("user-09")?;
@@ -76,6 +80,8 @@ fn crowd(machine: &Machine) -> io::Result<Vec<TcpStream>> {
 /// One that has begun to ask, so that the server holds a buffer for it.
 fn idle(machine: &Machine) -> io::Result<TcpStream> {
     let mut stream = TcpStream::connect(machine.address)?;
+    // Leaves no trace when it is closed: the ports of two crowds would be used up for a minute.
+    set_socket_linger(&stream, Some(Duration::ZERO))?;
     stream.write_all(b"G")?;
     Ok(stream)
 }

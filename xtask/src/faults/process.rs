@@ -34,6 +34,11 @@ impl Process {
             .unwrap_or(0)
     }
 
+    /// Open files and connections.
+    pub fn descriptors(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/fd", self.0)).map_or(0, Iterator::count)
+    }
+
     /// Processor time that it took, to the hundredth of a second.
     pub fn cpu(&self) -> Duration {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.0)).unwrap_or_default();
