@@ -45,6 +45,9 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Pages of the file that are read straight from the system's cache.
 const MMAP_BYTES: &str = "1073741824";
 
+/// KiB, negative for SQLite: a reader's own copies of pages. They are of the WAL alone, for the file is mapped.
+const READER_CACHE: &str = "-512";
+
 /// The WAL shrinks back to this after a burst.
 const WAL_BYTES: &str = "67108864";
 
@@ -89,7 +92,11 @@ impl Db {
             .max_connections(READERS)
             .acquire_timeout(PATIENCE)
             .test_before_acquire(false)
-            .connect_with(options(location.path()).read_only(true))
+            .connect_with(
+                options(location.path())
+                    .read_only(true)
+                    .pragma("cache_size", READER_CACHE),
+            )
             .await?;
         Ok(Self {
             writer,

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use super::client::Client;
 use super::failed;
 use super::load::SERVER_CORE;
+use super::process;
 use crate::run::{Outcome, Stop, cargo, root, step};
 
 pub const ADMIN: &str = "bench-admin";
@@ -74,7 +75,20 @@ impl Server {
         let address = free_address()?;
         let mut pinned = serve(on(pinned(binary()), database), address);
         pinned.envs(settings.iter().copied());
-        Self::of(pinned, address, READY)
+        Self::of(pinned, address, READY)?.settled()
+    }
+
+    /// Waits until it has nothing to do: it reads a large database through after the start.
+    fn settled(self) -> Result<Self, Stop> {
+        let began = Instant::now();
+        while began.elapsed() < PATIENCE {
+            let before = process::cpu(self.id())?;
+            std::thread::sleep(Duration::from_millis(500));
+            if process::cpu(self.id())?.saturating_sub(before) < Duration::from_millis(15) {
+                return Ok(self);
+            }
+        }
+        Err(Stop::because("the server is still busy after a minute"))
     }
 
     /// Any program that listens there, once it answers at `path`.
