@@ -35,7 +35,13 @@ fn run(lab: &Lab) -> Result<Findings, Stop> {
         .post("/login", &remembered)
         .map_err(failed("POST /login"))?;
     let long = client.cookie.clone();
-    let mut ask = |cookie: &str| client.session(cookie).map_err(failed("GET /api/session"));
+    // Connections that are open are cut by then.
+    let ask = |cookie: &str| {
+        let asked = machine
+            .client()
+            .and_then(|mut client| client.session(cookie));
+        asked.map_err(failed("GET /api/session"))
+    };
     findings.require(
         ask(&short)? == 200 && ask(&long)? == 200,
         "the sessions did not begin",
@@ -44,18 +50,11 @@ fn run(lab: &Lab) -> Result<Findings, Stop> {
     server.signal(Signal::STOP)?;
     let (asked_meanwhile, recovery) = thread::scope(|scope| {
         // On a connection of its own: the system accepts it, the server reads it when it goes on.
-        let early = scope.spawn(|| {
-            machine
-                .client()
-                .and_then(|mut client| client.session(&short))
-        });
+        let early = scope.spawn(|| ask(&short));
         thread::sleep(stopped);
         server.signal(Signal::CONT)?;
         let continued = Instant::now();
-        let status = early
-            .join()
-            .expect("a client")
-            .map_err(failed("GET /api/session"))?;
+        let status = early.join().expect("a client")?;
         Ok::<_, Stop>((status, continued.elapsed()))
     })?;
     findings.require(
