@@ -22,6 +22,7 @@ use host::Host;
 use policy::Policy;
 use rules::Site;
 
+pub(crate) use enter::PATH as ENTER_PATH;
 pub use enter::routes as enter_routes;
 pub use forwarded::Forwarded;
 pub(crate) use routes::ForbiddenPage;

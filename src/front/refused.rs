@@ -16,9 +16,10 @@ impl Front {
     /// A refusal, as a page or for a program; then the connection is closed, for what is left of such
     /// a request is not read.
     pub(super) fn refuse(&self, asked: &Parts, refusal: &Refusal) -> Response<Body> {
-        let accept = asked.headers.get(ACCEPT);
-        let json = asked.uri.path().starts_with("/api/")
-            || accept.is_some_and(|accept| accept.as_bytes().starts_with(b"application/json"));
+        self.tell(refusal, is_for_a_program(asked))
+    }
+
+    pub(super) fn tell(&self, refusal: &Refusal, json: bool) -> Response<Body> {
         let told = Told::of(&self.app, refusal, json);
         let mut response = Response::new(whole(Bytes::from(told.body)));
         *response.status_mut() = StatusCode::from_u16(told.status.code).unwrap_or_default();
@@ -39,6 +40,12 @@ impl Front {
             Either::Right(unix) => unix.try_write(&told),
         };
     }
+}
+
+pub(super) fn is_for_a_program(asked: &Parts) -> bool {
+    let accept = asked.headers.get(ACCEPT);
+    asked.uri.path().starts_with("/api/")
+        || accept.is_some_and(|accept| accept.as_bytes().starts_with(b"application/json"))
 }
 
 /// A whole page as it is sent, after which the connection is closed.

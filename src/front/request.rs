@@ -20,6 +20,8 @@ use rocket::tokio::sync::oneshot;
 use rocket::tokio::time::timeout;
 
 use super::Front;
+use super::refused::is_for_a_program;
+use crate::forward_auth::ENTER_PATH;
 use crate::http::{Received, Refusal};
 
 pub(super) type Body = Either<Full<Bytes>, Channel<Bytes, io::Error>>;
@@ -56,7 +58,7 @@ const ONCE: [&str; 5] = [
     "sec-fetch-mode",
 ];
 
-/// The endpoints that proxies ask: about requests of any method and form, and without a write.
+/// The endpoints that proxies ask, about requests of any method and form.
 const CHECKS: &str = "/api/authz/";
 
 impl Front {
@@ -78,13 +80,13 @@ impl Front {
             Ok(body) => body,
             Err(refusal) => return self.refuse(&asked, &refusal),
         };
-        if asked.uri.path().starts_with(CHECKS) {
+        if only_looks(&asked) {
             return self.check(remote, &asked, body).await;
         }
         self.handle(remote, asked, body).await
     }
 
-    /// A check writes nothing that must be finished: it goes when its client goes.
+    /// A question writes nothing that must be finished: it goes when its client goes.
     async fn check(
         &self,
         remote: Option<SocketAddr>,
@@ -111,6 +113,7 @@ impl Front {
         body: Vec<u8>,
     ) -> Response<Body> {
         let (tell, told) = oneshot::channel();
+        let json = is_for_a_program(&asked);
         let front = self.clone();
         let handler = async move {
             match front.request(remote, &asked, body) {
@@ -123,10 +126,8 @@ impl Front {
         };
         self.running.spawn(handler);
         told.await.unwrap_or_else(|_| {
-            // The handler panicked outside of what Rocket catches.
-            let mut failed = Response::new(whole(Bytes::new()));
-            *failed.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-            failed
+            // It panicked outside of what Rocket catches.
+            self.tell(&Refusal::of_status(Status::InternalServerError), json)
         })
     }
 
@@ -163,6 +164,18 @@ impl Front {
         }
         Ok(request)
     }
+}
+
+/// Whether this is a proxy's question, and not about a ticket, which is spent by it.
+fn only_looks(asked: &Parts) -> bool {
+    let path = asked.uri.path();
+    let told = ["x-forwarded-uri", "x-original-url"].map(|name| asked.headers.get(name));
+    let told = told.into_iter().flatten().map(HeaderValue::as_bytes);
+    let spends = |text: &[u8]| {
+        let mut parts = text.windows(ENTER_PATH.len());
+        parts.any(|part| part == ENTER_PATH.as_bytes())
+    };
+    path.starts_with(CHECKS) && !told.chain([path.as_bytes()]).any(spends)
 }
 
 /// What is wrong with a request, whatever it asks for.
@@ -322,6 +335,53 @@ async fn send_pieces(mut answer: LocalResponse<'_>, mut pieces: Sender<Bytes, io
                 tracing::error!("an answer broke off: {error}");
                 return pieces.abort(error);
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(target: &str, headers: &[(&str, &str)]) -> Parts {
+        let mut request = Request::builder().uri(target);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.body(()).expect("a request").into_parts().0
+    }
+
+    #[test]
+    fn a_question_about_a_ticket_is_finished_whoever_leaves() {
+        let ticket = "/.vestibule/enter?ticket=a";
+        let url = "https://app.example.com/.vestibule/enter?ticket=a";
+        for (target, headers) in [
+            ("/api/authz/forward-auth", vec![("x-forwarded-uri", ticket)]),
+            ("/api/authz/auth-request", vec![("x-original-url", url)]),
+            ("/api/authz/ext-authz/.vestibule/enter?ticket=a", vec![]),
+            ("/login", vec![]),
+        ] {
+            assert!(!only_looks(&asked(target, &headers)), "{target}");
+        }
+        assert!(only_looks(&asked(
+            "/api/authz/forward-auth",
+            &[("x-forwarded-uri", "/reports")]
+        )));
+        assert!(only_looks(&asked("/api/authz/ext-authz/reports", &[])));
+    }
+
+    #[test]
+    fn a_target_is_made_readable_without_another_meaning() {
+        for (sent, read) in [
+            ("/a?b=c&d[]=%7C", "/a?b=c&d[]=%7C"),
+            ("/a|b{c}^`\\", "/a%7Cb%7Bc%7D%5E%60%5C"),
+            ("/100%", "/100%25"),
+            ("/%zz%2", "/%25zz%252"),
+        ] {
+            assert_eq!(readable(sent), read);
+            let decode =
+                |text: &str| percent_encoding::percent_decode_str(text).collect::<Vec<u8>>();
+            assert_eq!(decode(sent), decode(read));
         }
     }
 }
