@@ -33,7 +33,7 @@ pub const WINDOW: Duration = Duration::from_millis(50);
 pub const ACKNOWLEDGE_AFTER: Duration = Duration::from_millis(75);
 
 /// More than this is begun anew, so that it stays within some tens of megabytes.
-const MOST: usize = 50_000;
+const MOST: usize = 100_000;
 
 /// A hash, or a name that no hash is equal to.
 pub type Key = [u8; 32];
