@@ -9,8 +9,10 @@
 //! 2. `places` counts connections: so many in all, so many from one address.
 //! 3. `connection` speaks HTTP/1, cuts whoever is slow, and dresses hyper's refusals.
 //! 4. `request` refuses what no route should see, takes the body in, and dispatches.
-//! 5. `drain` ends it all: what runs is finished, what is new is told to come back.
+//! 5. `answer` sends what came of it.
+//! 6. `drain` ends it all: what runs is finished, what is new is told to come back.
 
+mod answer;
 mod connection;
 mod drain;
 mod listener;

@@ -7,7 +7,7 @@ use hyper::{Response, StatusCode};
 use rocket::http::Status;
 use tokio_util::either::Either;
 
-use super::request::{Body, set_header, whole};
+use super::answer::{Body, set_header, whole};
 use super::{Front, Stream};
 use crate::app::App;
 use crate::http::{Refusal, headers};
@@ -26,7 +26,8 @@ impl Front {
         let close = HeaderValue::from_static("close");
         response.headers_mut().insert(CONNECTION, close);
         for (name, value) in &told.headers {
-            set_header(&mut response, name, value);
+            let is_set = set_header(&mut response, name, value);
+            debug_assert!(is_set, "{name} is ours");
         }
         response
     }

@@ -1,38 +1,32 @@
 //! One request: refused if no route should see it, else taken in and dispatched into Rocket.
 
 use std::borrow::Cow;
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_body_util::channel::{Channel, Sender};
-use http_body_util::{BodyExt, Either, Full, LengthLimitError, Limited};
-use hyper::body::{Body as _, Bytes, Incoming};
-use hyper::header::{CONTENT_LENGTH, HOST, HeaderName, HeaderValue};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::{Body as _, Incoming};
+use hyper::header::{HOST, HeaderValue};
 use hyper::http::request::Parts;
-use hyper::{Method, Request, Response, StatusCode, Version};
+use hyper::{Method, Request, Response, Version};
 use rocket::http::uri::Origin;
 use rocket::http::{Header, Method as RocketMethod, Status};
-use rocket::local::asynchronous::{LocalRequest, LocalResponse};
-use rocket::tokio::io::AsyncReadExt;
+use rocket::local::asynchronous::LocalRequest;
 use rocket::tokio::sync::oneshot;
 use rocket::tokio::time::timeout;
 
 use super::Front;
+use super::answer::{Body, in_one_piece, send};
 use super::refused::is_for_a_program;
 use crate::forward_auth::ENTER_PATH;
 use crate::http::{Received, Refusal};
-
-pub(super) type Body = Either<Full<Bytes>, Channel<Bytes, io::Error>>;
 
 const MOST_TARGET_BYTES: usize = 8 * 1_024;
 const MOST_FIELD_BYTES: usize = 8 * 1_024;
 /// Twice the largest form; each route has limits of its own.
 const MOST_BODY_BYTES: usize = 32 * 1_024;
 const BODY_TIMEOUT: Duration = Duration::from_secs(20);
-/// An answer up to this size is sent as a whole, a longer one piece by piece.
-const PIECE: usize = 64 * 1_024;
 
 /// Fields that decide something: they are text, and those that browsers send once are there once.
 const DECISIVE: [&str; 13] = [
@@ -96,12 +90,9 @@ impl Front {
         let Ok(request) = self.request(remote, asked, body) else {
             return self.refuse(asked, &Refusal::of_status(Status::BadRequest));
         };
-        let mut answer = request.dispatch().await;
-        let head = head_of(&answer);
-        match read_whole(&mut answer).await {
-            Ok(body) => head.map(|()| whole(body)),
-            Err(_) => self.refuse(asked, &Refusal::of_status(Status::InternalServerError)),
-        }
+        let answer = in_one_piece(request.dispatch().await).await;
+        answer
+            .unwrap_or_else(|| self.refuse(asked, &Refusal::of_status(Status::InternalServerError)))
     }
 
     /// Any other request is handled to its end when its client goes: what it writes is whole, and
@@ -126,7 +117,7 @@ impl Front {
         };
         self.running.spawn(handler);
         told.await.unwrap_or_else(|_| {
-            // It panicked outside of what Rocket catches.
+            // It panicked outside of what Rocket catches, or its answer cannot be sent.
             self.tell(&Refusal::of_status(Status::InternalServerError), json)
         })
     }
@@ -271,72 +262,6 @@ fn readable(target: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(encoded)
-}
-
-fn head_of(answer: &LocalResponse<'_>) -> Response<()> {
-    let mut head = Response::new(());
-    *head.status_mut() = StatusCode::from_u16(answer.status().code).unwrap_or_default();
-    for header in answer.headers().iter() {
-        set_header(&mut head, header.name.as_str(), &header.value);
-    }
-    // What GET would answer with, where the body itself is not sent.
-    if let Some(length) = answer.body().preset_size() {
-        head.headers_mut().insert(CONTENT_LENGTH, length.into());
-    }
-    head
-}
-
-pub(super) fn set_header<B>(response: &mut Response<B>, name: &str, value: &str) {
-    let name = HeaderName::from_bytes(name.as_bytes());
-    if let (Ok(name), Ok(value)) = (name, HeaderValue::from_str(value)) {
-        response.headers_mut().append(name, value);
-    }
-}
-
-pub(super) fn whole(body: Bytes) -> Body {
-    Either::Left(Full::new(body))
-}
-
-async fn read_whole(answer: &mut LocalResponse<'_>) -> io::Result<Bytes> {
-    let mut body = Vec::with_capacity(answer.body().preset_size().unwrap_or(0));
-    answer.read_to_end(&mut body).await?;
-    Ok(body.into())
-}
-
-/// Hands the answer on, and stays while a long one is sent: its body belongs to the request.
-async fn send(mut answer: LocalResponse<'_>, tell: oneshot::Sender<Response<Body>>) {
-    let head = head_of(&answer);
-    if answer
-        .body()
-        .preset_size()
-        .is_some_and(|size| size <= PIECE)
-    {
-        match read_whole(&mut answer).await {
-            Ok(body) => drop(tell.send(head.map(|()| whole(body)))),
-            Err(error) => tracing::error!("an answer could not be read: {error}"),
-        }
-        return;
-    }
-    let (pieces, body) = Channel::new(1);
-    if tell.send(head.map(|()| Either::Right(body))).is_ok() {
-        send_pieces(answer, pieces).await;
-    }
-}
-
-async fn send_pieces(mut answer: LocalResponse<'_>, mut pieces: Sender<Bytes, io::Error>) {
-    loop {
-        let mut piece = Vec::with_capacity(PIECE);
-        match answer.read_buf(&mut piece).await {
-            Ok(0) => return,
-            // The client is gone.
-            Ok(_) if pieces.send_data(piece.into()).await.is_err() => return,
-            Ok(_) => {}
-            Err(error) => {
-                tracing::error!("an answer broke off: {error}");
-                return pieces.abort(error);
-            }
-        }
-    }
 }
 
 #[cfg(test)]

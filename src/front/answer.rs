@@ -1,0 +1,118 @@
+//! What Rocket answered, as it is sent: whole, or piece by piece.
+
+use std::io;
+
+use http_body_util::channel::{Channel, Sender};
+use http_body_util::{Either, Full};
+use hyper::body::Bytes;
+use hyper::header::{CONTENT_LENGTH, HeaderName, HeaderValue};
+use hyper::{Response, StatusCode};
+use rocket::local::asynchronous::LocalResponse;
+use rocket::tokio::io::AsyncReadExt;
+use rocket::tokio::sync::oneshot;
+
+pub(super) type Body = Either<Full<Bytes>, Channel<Bytes, io::Error>>;
+
+/// An answer up to this size is sent as a whole, a longer one piece by piece.
+const PIECE: usize = 64 * 1_024;
+
+pub(super) fn whole(body: Bytes) -> Body {
+    Either::Left(Full::new(body))
+}
+
+/// False if that is no header. An answer without it is not sent: a proxy would take the client's own for one
+/// that is missing.
+#[must_use]
+pub(super) fn set_header<B>(response: &mut Response<B>, name: &str, value: &str) -> bool {
+    let name = HeaderName::from_bytes(name.as_bytes());
+    // Bytes: names of people are UTF-8.
+    let value = HeaderValue::from_bytes(value.as_bytes());
+    let (Ok(name), Ok(value)) = (name, value) else {
+        return false;
+    };
+    response.headers_mut().append(name, value);
+    true
+}
+
+fn head_of(answer: &LocalResponse<'_>) -> Option<Response<()>> {
+    let mut head = Response::new(());
+    *head.status_mut() = StatusCode::from_u16(answer.status().code).ok()?;
+    for header in answer.headers().iter() {
+        if !set_header(&mut head, header.name.as_str(), &header.value) {
+            tracing::error!(header = %header.name, "an answer is not sent: this header cannot be");
+            return None;
+        }
+    }
+    // What GET would answer with, where the body itself is not sent.
+    if let Some(length) = answer.body().preset_size() {
+        head.headers_mut().insert(CONTENT_LENGTH, length.into());
+    }
+    Some(head)
+}
+
+/// `None`: it cannot be sent, and the log says why.
+pub(super) async fn in_one_piece(mut answer: LocalResponse<'_>) -> Option<Response<Body>> {
+    let head = head_of(&answer)?;
+    let mut body = Vec::with_capacity(answer.body().preset_size().unwrap_or(0));
+    if let Err(error) = answer.read_to_end(&mut body).await {
+        tracing::error!("an answer could not be read: {error}");
+        return None;
+    }
+    Some(head.map(|()| whole(body.into())))
+}
+
+/// Hands the answer on, and stays while a long one is sent: its body belongs to the request.
+pub(super) async fn send(answer: LocalResponse<'_>, tell: oneshot::Sender<Response<Body>>) {
+    let size = answer.body().preset_size();
+    if size.is_some_and(|size| size <= PIECE) {
+        if let Some(answer) = in_one_piece(answer).await {
+            let _ = tell.send(answer);
+        }
+        return;
+    }
+    let Some(head) = head_of(&answer) else {
+        return;
+    };
+    let (pieces, body) = Channel::new(1);
+    if tell.send(head.map(|()| Either::Right(body))).is_ok() {
+        send_pieces(answer, pieces).await;
+    }
+}
+
+async fn send_pieces(mut answer: LocalResponse<'_>, mut pieces: Sender<Bytes, io::Error>) {
+    loop {
+        let mut piece = Vec::with_capacity(PIECE);
+        match answer.read_buf(&mut piece).await {
+            Ok(0) => return,
+            // The client is gone.
+            Ok(_) if pieces.send_data(piece.into()).await.is_err() => return,
+            Ok(_) => {}
+            Err(error) => {
+                tracing::error!("an answer broke off: {error}");
+                return pieces.abort(error);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_in_utf_8_is_a_header_and_a_second_line_is_none() {
+        let mut response = Response::new(());
+        assert!(set_header(&mut response, "Remote-Name", "Zo\u{eb}"));
+        assert_eq!(
+            response.headers()["remote-name"].as_bytes(),
+            "Zo\u{eb}".as_bytes()
+        );
+        assert!(!set_header(
+            &mut response,
+            "Remote-User",
+            "a\r\nRemote-User: b"
+        ));
+        assert!(!set_header(&mut response, "Remote User", "a"));
+        assert_eq!(response.headers().len(), 1);
+    }
+}
