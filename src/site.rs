@@ -28,7 +28,7 @@ pub fn rocket(app: Arc<App>, server: &Server) -> Rocket<Build> {
         .attach(AdHoc::on_response("Headers", |request, response| {
             Box::pin(async move {
                 if let Some(app) = request.rocket().state::<Arc<App>>() {
-                    headers::secure(app, response);
+                    headers::secure(app, request, response);
                 }
             })
         }))

@@ -1,6 +1,7 @@
 //! The fairing: opens the database, mounts the slices, keeps house while the server runs.
 
 use std::io::Write;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use crate::app::App;
 use crate::clock::Clock;
 use crate::db::{self, Location, Lock};
 use crate::error::Error;
-use crate::http::{headers, is_ours};
+use crate::http::{Aside, headers};
 use crate::settings::Settings;
 use crate::{account, admin, assets, login, sessions, setup};
 
@@ -97,9 +98,9 @@ impl Fairing for Vestibule {
         if let Some(app) = request
             .rocket()
             .state::<Arc<App>>()
-            .filter(|_| is_ours(request))
+            .filter(|_| Aside::of(request).is_ours.load(Ordering::Relaxed))
         {
-            headers::secure(app, response);
+            headers::secure(app, request, response);
         }
     }
 

@@ -1,5 +1,6 @@
 //! What a proxy says of the request it asks about: taken only from a trusted one, each thing once.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use rocket::Request;
@@ -73,39 +74,37 @@ impl Forwarded {
         if carries_body {
             return Err(Unusable::Malformed("a body"));
         }
+        let said = Said::by(request);
         let parts = match dialect {
-            Dialect::ForwardAuth => of_forward_auth(request),
-            Dialect::AuthRequest => of_auth_request(request),
-            Dialect::ExtAuthz => of_ext_authz(request, below),
+            Dialect::ForwardAuth => of_forward_auth(&said),
+            Dialect::AuthRequest => of_auth_request(&said),
+            Dialect::ExtAuthz => of_ext_authz(&said, request, below),
         }?;
-        let uri = parts.uri.clone();
         let forwarded = parts.checked(app, peer::forwarded_address(request, &app.settings))?;
-        if forwarded.is_contradicted(request, &uri) {
+        if forwarded.is_contradicted(&said, &parts) {
             return Err(Unusable::Malformed("contradictory headers"));
         }
         Ok(forwarded)
     }
 
     /// Whether any header, needed or not, says something else of the request than was taken.
-    fn is_contradicted(&self, request: &Request<'_>, uri: &str) -> bool {
-        let any = |name: &str, agrees: &dyn Fn(&str) -> bool| {
-            request.headers().get(name).any(|value| !agrees(value))
+    fn is_contradicted(&self, said: &Said, taken: &Parts<'_>) -> bool {
+        let same_method = |method: &str| method == self.method;
+        let same_scheme = |scheme: &str| secure_or_not(scheme) == Some(self.scheme.as_str());
+        let same_host = |other: &str| {
+            other == taken.host || Host::parse(other, &self.scheme).as_ref() == Some(&self.host)
         };
-        let same_host = |host: &str| Host::parse(host, &self.scheme).as_ref() == Some(&self.host);
         let same_url = |url: &str| {
             url.split_once("://").is_some_and(|(scheme, rest)| {
-                secure_or_not(scheme) == Some(self.scheme.as_str())
-                    && rest.strip_suffix(uri).is_some_and(same_host)
+                same_scheme(scheme) && rest.strip_suffix(&*taken.uri).is_some_and(same_host)
             })
         };
-        any("x-forwarded-method", &|method| method == self.method)
-            || any("x-original-method", &|method| method == self.method)
-            || any("x-forwarded-proto", &|scheme| {
-                secure_or_not(scheme) == Some(self.scheme.as_str())
-            })
-            || any("x-forwarded-host", &same_host)
-            || any("x-forwarded-uri", &|other| other == uri)
-            || any("x-original-url", &same_url)
+        !(said.agrees("x-forwarded-method", same_method)
+            && said.agrees("x-original-method", same_method)
+            && said.agrees("x-forwarded-proto", same_scheme)
+            && said.agrees("x-forwarded-host", same_host)
+            && said.agrees("x-forwarded-uri", |other| other == taken.uri)
+            && said.agrees("x-original-url", same_url))
     }
 
     /// A request for an address, as the command line and the form of `explain` name it.
@@ -123,11 +122,12 @@ impl Forwarded {
             "an address is written https://app.example.com/path",
         ))?;
         let (host, uri) = rest.find('/').map_or((rest, "/"), |at| rest.split_at(at));
+        let uri = uri.into();
         let parts = Parts {
-            method: method.to_owned(),
-            scheme: scheme.to_owned(),
-            host: host.to_owned(),
-            uri: uri.to_owned(),
+            method,
+            scheme,
+            host,
+            uri,
         };
         parts.checked(app, address).map_err(|_| malformed)
     }
@@ -135,12 +135,13 @@ impl Forwarded {
     /// The protected host of a request that a trusted proxy passed on to us.
     #[must_use]
     pub fn passed_on_host(request: &Request<'_>, app: &App) -> Option<Host> {
-        let name = match once(request, "x-forwarded-host") {
-            Ok(host) => host,
-            Err(_) if request.headers().contains("x-forwarded-host") => return None,
-            Err(_) => once(request, "host").ok()?,
+        let said = Said::by(request);
+        let name = match said.field("x-forwarded-host") {
+            Some(Field::Once(host)) => host,
+            Some(Field::Several) => return None,
+            None => said.once("host").ok()?,
         };
-        Host::parse(&name, app.settings.url().scheme())
+        Host::parse(name, app.settings.url().scheme())
     }
 
     /// The address that the browser asked for.
@@ -162,21 +163,21 @@ impl Forwarded {
 }
 
 /// What was said, not looked at yet.
-struct Parts {
-    method: String,
-    scheme: String,
-    host: String,
-    uri: String,
+struct Parts<'a> {
+    method: &'a str,
+    scheme: &'a str,
+    host: &'a str,
+    uri: Cow<'a, str>,
 }
 
-impl Parts {
-    fn checked(self, app: &App, address: Option<IpAddr>) -> Result<Forwarded, Unusable> {
-        let method = rules::method(&self.method).map_err(|_| Unusable::Malformed("the method"))?;
+impl Parts<'_> {
+    fn checked(&self, app: &App, address: Option<IpAddr>) -> Result<Forwarded, Unusable> {
+        let method = rules::method(self.method).map_err(|_| Unusable::Malformed("the method"))?;
         // Cookies of a site are as secure as those of the sign-in host, or they would be mixed.
-        let scheme = secure_or_not(&self.scheme)
+        let scheme = secure_or_not(self.scheme)
             .filter(|scheme| *scheme == app.settings.url().scheme())
             .ok_or(Unusable::Malformed("the scheme"))?;
-        let host = Host::parse(&self.host, scheme).ok_or(Unusable::Malformed("the host"))?;
+        let host = Host::parse(self.host, scheme).ok_or(Unusable::Malformed("the host"))?;
         let readable =
             self.uri.len() <= MOST_BYTES && self.uri.bytes().all(|byte| byte.is_ascii_graphic());
         if !self.uri.starts_with('/') || !readable {
@@ -209,17 +210,69 @@ fn secure_or_not(scheme: &str) -> Option<&'static str> {
 /// Longer addresses are refused by most servers too.
 const MOST_BYTES: usize = 8_192;
 
-fn of_forward_auth(request: &Request<'_>) -> Result<Parts, Unusable> {
+/// The headers in which proxies say something of a request, read in one walk.
+#[derive(Default)]
+struct Said([Option<Field>; FIELDS.len()]);
+
+enum Field {
+    Once(String),
+    Several,
+}
+
+const FIELDS: [&str; 7] = [
+    "host",
+    "x-forwarded-method",
+    "x-forwarded-proto",
+    "x-forwarded-host",
+    "x-forwarded-uri",
+    "x-original-method",
+    "x-original-url",
+];
+
+impl Said {
+    fn by(request: &Request<'_>) -> Self {
+        let mut said = Self::default();
+        for header in request.headers().iter() {
+            let place = FIELDS.iter().position(|name| header.name == *name);
+            if let Some(field) = place.map(|place| &mut said.0[place]) {
+                *field = Some(match field {
+                    None => Field::Once(header.value.into_owned()),
+                    Some(_) => Field::Several,
+                });
+            }
+        }
+        said
+    }
+
+    fn field(&self, name: &str) -> Option<&Field> {
+        let place = FIELDS.iter().position(|field| *field == name)?;
+        self.0[place].as_ref()
+    }
+
+    fn once(&self, name: &'static str) -> Result<&str, Unusable> {
+        match self.field(name) {
+            Some(Field::Once(value)) => Ok(value),
+            _ => Err(Unusable::Malformed(name)),
+        }
+    }
+
+    /// Whether a header says what is so, or nothing.
+    fn agrees(&self, name: &'static str, is_so: impl Fn(&str) -> bool) -> bool {
+        self.field(name).is_none() || self.once(name).is_ok_and(is_so)
+    }
+}
+
+fn of_forward_auth(said: &Said) -> Result<Parts<'_>, Unusable> {
     Ok(Parts {
-        method: once(request, "x-forwarded-method")?,
-        scheme: once(request, "x-forwarded-proto")?,
-        host: once(request, "x-forwarded-host")?,
-        uri: once(request, "x-forwarded-uri")?,
+        method: said.once("x-forwarded-method")?,
+        scheme: said.once("x-forwarded-proto")?,
+        host: said.once("x-forwarded-host")?,
+        uri: said.once("x-forwarded-uri")?.into(),
     })
 }
 
-fn of_auth_request(request: &Request<'_>) -> Result<Parts, Unusable> {
-    let original = once(request, "x-original-url")?;
+fn of_auth_request(said: &Said) -> Result<Parts<'_>, Unusable> {
+    let original = said.once("x-original-url")?;
     let (scheme, rest) = original
         .split_once("://")
         .ok_or(Unusable::Malformed("x-original-url"))?;
@@ -228,43 +281,39 @@ fn of_auth_request(request: &Request<'_>) -> Result<Parts, Unusable> {
         .map(|at| rest.split_at(at))
         .ok_or(Unusable::Malformed("x-original-url"))?;
     // A parser that reads another host out of it would be asked about another site.
-    let url = Url::parse(&original).map_err(|_| Unusable::Malformed("x-original-url"))?;
+    let url = Url::parse(original).map_err(|_| Unusable::Malformed("x-original-url"))?;
     let named = Host::parse(host, scheme).ok_or(Unusable::Malformed("the host"))?;
     let read = url.host_str().unwrap_or_default();
     if read.strip_suffix('.').unwrap_or(read) != named.name() {
         return Err(Unusable::Malformed("x-original-url"));
     }
     Ok(Parts {
-        method: once(request, "x-original-method")?,
-        scheme: scheme.to_owned(),
-        host: host.to_owned(),
-        uri: uri.to_owned(),
+        method: said.once("x-original-method")?,
+        scheme,
+        host,
+        uri: uri.into(),
     })
 }
 
-fn of_ext_authz(request: &Request<'_>, below: &str) -> Result<Parts, Unusable> {
+fn of_ext_authz<'a>(
+    said: &'a Said,
+    request: &'a Request<'_>,
+    below: &str,
+) -> Result<Parts<'a>, Unusable> {
     let target = Received::target(request);
     let uri = target
         .strip_prefix(below)
         .ok_or(Unusable::Malformed("the address"))?;
     Ok(Parts {
-        method: Received::method(request).to_owned(),
-        scheme: once(request, "x-forwarded-proto")?,
-        host: once(request, "host")?,
+        method: Received::method(request),
+        scheme: said.once("x-forwarded-proto")?,
+        host: said.once("host")?,
         uri: if uri.starts_with('/') {
-            uri.to_owned()
+            uri.to_owned().into()
         } else {
-            format!("/{uri}")
+            format!("/{uri}").into()
         },
     })
-}
-
-fn once(request: &Request<'_>, name: &'static str) -> Result<String, Unusable> {
-    let values: Vec<&str> = request.headers().get(name).collect();
-    match values.as_slice() {
-        [value] => Ok((*value).to_owned()),
-        _ => Err(Unusable::Malformed(name)),
-    }
 }
 
 /// Whether a request carries a body: a forwarded form would have rewritten the method by now.

@@ -21,6 +21,13 @@ pub fn readings(raw: &str) -> Result<BTreeSet<String>, Unreadable> {
     if !raw.starts_with('/') {
         return Err(Unreadable);
     }
+    if is_plain(raw) {
+        return Ok(BTreeSet::from([raw.to_owned()]));
+    }
+    all_readings(raw)
+}
+
+fn all_readings(raw: &str) -> Result<BTreeSet<String>, Unreadable> {
     let mut found = BTreeSet::new();
     let mut waiting = vec![decode(raw)?];
     while let Some(path) = waiting.pop() {
@@ -34,6 +41,12 @@ pub fn readings(raw: &str) -> Result<BTreeSet<String>, Unreadable> {
         found.insert(path);
     }
     Ok(found)
+}
+
+/// Whether nobody reads it in another way: most paths, which need no more looking at.
+fn is_plain(raw: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_~!$&'()*+,=:@.".contains(&byte);
+    raw.bytes().all(plain) && !raw.contains("//") && !raw.contains("/.")
 }
 
 /// The readings that are one step away.
@@ -135,4 +148,19 @@ fn resolved(path: &str) -> String {
         ""
     };
     format!("/{}{slash}", segments.join("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_plain_path_has_one_reading(path in "/[a-z0-9./~@:!$&'()*+,=_%;-]{0,12}") {
+            prop_assume!(is_plain(&path));
+            prop_assert_eq!(all_readings(&path), Ok(BTreeSet::from([path])));
+        }
+    }
 }

@@ -34,6 +34,9 @@ const NAME_PEER_EVERY: Duration = Duration::from_secs(60);
 /// Denials logged in a minute: enough to see what is wrong, too few to fill a disk.
 const MOST_LOGGED: u32 = 60;
 
+/// Before all others, which Rocket looks at one after the other: nothing is asked for as often.
+const FIRST: isize = -100;
+
 #[must_use]
 pub fn routes() -> Vec<Route> {
     let methods = [
@@ -52,7 +55,9 @@ pub fn routes() -> Vec<Route> {
         ("/api/authz/auth-request", Dialect::AuthRequest),
         ("/api/authz/ext-authz/<path..>", Dialect::ExtAuthz),
     ];
-    let route = |(path, dialect)| methods.map(|method| Route::new(method, path, Endpoint(dialect)));
+    let route = |(path, dialect)| {
+        methods.map(|method| Route::ranked(FIRST, method, path, Endpoint(dialect)))
+    };
     endpoints.map(route).concat()
 }
 

@@ -11,10 +11,15 @@ use rocket::local::asynchronous::LocalResponse;
 use rocket::tokio::io::AsyncReadExt;
 use rocket::tokio::sync::oneshot;
 
+use super::Front;
+
 pub(super) type Body = Either<Full<Bytes>, Channel<Bytes, io::Error>>;
 
 /// An answer up to this size is sent as a whole, a longer one piece by piece.
 const PIECE: usize = 64 * 1_024;
+
+/// Headers of its own that an answer has, most times.
+const MOST_OF_ITS_OWN: usize = 8;
 
 pub(super) fn whole(body: Bytes) -> Body {
     Either::Left(Full::new(body))
@@ -34,48 +39,64 @@ pub(super) fn set_header<B>(response: &mut Response<B>, name: &str, value: &str)
     true
 }
 
-fn head_of(answer: &LocalResponse<'_>) -> Option<Response<()>> {
-    let mut head = Response::new(());
-    *head.status_mut() = StatusCode::from_u16(answer.status().code).ok()?;
-    for header in answer.headers().iter() {
-        if !set_header(&mut head, header.name.as_str(), &header.value) {
-            tracing::error!(header = %header.name, "an answer is not sent: this header cannot be");
+impl Front {
+    fn head_of(&self, answer: &LocalResponse<'_>) -> Option<Response<()>> {
+        let mut head = Response::new(());
+        head.headers_mut()
+            .reserve(self.common.len() + MOST_OF_ITS_OWN);
+        *head.status_mut() = StatusCode::from_u16(answer.status().code).ok()?;
+        for header in answer.headers().iter() {
+            if !set_header(&mut head, header.name.as_str(), &header.value) {
+                tracing::error!(header = %header.name, "an answer is not sent: this header cannot be");
+                return None;
+            }
+        }
+        for (name, value) in &self.common {
+            head.headers_mut()
+                .entry(name)
+                .or_insert_with(|| value.clone());
+        }
+        // What GET would answer with, where the body itself is not sent.
+        if let Some(length) = answer.body().preset_size() {
+            head.headers_mut().insert(CONTENT_LENGTH, length.into());
+        }
+        Some(head)
+    }
+
+    /// `None`: it cannot be sent, and the log says why.
+    pub(super) async fn in_one_piece(
+        &self,
+        mut answer: LocalResponse<'_>,
+    ) -> Option<Response<Body>> {
+        let head = self.head_of(&answer)?;
+        let mut body = Vec::with_capacity(answer.body().preset_size().unwrap_or(0));
+        if let Err(error) = answer.read_to_end(&mut body).await {
+            tracing::error!("an answer could not be read: {error}");
             return None;
         }
+        Some(head.map(|()| whole(body.into())))
     }
-    // What GET would answer with, where the body itself is not sent.
-    if let Some(length) = answer.body().preset_size() {
-        head.headers_mut().insert(CONTENT_LENGTH, length.into());
-    }
-    Some(head)
-}
 
-/// `None`: it cannot be sent, and the log says why.
-pub(super) async fn in_one_piece(mut answer: LocalResponse<'_>) -> Option<Response<Body>> {
-    let head = head_of(&answer)?;
-    let mut body = Vec::with_capacity(answer.body().preset_size().unwrap_or(0));
-    if let Err(error) = answer.read_to_end(&mut body).await {
-        tracing::error!("an answer could not be read: {error}");
-        return None;
-    }
-    Some(head.map(|()| whole(body.into())))
-}
-
-/// Hands the answer on, and stays while a long one is sent: its body belongs to the request.
-pub(super) async fn send(answer: LocalResponse<'_>, tell: oneshot::Sender<Response<Body>>) {
-    let size = answer.body().preset_size();
-    if size.is_some_and(|size| size <= PIECE) {
-        if let Some(answer) = in_one_piece(answer).await {
-            let _ = tell.send(answer);
+    /// Hands the answer on, and stays while a long one is sent: its body belongs to the request.
+    pub(super) async fn send(
+        &self,
+        answer: LocalResponse<'_>,
+        tell: oneshot::Sender<Response<Body>>,
+    ) {
+        let size = answer.body().preset_size();
+        if size.is_some_and(|size| size <= PIECE) {
+            if let Some(answer) = self.in_one_piece(answer).await {
+                let _ = tell.send(answer);
+            }
+            return;
         }
-        return;
-    }
-    let Some(head) = head_of(&answer) else {
-        return;
-    };
-    let (pieces, body) = Channel::new(1);
-    if tell.send(head.map(|()| Either::Right(body))).is_ok() {
-        send_pieces(answer, pieces).await;
+        let Some(head) = self.head_of(&answer) else {
+            return;
+        };
+        let (pieces, body) = Channel::new(1);
+        if tell.send(head.map(|()| Either::Right(body))).is_ok() {
+            send_pieces(answer, pieces).await;
+        }
     }
 }
 

@@ -24,6 +24,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use rocket::local::asynchronous::Client;
 use rocket::tokio;
 use rocket::{Build, Rocket};
@@ -31,6 +32,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::app::App;
+use crate::http::headers::{self, SetByListener};
 use crate::settings::Shutdown;
 use listener::Stream;
 pub use listener::{Listener, Unusable};
@@ -40,6 +42,8 @@ use places::Places;
 struct Front {
     app: Arc<App>,
     client: Client,
+    /// The headers of every answer.
+    common: HeaderMap,
     places: Places,
     /// Connections from before the drain, and handlers that outlive their connection.
     running: TaskTracker,
@@ -64,8 +68,9 @@ pub async fn serve(
 ) -> Result<(), rocket::Error> {
     let front = Arc::new(Front {
         places: Places::new(&app.settings.trusted_proxies),
+        common: common_headers(&app),
         app,
-        client: Client::untracked(rocket).await?,
+        client: Client::untracked(rocket.manage(SetByListener)).await?,
         running: TaskTracker::new(),
         draining: CancellationToken::new(),
         cut: CancellationToken::new(),
@@ -77,6 +82,14 @@ pub async fn serve(
     }
     front.drain(listener, shutdown).await;
     Ok(())
+}
+
+fn common_headers(app: &App) -> HeaderMap {
+    let header = |(name, value): (&'static str, &'static str)| {
+        let name = HeaderName::from_bytes(name.as_bytes()).expect("it is a constant");
+        (name, HeaderValue::from_static(value))
+    };
+    headers::of_every_answer(app).map(header).collect()
 }
 
 impl Front {

@@ -17,7 +17,7 @@ use rocket::tokio::sync::oneshot;
 use rocket::tokio::time::timeout;
 
 use super::Front;
-use super::answer::{Body, in_one_piece, send};
+use super::answer::Body;
 use super::refused::is_for_a_program;
 use crate::forward_auth::ENTER_PATH;
 use crate::http::{Received, Refusal};
@@ -90,7 +90,7 @@ impl Front {
         let Ok(request) = self.request(remote, asked, body) else {
             return self.refuse(asked, &Refusal::of_status(Status::BadRequest));
         };
-        let answer = in_one_piece(request.dispatch().await).await;
+        let answer = self.in_one_piece(request.dispatch().await).await;
         answer
             .unwrap_or_else(|| self.refuse(asked, &Refusal::of_status(Status::InternalServerError)))
     }
@@ -108,7 +108,7 @@ impl Front {
         let front = self.clone();
         let handler = async move {
             match front.request(remote, &asked, body) {
-                Ok(request) => send(request.dispatch().await, tell).await,
+                Ok(request) => front.send(request.dispatch().await, tell).await,
                 Err(_) => {
                     let _ =
                         tell.send(front.refuse(&asked, &Refusal::of_status(Status::BadRequest)));
@@ -129,16 +129,21 @@ impl Front {
         remote: Option<SocketAddr>,
         asked: &'f Parts,
         body: Vec<u8>,
-    ) -> Result<LocalRequest<'f>, rocket::http::uri::Error<'static>> {
+    ) -> Result<LocalRequest<'f>, rocket::http::uri::Error<'f>> {
         let raw = asked
             .uri
             .path_and_query()
             .map_or("/", |target| target.as_str());
-        let target = readable(raw);
-        let origin = Origin::parse_owned(target.clone().into_owned())?;
+        let readable = readable(raw);
+        let is_as_it_came = matches!(readable, Cow::Borrowed(_));
         let method = rocket_method(&asked.method);
-        let mut request = self.client.req(method.unwrap_or(RocketMethod::Get), origin);
-        if method.is_none() || matches!(target, Cow::Owned(_)) {
+        let mut request = self.client.req(method.unwrap_or(RocketMethod::Get), "/");
+        let target = match readable {
+            Cow::Borrowed(target) => Origin::parse(target)?,
+            Cow::Owned(target) => Origin::parse_owned(target)?,
+        };
+        request.inner_mut().set_uri(target);
+        if method.is_none() || !is_as_it_came {
             Received::keep(request.inner(), asked.method.as_str(), raw);
         }
         for (name, value) in &asked.headers {

@@ -1,16 +1,16 @@
 //! What every answer has, and what becomes of one that a guard stopped.
 
 use std::sync::OnceLock;
+use std::sync::atomic::AtomicBool;
 
 use rocket::http::{Header, Method, Status};
 use rocket::response::Responder;
 use rocket::{Request, Response};
 
-use super::refusal::Refused;
 use super::{Answer, Refusal, navigates, wants_json};
 use crate::app::App;
 use crate::metrics::{Reason, count_denial};
-use crate::sessions::{Denial, Denied};
+use crate::sessions::Denied;
 
 /// Nothing is loaded but our stylesheet and icon; nothing is framed, nothing runs.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'";
@@ -36,15 +36,21 @@ const STRICT_TRANSPORT_SECURITY: &str = "max-age=31536000";
 /// An answer that says nothing of caching is not cached.
 const NOT_CACHED: (&str, &str) = ("Cache-Control", "no-store");
 
-/// The headers of a refusal that is made before Rocket; `secure` sets the same.
+/// What a rocket manages whose listener sets the headers of every answer by itself, as ours does.
+pub(crate) struct SetByListener;
+
+/// The headers of every answer; only that of caching gives way to what an answer says.
 pub(crate) fn of_every_answer(app: &App) -> impl Iterator<Item = (&'static str, &'static str)> {
     let hsts = ("Strict-Transport-Security", STRICT_TRANSPORT_SECURITY);
     let hsts = app.settings.secure().then_some(hsts);
     HEADERS.into_iter().chain(hsts).chain([NOT_CACHED])
 }
 
-/// Sets the headers.
-pub fn secure(app: &App, response: &mut Response<'_>) {
+/// Sets the headers, unless the listener does.
+pub fn secure(app: &App, request: &Request<'_>, response: &mut Response<'_>) {
+    if request.rocket().state::<SetByListener>().is_some() {
+        return;
+    }
     let is_told = response.headers().contains(NOT_CACHED.0);
     for (name, value) in of_every_answer(app).filter(|(name, _)| *name != NOT_CACHED.0 || !is_told)
     {
@@ -53,13 +59,26 @@ pub fn secure(app: &App, response: &mut Response<'_>) {
     response.remove_header("Server");
 }
 
-/// What a guard answers with in a handler's place, and the cookie that it adds to any answer.
+/// What guards leave for the answer, which they cannot make by themselves.
 #[derive(Default)]
-pub(crate) struct Instead {
+pub(crate) struct Aside {
+    /// Whether a route of ours was reached, in a site that has others too.
+    pub is_ours: AtomicBool,
+    /// Why the last guard did not let the request through.
+    pub denied: OnceLock<Denied>,
+    pub refused: OnceLock<Refusal>,
+    /// In a handler's place.
     pub answer: OnceLock<Answer>,
+    /// For any answer.
     pub set_cookie: OnceLock<String>,
     /// What takes a doubled cookie away.
     pub expired: OnceLock<Vec<String>>,
+}
+
+impl Aside {
+    pub fn of<'r>(request: &'r Request<'_>) -> &'r Self {
+        request.local_cache(Self::default)
+    }
 }
 
 /// Turns what a guard stopped into its answer: a browser without a session is sent to sign in and
@@ -69,7 +88,7 @@ pub(crate) struct Instead {
 /// challenge is left alone.
 pub fn answer_for_guards<'r>(request: &'r Request<'_>, response: &mut Response<'r>) {
     answer_for_denial(request, response);
-    let expired = request.local_cache(Instead::default).expired.get();
+    let expired = Aside::of(request).expired.get();
     for cookie in expired.into_iter().flatten() {
         // A sign-in sets a new one of the same name, which stays.
         let for_domain = cookie.contains("; Domain=");
@@ -80,21 +99,20 @@ pub fn answer_for_guards<'r>(request: &'r Request<'_>, response: &mut Response<'
 }
 
 fn answer_for_denial<'r>(request: &'r Request<'_>, response: &mut Response<'r>) {
-    let instead = request.local_cache(Instead::default);
-    if let Some(answer) = instead.answer.get()
+    let aside = Aside::of(request);
+    if let Some(answer) = aside.answer.get()
         && let Ok(told) = answer.clone().respond_to(request)
     {
         *response = told;
         return;
     }
-    if let Some(set_cookie) = instead.set_cookie.get() {
+    if let Some(set_cookie) = aside.set_cookie.get() {
         response.adjoin_raw_header("Set-Cookie", set_cookie.clone());
     }
     if response.headers().contains("WWW-Authenticate") {
         return;
     }
-    let denied = request.local_cache(Denial::default).0.get().copied();
-    match (denied, response.status()) {
+    match (aside.denied.get().copied(), response.status()) {
         (Some(Denied::Unauthenticated), Status::Unauthorized) => {
             count_denial(request, Some(Reason::Unauthenticated));
             answer_unauthenticated(request, response)
@@ -137,7 +155,7 @@ fn answer_unauthenticated<'r>(request: &'r Request<'_>, response: &mut Response<
 }
 
 fn tell_refused<'r>(request: &'r Request<'_>, response: &mut Response<'r>) {
-    let refused = request.local_cache(Refused::default).0.get();
+    let refused = Aside::of(request).refused.get();
     if let Some(refusal) = refused.filter(|refusal| refusal.status == response.status()) {
         tell(request, response, refusal.clone());
     }

@@ -17,9 +17,9 @@ mod visit;
 
 pub use answer::{Answer, Failure};
 pub use form::{Fields, Posted};
-pub(crate) use headers::Instead;
+pub(crate) use headers::Aside;
 pub(crate) use received::Received;
 pub use refusal::{Link, Refusal};
 pub use return_to::back_to;
 pub use visit::{AnyHost, Opened, Visit};
-pub(crate) use visit::{is_navigation, is_ours, navigates, wants_json};
+pub(crate) use visit::{is_navigation, navigates, wants_json};

@@ -1,6 +1,5 @@
 //! Refusals that no use case decides: what is wrong with a request, and what to do about it.
 
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use rocket::Request;
@@ -11,6 +10,7 @@ use rocket::outcome::Outcome;
 use rocket::request;
 use url::Url;
 
+use super::Aside;
 use crate::metrics::Reason;
 
 /// An error as it is told: a page for browsers, JSON for programs.
@@ -32,10 +32,6 @@ pub struct Link {
     pub href: String,
     pub text: String,
 }
-
-/// The refusal of a request's guards, for the answer.
-#[derive(Default)]
-pub(crate) struct Refused(pub OnceLock<Refusal>);
 
 impl Refusal {
     #[must_use]
@@ -287,12 +283,12 @@ impl Refusal {
 
     /// Stops a request in a guard; the answer tells why.
     pub(crate) fn stop<T>(self, request: &Request<'_>) -> request::Outcome<T, Self> {
-        let _ = request.local_cache(Refused::default).0.set(self.clone());
+        let _ = Aside::of(request).refused.set(self.clone());
         Outcome::Error((self.status, self))
     }
 
     pub(crate) fn stop_data<'r, T>(self, request: &'r Request<'_>) -> data::Outcome<'r, T, Self> {
-        let _ = request.local_cache(Refused::default).0.set(self.clone());
+        let _ = Aside::of(request).refused.set(self.clone());
         Outcome::Error((self.status, self))
     }
 }

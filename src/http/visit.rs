@@ -2,14 +2,14 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 use rocket::Request;
 use rocket::http::{Accept, MediaType, Method};
 use rocket::outcome::Outcome;
 use rocket::request::{self, FromRequest};
 
-use super::{Refusal, origin, peer};
+use super::{Aside, Refusal, origin, peer};
 use crate::app::App;
 use crate::sessions::Device;
 
@@ -39,20 +39,9 @@ impl<'r> FromRequest<'r> for AnyHost {
     type Error = std::convert::Infallible;
 
     async fn from_request(request: &'r Request<'_>) -> request::Outcome<Self, Self::Error> {
-        request
-            .local_cache(Ours::default)
-            .0
-            .store(true, Ordering::Relaxed);
+        Aside::of(request).is_ours.store(true, Ordering::Relaxed);
         Outcome::Success(Self)
     }
-}
-
-/// Whether a request reached a route of ours, in a site that has others too.
-#[derive(Default)]
-struct Ours(AtomicBool);
-
-pub(crate) fn is_ours(request: &Request<'_>) -> bool {
-    request.local_cache(Ours::default).0.load(Ordering::Relaxed)
 }
 
 #[rocket::async_trait]
@@ -63,10 +52,7 @@ impl<'r> FromRequest<'r> for Visit {
         let Some(app) = request.rocket().state::<Arc<App>>() else {
             return Refusal::unavailable().stop(request);
         };
-        request
-            .local_cache(Ours::default)
-            .0
-            .store(true, Ordering::Relaxed);
+        Aside::of(request).is_ours.store(true, Ordering::Relaxed);
         if !origin::is_for_us(request, app.settings.url()) {
             return Refusal::misdirected(app.settings.url()).stop(request);
         }

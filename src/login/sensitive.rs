@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::routes::cookie_for;
 use super::{Reauthenticated, reauthenticate};
 use crate::app::App;
-use crate::http::{Answer, Failure, Fields, Instead, Refusal, Visit};
+use crate::http::{Answer, Aside, Failure, Fields, Refusal, Visit};
 use crate::pages::Page;
 use crate::passwords::Password;
 use crate::sessions::CurrentSession;
@@ -51,7 +51,7 @@ where
             Ok(form) => Outcome::Success(Self(form)),
             Err(Stopped::Refused(refusal)) => refusal.stop_data(request),
             Err(Stopped::Asked(answer)) => {
-                let _ = request.local_cache(Instead::default).answer.set(*answer);
+                let _ = Aside::of(request).answer.set(*answer);
                 let refusal = Refusal::of_status(Status::Forbidden);
                 Outcome::Error((refusal.status, refusal))
             }
@@ -117,7 +117,7 @@ where
     match reauthenticate(app, &current, &Password::new(password), &visit.device()).await {
         Ok(Reauthenticated::Done(token)) => {
             let cookie = cookie_for(app, &token, &current.session);
-            let _ = request.local_cache(Instead::default).set_cookie.set(cookie);
+            let _ = Aside::of(request).set_cookie.set(cookie);
             Ok(form)
         }
         Ok(Reauthenticated::Wrong) => Err(ask(Some(WRONG))),

@@ -13,7 +13,7 @@ use rocket::{Request, Rocket, Sentinel};
 
 use super::{Session, resume};
 use crate::app::App;
-use crate::http::Instead;
+use crate::http::Aside;
 use crate::http::cookies::{Found, HostCookie};
 use crate::metrics::{Reason, count_denial};
 use crate::token::{Token, TokenHash};
@@ -57,10 +57,6 @@ pub enum Denied {
     Unavailable,
 }
 
-/// The last denial of a request's guards, for the answer.
-#[derive(Default)]
-pub(crate) struct Denial(pub std::sync::OnceLock<Denied>);
-
 /// Who presented what; the same for all guards of a request.
 enum Lookup {
     Nobody,
@@ -97,14 +93,14 @@ fn presented(request: &Request<'_>, app: &App) -> Option<Token> {
             tracing::warn!("two session cookies in one request: neither is believed");
             let host = app.settings.url().host_str().unwrap_or_default();
             let expired = HostCookie::session(&app.settings).expire_everywhere(host);
-            let _ = request.local_cache(Instead::default).expired.set(expired);
+            let _ = Aside::of(request).expired.set(expired);
             None
         }
     }
 }
 
 fn deny<T>(request: &Request<'_>, status: Status, denied: Denied) -> request::Outcome<T, Denied> {
-    let _ = request.local_cache(Denial::default).0.set(denied);
+    let _ = Aside::of(request).denied.set(denied);
     Outcome::Error((status, denied))
 }
 

@@ -28,7 +28,6 @@ use crate::error::Error;
 use crate::token::{Token, TokenHash};
 use crate::users::User;
 
-pub(crate) use guard::Denial;
 pub use guard::{Admin, CurrentSession, CurrentUser, Denied};
 pub use last_seen::{LastSeen, WRITE_INTERVAL};
 pub(crate) use look_up::{Row, kept_at_site, resume, resume_at_site};
