@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use rocket::config::{Config, Ident};
-use rocket::fairing::AdHoc;
 use rocket::http::Status;
 use rocket::outcome::Outcome;
 use rocket::request::{self, FromRequest};
@@ -12,7 +11,8 @@ use rocket::{Build, Request, Rocket, catch, catchers, get, routes};
 
 use crate::app::App;
 use crate::forward_auth;
-use crate::http::{Answer, Failure, Refusal, Visit, headers};
+use crate::http::headers::WholeSite;
+use crate::http::{Answer, Failure, Refusal, Visit};
 use crate::metrics::{self, Reason};
 use crate::sessions::CurrentSession;
 use crate::settings::Server;
@@ -25,13 +25,7 @@ pub fn rocket(app: Arc<App>, server: &Server) -> Rocket<Build> {
         .attach(Vestibule::of(app))
         // Our own headers stand in for Rocket's.
         .attach(Shield::new())
-        .attach(AdHoc::on_response("Headers", |request, response| {
-            Box::pin(async move {
-                if let Some(app) = request.rocket().state::<Arc<App>>() {
-                    headers::secure(app, request, response);
-                }
-            })
-        }))
+        .manage(WholeSite)
         .mount("/", routes![home, healthz, readyz, told_metrics])
         .mount("/", forward_auth::routes())
         .mount("/", forward_auth::enter_routes())

@@ -1,7 +1,6 @@
 //! The fairing: opens the database, mounts the slices, keeps house while the server runs.
 
 use std::io::Write;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,7 +12,7 @@ use crate::app::App;
 use crate::clock::Clock;
 use crate::db::{self, Location, Lock};
 use crate::error::Error;
-use crate::http::{Aside, headers};
+use crate::http::headers;
 use crate::settings::Settings;
 use crate::{account, admin, assets, login, sessions, setup};
 
@@ -95,11 +94,7 @@ impl Fairing for Vestibule {
 
     async fn on_response<'r>(&self, request: &'r Request<'_>, response: &mut Response<'r>) {
         headers::answer_for_guards(request, response);
-        if let Some(app) = request
-            .rocket()
-            .state::<Arc<App>>()
-            .filter(|_| Aside::of(request).is_ours.load(Ordering::Relaxed))
-        {
+        if let Some(app) = request.rocket().state::<Arc<App>>() {
             headers::secure(app, request, response);
         }
     }

@@ -86,27 +86,33 @@ pub enum Touched {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Generation(u64);
 
+/// What is kept at one moment; nothing is forgotten before it is dropped, so it is held for a moment only.
+pub struct View<'m>(RwLockReadGuard<'m, State>);
+
+impl View<'_> {
+    pub fn get<T: Any + Send + Sync>(&self, key: &Key) -> Option<Arc<T>> {
+        self.0.rows.get(key)?.clone().downcast().ok()
+    }
+}
+
 impl Memory {
     /// To be taken before what is to be kept is read.
     pub fn generation(&self) -> Generation {
         Generation(self.read().generation)
     }
 
-    /// What is kept under a key, if it is still so, and whether the question is due.
-    pub fn get<T: Any + Send + Sync>(&self, key: &Key) -> (Option<Arc<T>>, bool) {
-        let state = self.read();
-        let age = state.asked_at.map(|at| at.elapsed());
+    /// What is kept, if it is still so, and whether the question is due.
+    pub fn view(&self) -> (Option<View<'_>>, bool) {
+        let view = self.peek();
+        let age = view.0.asked_at.map(|at| at.elapsed());
         let holds = age.is_some_and(|age| age < WINDOW);
         let due = age.is_none_or(|age| age >= WINDOW / 2);
-        let value = state.rows.get(key).filter(|_| holds).cloned();
-        drop(state);
-        (value.and_then(|value| value.downcast().ok()), due)
+        (holds.then_some(view), due)
     }
 
-    /// What is kept under a key, whether or not it is still so.
-    pub fn peek<T: Any + Send + Sync>(&self, key: &Key) -> Option<Arc<T>> {
-        let value = self.read().rows.get(key).cloned();
-        value.and_then(|value| value.downcast().ok())
+    /// What is kept, whether or not it is still so.
+    pub fn peek(&self) -> View<'_> {
+        View(self.read())
     }
 
     /// Keeps what was read, unless something was committed since the reading began.

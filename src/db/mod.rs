@@ -14,7 +14,6 @@ mod timings;
 mod trouble;
 mod tx;
 
-use std::any::Any;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -28,7 +27,7 @@ use sqlx::{Connection as _, SqlitePool};
 pub use backup::{backup, restore};
 pub use files::Location;
 pub use lock::Lock;
-pub use memory::{ACKNOWLEDGE_AFTER, Generation, Key, Memory};
+pub use memory::{ACKNOWLEDGE_AFTER, Generation, Key, Memory, View};
 pub use migrate::{Refused, migrate, open_for_serving, prepare};
 pub use status::{Status, check, status};
 pub use timings::Timings;
@@ -142,13 +141,13 @@ impl Db {
         self.beside_a_server.store(true, Ordering::Relaxed);
     }
 
-    /// What was kept under a key, if the database still says so.
-    pub fn kept<T: Any + Send + Sync>(&self, key: &Key) -> Option<Arc<T>> {
-        let (found, due) = self.memory.get(key);
+    /// What was kept, if the database still says so.
+    pub fn kept(&self) -> Option<View<'_>> {
+        let (view, due) = self.memory.view();
         if due {
             self.memory.ask(&self.writer);
         }
-        found
+        view
     }
 
     #[must_use]

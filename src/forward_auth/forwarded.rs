@@ -28,7 +28,7 @@ pub enum Dialect {
 #[derive(Clone, Debug)]
 pub struct Forwarded {
     pub method: String,
-    pub scheme: String,
+    pub scheme: &'static str,
     pub host: Host,
     /// Percent-encoded, as it came.
     pub path: String,
@@ -88,11 +88,11 @@ impl Forwarded {
     }
 
     /// Whether any header, needed or not, says something else of the request than was taken.
-    fn is_contradicted(&self, said: &Said, taken: &Parts<'_>) -> bool {
+    fn is_contradicted(&self, said: &Said<'_>, taken: &Parts<'_>) -> bool {
         let same_method = |method: &str| method == self.method;
-        let same_scheme = |scheme: &str| secure_or_not(scheme) == Some(self.scheme.as_str());
+        let same_scheme = |scheme: &str| secure_or_not(scheme) == Some(self.scheme);
         let same_host = |other: &str| {
-            other == taken.host || Host::parse(other, &self.scheme).as_ref() == Some(&self.host)
+            other == taken.host || Host::parse(other, self.scheme).as_ref() == Some(&self.host)
         };
         let same_url = |url: &str| {
             url.split_once("://").is_some_and(|(scheme, rest)| {
@@ -189,7 +189,7 @@ impl Parts<'_> {
             .map_or((uri, None), |(path, query)| (path, Some(query.to_owned())));
         Ok(Forwarded {
             method,
-            scheme: scheme.to_owned(),
+            scheme,
             host,
             path: path.to_owned(),
             query,
@@ -212,10 +212,10 @@ const MOST_BYTES: usize = 8_192;
 
 /// The headers in which proxies say something of a request, read in one walk.
 #[derive(Default)]
-struct Said([Option<Field>; FIELDS.len()]);
+struct Said<'r>([Option<Field<'r>>; FIELDS.len()]);
 
-enum Field {
-    Once(String),
+enum Field<'r> {
+    Once(Cow<'r, str>),
     Several,
 }
 
@@ -229,14 +229,14 @@ const FIELDS: [&str; 7] = [
     "x-original-url",
 ];
 
-impl Said {
-    fn by(request: &Request<'_>) -> Self {
+impl<'r> Said<'r> {
+    fn by(request: &'r Request<'_>) -> Self {
         let mut said = Self::default();
         for header in request.headers().iter() {
             let place = FIELDS.iter().position(|name| header.name == *name);
             if let Some(field) = place.map(|place| &mut said.0[place]) {
                 *field = Some(match field {
-                    None => Field::Once(header.value.into_owned()),
+                    None => Field::Once(header.value),
                     Some(_) => Field::Several,
                 });
             }
@@ -244,7 +244,7 @@ impl Said {
         said
     }
 
-    fn field(&self, name: &str) -> Option<&Field> {
+    fn field(&self, name: &str) -> Option<&Field<'r>> {
         let place = FIELDS.iter().position(|field| *field == name)?;
         self.0[place].as_ref()
     }
@@ -262,7 +262,7 @@ impl Said {
     }
 }
 
-fn of_forward_auth(said: &Said) -> Result<Parts<'_>, Unusable> {
+fn of_forward_auth<'a>(said: &'a Said<'_>) -> Result<Parts<'a>, Unusable> {
     Ok(Parts {
         method: said.once("x-forwarded-method")?,
         scheme: said.once("x-forwarded-proto")?,
@@ -271,7 +271,7 @@ fn of_forward_auth(said: &Said) -> Result<Parts<'_>, Unusable> {
     })
 }
 
-fn of_auth_request(said: &Said) -> Result<Parts<'_>, Unusable> {
+fn of_auth_request<'a>(said: &'a Said<'_>) -> Result<Parts<'a>, Unusable> {
     let original = said.once("x-original-url")?;
     let (scheme, rest) = original
         .split_once("://")
@@ -296,7 +296,7 @@ fn of_auth_request(said: &Said) -> Result<Parts<'_>, Unusable> {
 }
 
 fn of_ext_authz<'a>(
-    said: &'a Said,
+    said: &'a Said<'_>,
     request: &'a Request<'_>,
     below: &str,
 ) -> Result<Parts<'a>, Unusable> {

@@ -3,8 +3,6 @@
 //! Proxies and applications disagree about `%2F`, `..`, `\`, `;` and `//`. A path that could be read
 //! in more than one way is judged in all of them, and the strictest judgement holds.
 
-use std::collections::BTreeSet;
-
 /// More readings than this are an attack, not a path.
 const MOST_READINGS: usize = 64;
 
@@ -17,18 +15,18 @@ pub struct Unreadable;
 /// # Errors
 /// It does not begin with a slash, has a bad escape, control characters or bytes that are not UTF-8,
 /// or too many readings.
-pub fn readings(raw: &str) -> Result<BTreeSet<String>, Unreadable> {
+pub fn readings(raw: &str) -> Result<Vec<String>, Unreadable> {
     if !raw.starts_with('/') {
         return Err(Unreadable);
     }
     if is_plain(raw) {
-        return Ok(BTreeSet::from([raw.to_owned()]));
+        return Ok(vec![raw.to_owned()]);
     }
     all_readings(raw)
 }
 
-fn all_readings(raw: &str) -> Result<BTreeSet<String>, Unreadable> {
-    let mut found = BTreeSet::new();
+fn all_readings(raw: &str) -> Result<Vec<String>, Unreadable> {
+    let mut found = Vec::new();
     let mut waiting = vec![decode(raw)?];
     while let Some(path) = waiting.pop() {
         if found.len() > MOST_READINGS {
@@ -38,7 +36,7 @@ fn all_readings(raw: &str) -> Result<BTreeSet<String>, Unreadable> {
             continue;
         }
         waiting.extend(other_readings(&path)?);
-        found.insert(path);
+        found.push(path);
     }
     Ok(found)
 }
@@ -160,7 +158,7 @@ mod tests {
         #[test]
         fn a_plain_path_has_one_reading(path in "/[a-z0-9./~@:!$&'()*+,=_%;-]{0,12}") {
             prop_assume!(is_plain(&path));
-            prop_assert_eq!(all_readings(&path), Ok(BTreeSet::from([path])));
+            prop_assert_eq!(all_readings(&path), Ok(vec![path]));
         }
     }
 }

@@ -9,7 +9,7 @@ use super::rules::{Fallback, Rule, Site};
 use super::store;
 use crate::app::App;
 use crate::audit::{self, Actor, Event, Record};
-use crate::db::{Generation, Key};
+use crate::db::{Generation, Key, View};
 use crate::error::Error;
 
 /// The sites as they were at some version.
@@ -49,8 +49,8 @@ pub async fn current(app: &App) -> Result<Arc<Policy>, Error> {
 
 /// The policy in force, out of memory; `None`: the database has to be asked.
 #[must_use]
-pub fn kept(app: &App) -> Option<Arc<Policy>> {
-    app.db.kept(KEY)
+pub fn kept(kept: &View<'_>) -> Option<Arc<Policy>> {
+    kept.get(KEY)
 }
 
 /// There is one policy.

@@ -88,6 +88,7 @@ impl Handler for Endpoint {
 /// Who asks at a protected host.
 type Visitor = Option<Arc<Row>>;
 
+/// What is seldom done is boxed, so that not every answer carries room for it.
 async fn answer(
     app: &App,
     request: &Request<'_>,
@@ -101,7 +102,12 @@ async fn answer(
             return Ok(refuse(app, dialect, unusable));
         }
     };
-    let (policy, visitor) = look_up(app, request, &forwarded).await?;
+    let presented = secret(app, request, &forwarded);
+    let presented = presented.map(|(secret, good_for)| (secret.hash(), good_for));
+    let (policy, visitor) = match kept(app, presented.as_ref()) {
+        Some(kept) => kept,
+        None => Box::pin(look_up(app, presented)).await?,
+    };
     let Some(site) = app.site_of(&policy, &forwarded.host) else {
         count_denial(request, Some(Reason::Host));
         if let Some(left_out) = app.denials.tell(app.clock.now(), MOST_LOGGED) {
@@ -111,7 +117,7 @@ async fn answer(
         return Ok(told_about(Status::Forbidden, "unknown_site", host));
     };
     if forwarded.path.starts_with("/.vestibule/") {
-        return own_path(app, request, dialect, &forwarded).await;
+        return Box::pin(own_path(app, request, dialect, &forwarded)).await;
     }
     let asked = Asked {
         method: &forwarded.method,
@@ -162,14 +168,8 @@ pub(super) fn name_untrusted(app: &App, peer: IpAddr) {
 /// may go on: both in one look-up.
 async fn look_up(
     app: &App,
-    request: &Request<'_>,
-    forwarded: &Forwarded,
+    presented: Option<(TokenHash, String)>,
 ) -> Result<(Arc<Policy>, Visitor), Error> {
-    let presented = secret(app, request, forwarded);
-    let presented = presented.map(|(secret, good_for)| (secret.hash(), good_for));
-    if let Some(kept) = kept(app, presented.as_ref()) {
-        return Ok(kept);
-    }
     let Some((secret, good_for)) = presented else {
         return Ok((policy::current(app).await?, None));
     };
@@ -181,9 +181,12 @@ async fn look_up(
 
 /// The same out of memory; `None`: the database has to be asked.
 fn kept(app: &App, presented: Option<&(TokenHash, String)>) -> Option<(Arc<Policy>, Visitor)> {
-    let policy = policy::kept(app)?;
+    let kept = app.db.kept()?;
+    let policy = policy::kept(&kept)?;
     let visitor = match presented {
-        Some((secret, good_for)) => Some(kept_at_site(app, secret, good_for)?).filter(may_go_on),
+        Some((secret, good_for)) => {
+            Some(kept_at_site(app, &kept, secret, good_for)?).filter(may_go_on)
+        }
         None => None,
     };
     Some((policy, visitor))

@@ -66,10 +66,13 @@ impl Front {
     /// `None`: it cannot be sent, and the log says why.
     pub(super) async fn in_one_piece(
         &self,
-        mut answer: LocalResponse<'_>,
+        answer: &mut LocalResponse<'_>,
     ) -> Option<Response<Body>> {
-        let head = self.head_of(&answer)?;
-        let mut body = Vec::with_capacity(answer.body().preset_size().unwrap_or(0));
+        let head = self.head_of(answer)?;
+        if answer.body().preset_size() == Some(0) {
+            return Some(head.map(|()| whole(Bytes::new())));
+        }
+        let mut body = Vec::new();
         if let Err(error) = answer.read_to_end(&mut body).await {
             tracing::error!("an answer could not be read: {error}");
             return None;
@@ -80,12 +83,12 @@ impl Front {
     /// Hands the answer on, and stays while a long one is sent: its body belongs to the request.
     pub(super) async fn send(
         &self,
-        answer: LocalResponse<'_>,
+        mut answer: LocalResponse<'_>,
         tell: oneshot::Sender<Response<Body>>,
     ) {
         let size = answer.body().preset_size();
         if size.is_some_and(|size| size <= PIECE) {
-            if let Some(answer) = self.in_one_piece(answer).await {
+            if let Some(answer) = self.in_one_piece(&mut answer).await {
                 let _ = tell.send(answer);
             }
             return;

@@ -48,6 +48,9 @@ pub(super) async fn serve(front: Arc<Front>, stream: Stream, _place: Place, is_l
     let mut connection = pin!(
         http1::Builder::new()
             .timer(TokioTimer::new())
+            // Else hyper makes room for 8 KiB more within each request, to see whether the client left: what
+            // is asked is answered within a second or so, and written to its end in any case.
+            .half_close(true)
             .header_read_timeout(HEAD_TIMEOUT)
             .max_header_size(MOST_HEAD_BYTES)
             .max_buf_size(MOST_BUFFERED)

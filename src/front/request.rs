@@ -66,33 +66,37 @@ impl Front {
         if is_late {
             return self.refuse(&asked, &Refusal::unavailable());
         }
-        let taken = match refusal(&asked) {
-            Some(refusal) => Err(refusal),
-            None => take_in(body).await,
-        };
-        let body = match taken {
-            Ok(body) => body,
-            Err(refusal) => return self.refuse(&asked, &refusal),
-        };
-        if only_looks(&asked) {
-            return self.check(remote, &asked, body).await;
+        if let Some(refusal) = refusal(&asked) {
+            return self.refuse(&asked, &refusal);
         }
-        self.handle(remote, asked, body).await
+        if only_looks(&asked) && body.is_end_stream() {
+            return self.check(remote, &asked).await;
+        }
+        // Boxed: every connection keeps room for this future, and each request moves it.
+        Box::pin(self.take_in_and_handle(remote, asked, body)).await
     }
 
-    /// A question writes nothing that must be finished: it goes when its client goes.
-    async fn check(
-        &self,
-        remote: Option<SocketAddr>,
-        asked: &Parts,
-        body: Vec<u8>,
-    ) -> Response<Body> {
-        let Ok(request) = self.request(remote, asked, body) else {
+    /// A question writes nothing that must be finished: it goes when its connection is cut.
+    async fn check(&self, remote: Option<SocketAddr>, asked: &Parts) -> Response<Body> {
+        let Ok(request) = self.request(remote, asked, Vec::new()) else {
             return self.refuse(asked, &Refusal::of_status(Status::BadRequest));
         };
-        let answer = self.in_one_piece(request.dispatch().await).await;
+        let mut answer = Box::pin(request.dispatch()).await;
+        let answer = self.in_one_piece(&mut answer).await;
         answer
             .unwrap_or_else(|| self.refuse(asked, &Refusal::of_status(Status::InternalServerError)))
+    }
+
+    async fn take_in_and_handle(
+        self: Arc<Self>,
+        remote: Option<SocketAddr>,
+        asked: Parts,
+        body: Incoming,
+    ) -> Response<Body> {
+        match take_in(body).await {
+            Ok(body) => self.handle(remote, asked, body).await,
+            Err(refusal) => self.refuse(&asked, &refusal),
+        }
     }
 
     /// Any other request is handled to its end when its client goes: what it writes is whole, and
@@ -282,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn a_question_about_a_ticket_is_finished_whoever_leaves() {
+    fn a_question_about_a_ticket_is_finished_whatever_is_cut() {
         let ticket = "/.vestibule/enter?ticket=a";
         let url = "https://app.example.com/.vestibule/enter?ticket=a";
         for (target, headers) in [

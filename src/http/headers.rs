@@ -1,7 +1,7 @@
 //! What every answer has, and what becomes of one that a guard stopped.
 
 use std::sync::OnceLock;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rocket::http::{Header, Method, Status};
 use rocket::response::Responder;
@@ -36,6 +36,9 @@ const STRICT_TRANSPORT_SECURITY: &str = "max-age=31536000";
 /// An answer that says nothing of caching is not cached.
 const NOT_CACHED: (&str, &str) = ("Cache-Control", "no-store");
 
+/// What a rocket manages all of whose answers are ours, and not those of our routes alone.
+pub(crate) struct WholeSite;
+
 /// What a rocket manages whose listener sets the headers of every answer by itself, as ours does.
 pub(crate) struct SetByListener;
 
@@ -46,9 +49,14 @@ pub(crate) fn of_every_answer(app: &App) -> impl Iterator<Item = (&'static str, 
     HEADERS.into_iter().chain(hsts).chain([NOT_CACHED])
 }
 
-/// Sets the headers, unless the listener does.
+/// Sets the headers of an answer of ours, unless the listener does.
 pub fn secure(app: &App, request: &Request<'_>, response: &mut Response<'_>) {
-    if request.rocket().state::<SetByListener>().is_some() {
+    let rocket = request.rocket();
+    let is_ours = || {
+        let is_whole = rocket.state::<WholeSite>().is_some();
+        is_whole || Aside::of(request).is_ours.load(Ordering::Relaxed)
+    };
+    if rocket.state::<SetByListener>().is_some() || !is_ours() {
         return;
     }
     let is_told = response.headers().contains(NOT_CACHED.0);

@@ -22,7 +22,8 @@ pub fn forwarded_address(request: &Request<'_>, settings: &Settings) -> Option<I
         return Some(peer);
     }
     let headers: Vec<&str> = request.headers().get("x-forwarded-for").collect();
-    forwarded_for(&headers.join(","), &settings.trusted_proxies)
+    let hops = headers.iter().rev().flat_map(|header| header.rsplit(','));
+    forwarded_for(hops, &settings.trusted_proxies)
 }
 
 /// Whoever holds the other end of the socket.
@@ -41,9 +42,9 @@ pub fn is_trusted(address: IpAddr, proxies: &[IpNet]) -> bool {
 
 /// The first untrusted hop from the right; where all are trusted, the farthest. `None` where that
 /// is no address.
-fn forwarded_for(list: &str, proxies: &[IpNet]) -> Option<IpAddr> {
+fn forwarded_for<'a>(hops: impl Iterator<Item = &'a str>, proxies: &[IpNet]) -> Option<IpAddr> {
     let mut client = None;
-    for hop in list.rsplit(',') {
+    for hop in hops {
         client = hop
             .trim()
             .parse::<IpAddr>()

@@ -104,7 +104,7 @@ async fn write_all(app: &App, noted: &[(TokenHash, Use)]) -> Result<(), Error> {
     app.clock.keep(&mut tx).await?;
     tx.commit().await?;
     for (hash, used) in noted {
-        if let Some(row) = app.db.memory().peek::<Row>(hash.key()) {
+        if let Some(row) = app.db.memory().peek().get::<Row>(hash.key()) {
             row.was_used(*used);
         }
     }

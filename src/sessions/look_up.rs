@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::last_seen::Use;
 use super::{Session, store};
 use crate::app::App;
+use crate::db::View;
 use crate::error::Error;
 use crate::token::{Token, TokenHash};
 use crate::users::User;
@@ -34,7 +35,7 @@ struct SiteSecret {
 /// The database failed; the caller lets nobody in then.
 pub async fn resume(app: &App, token: &Token) -> Result<Option<(Session, User)>, Error> {
     let hash = token.hash();
-    let kept = app.db.kept::<Row>(hash.key());
+    let kept = app.db.kept().and_then(|kept| kept.get::<Row>(hash.key()));
     if let Some(live) = kept.and_then(|row| row.if_live(app, &hash)) {
         return Ok(Some(live.in_full()));
     }
@@ -80,12 +81,17 @@ pub async fn resume_at_site(
 }
 
 /// The same out of memory; `None`: the database has to be asked.
-pub fn kept_at_site(app: &App, secret: &TokenHash, host: &str) -> Option<Arc<Row>> {
-    let known = app.db.kept::<SiteSecret>(secret.key())?;
+pub fn kept_at_site(
+    app: &App,
+    kept: &View<'_>,
+    secret: &TokenHash,
+    host: &str,
+) -> Option<Arc<Row>> {
+    let known = kept.get::<SiteSecret>(secret.key())?;
     if known.host != host {
         return None;
     }
-    let row = app.db.kept::<Row>(known.session.key())?;
+    let row = kept.get::<Row>(known.session.key())?;
     row.if_live(app, &known.session).map(|live| live.row)
 }
 
