@@ -25,17 +25,20 @@ const RIGHT: f64 = 450.0;
 const INSET: f64 = 40.0;
 const TALL: f64 = 130.0;
 const TEXT: f64 = 18.0;
+const RADIUS: f64 = 4.0;
+/// From a point up to its label, and from one label up to the next.
+const ABOVE: f64 = 9.0;
+const LABEL: f64 = 14.0;
 
 /// Classes of the style, each a colour and a dash.
 const COLOURS: [&str; 3] = ["blue", "orange", "violet"];
 
-/// Titles and axes have the grey of the page's lesser text, which the picture's own lines inherit where
-/// they have no colour.
+/// Each text has an edge of the page's colour, so that it can be read where a line crosses it.
 const STYLE: &str = "\
-svg{color:#57606a}text{font:13px sans-serif;fill:currentColor}polyline{fill:none;stroke:currentColor;stroke-width:2}
+svg{color:#57606a}text{font:13px sans-serif;fill:currentColor;stroke:#fff;stroke-width:4;paint-order:stroke}polyline{fill:none;stroke:currentColor;stroke-width:2}
 circle{fill:currentColor}.axis{stroke-width:1}.blue{color:#0969da}
 .orange{color:#bc4c00}.orange polyline{stroke-dasharray:8 4}.violet{color:#8250df}.violet polyline{stroke-dasharray:2 4}
-@media(prefers-color-scheme:dark){svg{color:#9198a1}.blue{color:#4493f8}.orange{color:#f0883e}.violet{color:#ab7df8}}";
+@media(prefers-color-scheme:dark){svg{color:#9198a1}text{stroke:#0d1117}.blue{color:#4493f8}.orange{color:#f0883e}.violet{color:#ab7df8}}";
 
 impl Plot {
     /// The axis of sessions is logarithmic; that of figures begins at nothing.
@@ -49,9 +52,10 @@ impl Plot {
             self.title
         );
         for (place, sessions) in self.sessions.iter().enumerate() {
-            svg += &text(self.across(place), bottom + TEXT, &grouped(sessions));
+            let what = if place == 0 { " sessions" } else { "" };
+            let label = format!("{}{what}", grouped(sessions));
+            svg += &text(self.across(place), bottom + TEXT, &label);
         }
-        let labels = self.labels();
         for (number, (line, colour)) in self.lines.iter().zip(COLOURS).enumerate() {
             let _ = writeln!(svg, "<g class=\"{colour}\">");
             if self.lines.len() > 1 {
@@ -61,10 +65,16 @@ impl Plot {
             for (place, figure) in line.figures.iter().enumerate() {
                 let (x, y) = (self.across(place), self.down(*figure));
                 points.push(format!("{x:.1},{y:.1}"));
-                let _ = writeln!(svg, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4\"/>");
-                svg += &text(x, labels[place][number], &short(*figure));
+                let _ = writeln!(svg, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{RADIUS}\"/>");
             }
             let _ = writeln!(svg, "<polyline points=\"{}\"/>\n</g>", points.join(" "));
+        }
+        for place in 0..self.sessions.len() {
+            for (line, y) in self.labels(place) {
+                let label = short(self.lines[line].figures[place]);
+                let label = text(self.across(place), y, &label);
+                let _ = writeln!(svg, "<g class=\"{}\">{label}</g>", COLOURS[line]);
+            }
         }
         svg + "</svg>\n"
     }
@@ -92,22 +102,28 @@ impl Plot {
         self.top() + TALL - TALL * figure / most
     }
 
-    /// For each number of sessions and each line, how far down its label stands: above its point, and
-    /// above the label of the next lesser figure.
-    fn labels(&self) -> Vec<Vec<f64>> {
-        let at = |place: usize| {
-            let figures: Vec<f64> = self.lines.iter().map(|line| line.figures[place]).collect();
-            let mut order: Vec<usize> = (0..figures.len()).collect();
-            order.sort_by(|a, b| figures[*a].total_cmp(&figures[*b]));
-            let mut labels = vec![0.0; figures.len()];
-            let mut free = f64::INFINITY;
-            for line in order {
-                labels[line] = free.min(self.down(figures[line]) - TEXT / 2.0);
-                free = labels[line] - TEXT * 0.8;
+    /// Which lines have their labels how far down, the least figure first. A label stands above its
+    /// point; those of points too close for that stand together above the highest of them.
+    fn labels(&self, place: usize) -> Vec<(usize, f64)> {
+        let point = |line: usize| self.down(self.lines[line].figures[place]);
+        let mut order: Vec<usize> = (0..self.lines.len()).collect();
+        order.sort_by(|a, b| point(*b).total_cmp(&point(*a)));
+        let mut labels: Vec<(usize, f64)> = Vec::new();
+        // Those from here on stand together, and reach up to `free`.
+        let (mut first, mut free) = (0, f64::INFINITY);
+        for line in order {
+            let y = point(line);
+            if y + RADIUS < free {
+                first = labels.len();
             }
-            labels
-        };
-        (0..self.sessions.len()).map(at).collect()
+            labels.push((line, 0.0));
+            free = y - ABOVE;
+            for (_, label) in &mut labels[first..] {
+                *label = free;
+                free -= LABEL;
+            }
+        }
+        labels
     }
 }
 
@@ -165,10 +181,14 @@ mod tests {
     }
 
     #[test]
-    fn labels_of_points_that_lie_close_stand_above_each_other() {
-        let labels = plot(&[&[2.1, 2.2], &[2.0, 100.0]]).labels();
-        assert!(labels[0][0] < labels[0][1] - 14.0, "{labels:?}");
-        assert!(labels[1][1] < labels[1][0] - 100.0, "{labels:?}");
+    fn labels_of_points_that_lie_close_stand_together_above_them() {
+        let plot = plot(&[&[2.1, 2.2], &[2.0, 100.0]]);
+        let (low, high) = (plot.down(2.1), plot.down(100.0));
+        assert_eq!(plot.labels(0), [(1, low - ABOVE), (0, low - ABOVE - LABEL)]);
+        assert_eq!(
+            plot.labels(1),
+            [(0, plot.down(2.2) - ABOVE), (1, high - ABOVE)]
+        );
     }
 
     #[test]
