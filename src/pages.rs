@@ -259,6 +259,19 @@ fn samples_of<P: Page>(
     Ok(())
 }
 
+/// A whole number, none below 0, with its thousands apart: `1,234,567`.
+pub fn grouped(number: impl ToString) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 fn replacement(folder: &Path, name: &str) -> Option<String> {
     std::fs::read_to_string(folder.join(name)).ok()
 }
@@ -293,5 +306,16 @@ impl Page for ErrorPage {
         let refusal =
             Refusal::new(rocket::http::Status::NotFound, "not_found", text, text).link(text, text);
         vec![Self::of(&refusal)]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::grouped;
+
+    #[test]
+    fn numbers_are_grouped_by_thousands() {
+        let texts = [0, 7, 999, 1_000, 12_345, 1_000_000].map(grouped);
+        assert_eq!(texts, ["0", "7", "999", "1,000", "12,345", "1,000,000"]);
     }
 }

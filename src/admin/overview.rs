@@ -10,7 +10,7 @@ use crate::audit::{self, Filter, Shown};
 use crate::clock::{DAY, Timestamp};
 use crate::error::Error;
 use crate::http::{Answer, Failure, Visit};
-use crate::pages::Page;
+use crate::pages::{Page, grouped};
 use crate::sessions::{self, Admin};
 use crate::users;
 
@@ -54,19 +54,6 @@ async fn sign_ins_by_day(app: &App, now: Timestamp) -> Result<Vec<Day>, Error> {
     Ok(days)
 }
 
-/// `1,234,567`.
-fn grouped(number: i64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 #[derive(Serialize)]
 pub struct OverviewPage {
     live: String,
@@ -94,16 +81,5 @@ impl Page for OverviewPage {
             records,
         };
         vec![page(0, Vec::new()), page(3, Shown::samples(text))]
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::grouped;
-
-    #[test]
-    fn numbers_are_grouped_by_thousands() {
-        let texts = [0, 7, 999, 1_000, 12_345, 1_000_000].map(grouped);
-        assert_eq!(texts, ["0", "7", "999", "1,000", "12,345", "1,000,000"]);
     }
 }

@@ -128,7 +128,7 @@ pub fn quantile(durations: &[Duration], share: f64) -> Duration {
     sorted.get(place.max(1) - 1).copied().unwrap_or_default()
 }
 
-fn millis(duration: Duration) -> f64 {
+pub fn millis(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1_000.0
 }
 

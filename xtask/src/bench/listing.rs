@@ -1,6 +1,6 @@
 //! The pages that list: they must answer alike whether there are ten thousand sessions or a million.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use indicatif::ProgressBar;
@@ -37,16 +37,22 @@ pub fn run(quick: bool) -> Result<Table, Stop> {
     let (rounds, starts) = if quick { QUICK_ROUNDS } else { ROUNDS };
     server::build()?;
     let folder = Folder::create()?;
-    let mut small = Site::prepare(&folder, SMALL, rounds)?;
-    let mut large = Site::prepare(&folder, LARGE, rounds)?;
+    let (small, large) = (database(&folder, SMALL)?, database(&folder, LARGE)?);
     let mut figures = vec![start_to_ready(&small, &large, starts)?];
-    small.serve()?;
-    large.serve()?;
-    figures.extend(pages(&mut small, &mut large, rounds)?);
+    let servers = (Server::start(&small)?, Server::start(&large)?);
+    let small = Pages::of(&servers.0, &small, rounds)?;
+    let large = Pages::of(&servers.1, &large, rounds)?;
+    figures.extend(measure(small, large, rounds)?);
     Ok(Table(figures))
 }
 
-fn start_to_ready(small: &Site, large: &Site, starts: usize) -> Result<Figure, Stop> {
+fn database(folder: &Folder, size: Size) -> Result<PathBuf, Stop> {
+    let database = folder.database(size)?;
+    server::add_admin(&database)?;
+    Ok(database)
+}
+
+fn start_to_ready(small: &Path, large: &Path, starts: usize) -> Result<Figure, Stop> {
     let mut figure = Figure {
         name: "start to ready".to_owned(),
         small: Vec::new(),
@@ -54,19 +60,15 @@ fn start_to_ready(small: &Site, large: &Site, starts: usize) -> Result<Figure, S
         limits: START,
     };
     for _ in 0..starts {
-        figure
-            .small
-            .push(Server::start(&small.database)?.ready_after);
-        figure
-            .large
-            .push(Server::start(&large.database)?.ready_after);
+        figure.small.push(Server::start(small)?.ready_after);
+        figure.large.push(Server::start(large)?.ready_after);
     }
     Ok(figure)
 }
 
 /// Each kind of request in turn, on one server and then on the other, so that whatever else the
 /// machine does hits all alike.
-fn pages(small: &mut Site, large: &mut Site, rounds: usize) -> Result<Vec<Figure>, Stop> {
+fn measure(mut small: Pages, mut large: Pages, rounds: usize) -> Result<Vec<Figure>, Stop> {
     say(&format!("measuring, {rounds} requests of each kind"));
     let mut figures: Vec<Figure> = small
         .cases
@@ -81,8 +83,9 @@ fn pages(small: &mut Site, large: &mut Site, rounds: usize) -> Result<Vec<Figure
     let bar = ProgressBar::new(rounds as u64);
     // The first round fills caches and statements.
     for round in 0..=rounds {
-        for (place, figure) in figures.iter_mut().enumerate() {
-            let (small, large) = (small.measure(place, round)?, large.measure(place, round)?);
+        for figure in &mut figures {
+            let name = &figure.name;
+            let (small, large) = (small.measure(name, round)?, large.measure(name, round)?);
             if round > 0 {
                 figure.small.push(small);
                 figure.large.push(large);
@@ -94,11 +97,10 @@ fn pages(small: &mut Site, large: &mut Site, rounds: usize) -> Result<Vec<Figure
     Ok(figures)
 }
 
-/// A database, what is asked of it, and the server that is asked.
-struct Site {
-    database: std::path::PathBuf,
+/// What is asked of a server, and the admin who asks.
+pub struct Pages {
     cases: Vec<Case>,
-    running: Option<(Server, Client)>,
+    client: Client,
 }
 
 struct Case {
@@ -117,40 +119,28 @@ enum Expect {
     Done,
 }
 
-impl Site {
-    fn prepare(folder: &Folder, size: Size, rounds: usize) -> Result<Self, Stop> {
-        let database = folder.database(size)?;
+impl Pages {
+    /// Of a server whose database has the admin of [`server::add_admin`]. A page whose request changes
+    /// something can be measured in so many rounds.
+    pub fn of(server: &Server, database: &Path, rounds: usize) -> Result<Self, Stop> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
             .map_err(failed("no runtime"))?;
         let cases = runtime
-            .block_on(cases(&database, rounds))
+            .block_on(cases(database, rounds))
             .map_err(failed(&database.to_string_lossy()))?;
-        server::add_admin(&database)?;
-        Ok(Self {
-            database,
-            cases,
-            running: None,
-        })
-    }
-
-    fn serve(&mut self) -> Result<(), Stop> {
-        let server = Server::start(&self.database)?;
         let client = server.signed_in()?;
-        self.running = Some((server, client));
-        Ok(())
+        Ok(Self { cases, client })
     }
 
-    fn measure(&mut self, case: usize, round: usize) -> Result<Duration, Stop> {
-        let case = &self.cases[case];
-        let (_, client) = self
-            .running
-            .as_mut()
-            .expect("it is served before it is measured");
+    /// How long the page of this name takes. It must be the one that is expected.
+    pub fn measure(&mut self, name: &str, round: usize) -> Result<Duration, Stop> {
+        let case = self.cases.iter().find(|case| case.name == name);
+        let case = case.ok_or_else(|| Stop::because(format!("{name}: there is no such page")))?;
         let path = &case.paths[round % case.paths.len()];
         let answer = match case.expect {
-            Expect::Done => client.post(path, ""),
-            _ => client.get(path),
+            Expect::Done => self.client.post(path, ""),
+            _ => self.client.get(path),
         };
         let answer = answer.map_err(failed(path))?;
         let rows = |mark| answer.body.matches(mark).count();

@@ -50,7 +50,12 @@ enum Which {
     Writes,
     /// Sign-ins, against what all cores can hash
     SignIns,
-    /// Checks, memory and start with 10,000, 1,000,000 and 10,000,000 sessions
+    /// Checks, memory, start and pages that list with 10,000, 1,000,000 and 10,000,000 sessions
+    ///
+    /// Draws docs/images/growth-*.svg. The databases take 17 GB under target/bench, of which 8 stay there
+    /// for the next run. Seeding 10,000,000 sessions takes some ten minutes, and then the server reads
+    /// them through before it is measured: allow half an hour for the first run. With --quick up to
+    /// 1,000,000 sessions, drawn in target/bench.
     Growth,
     /// The pages that list sessions and users, with 10,000 and with 1,000,000 sessions
     Listing,

@@ -11,7 +11,7 @@ use super::client::Client;
 use super::failed;
 use super::load::SERVER_CORE;
 use super::process;
-use crate::run::{Outcome, Stop, cargo, root, step};
+use crate::run::{Outcome, Stop, cargo, root, say, step};
 
 pub const ADMIN: &str = "bench-admin";
 pub const PASSWORD: &str = "correct horse battery";
@@ -21,6 +21,10 @@ const READY: &str = "/readyz";
 
 /// A server that is not ready by then never will be.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long it may read its database through after the start: 10,000,000 sessions are read for minutes.
+const SETTLING: Duration = Duration::from_secs(20 * 60);
+const TELL_EVERY: Duration = Duration::from_secs(30);
 
 /// Killed when it is dropped.
 pub struct Server {
@@ -81,14 +85,23 @@ impl Server {
     /// Waits until it has nothing to do: it reads a large database through after the start.
     fn settled(self) -> Result<Self, Stop> {
         let began = Instant::now();
-        while began.elapsed() < PATIENCE {
+        let mut tell_at = TELL_EVERY;
+        while began.elapsed() < SETTLING {
             let before = process::cpu(self.id())?;
             std::thread::sleep(Duration::from_millis(500));
             if process::cpu(self.id())?.saturating_sub(before) < Duration::from_millis(15) {
                 return Ok(self);
             }
+            if began.elapsed() >= tell_at {
+                say(&format!(
+                    "the server reads its database, {tell_at:?} so far"
+                ));
+                tell_at += TELL_EVERY;
+            }
         }
-        Err(Stop::because("the server is still busy after a minute"))
+        Err(Stop::because(format!(
+            "the server is still busy after {SETTLING:?}"
+        )))
     }
 
     /// Any program that listens there, once it answers at `path`.
