@@ -127,6 +127,47 @@ async fn hdr_01_every_answer_has_the_content_security_policy() {
     assert_eq!(statuses, STATUSES.into());
 }
 
+/// Names and values, without those that an answer has only once it is sent.
+fn sent_headers(answer: &str) -> BTreeSet<(String, String)> {
+    let (head, _) = answer.split_once("\r\n\r\n").expect("a head");
+    let header = |line: &str| {
+        line.split_once(": ")
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    };
+    head.lines()
+        .filter_map(header)
+        .filter(|(name, _)| !["connection", "content-length", "date"].contains(&name.as_str()))
+        .collect()
+}
+
+#[rocket::async_test]
+async fn hdr_01_answers_have_the_same_headers_whichever_listener_sends_them() {
+    let app = TestApp::start().await;
+    let wire = Wire::of(&app).await;
+    let mut paths = app.paths(Method::Get);
+    paths.extend(
+        [
+            "/nowhere",
+            "/.vestibule/style.css",
+            "/api/authz/forward-auth",
+        ]
+        .map(str::to_owned),
+    );
+    for path in paths {
+        let host = [("Host", "auth.example.com"), ("Accept", "text/html")];
+        let answer = app.anonymous().send(Method::Get, &path, &host, "").await;
+        let request = format!(
+            "GET {path} HTTP/1.1\r\nHost: auth.example.com\r\nAccept: text/html\r\nConnection: close\r\n\r\n"
+        );
+        let sent = wire.exchange(request.as_bytes()).await;
+        assert_eq!(
+            sent_headers(&sent),
+            answer.headers.into_iter().collect(),
+            "{path}"
+        );
+    }
+}
+
 #[rocket::async_test]
 async fn hdr_02_browsers_are_told_to_stay_with_https() {
     for (what, answer) in answers_of_each_kind().await {

@@ -8,7 +8,9 @@ use super::failed;
 use crate::run::{Outcome, Stop};
 
 pub struct Client {
+    address: SocketAddr,
     stream: BufReader<TcpStream>,
+    used: Instant,
     /// What browsers call the server: `localhost` and the port.
     authority: String,
     /// `name=value`, as it goes with the next request; empty without one.
@@ -27,13 +29,22 @@ pub struct Answer {
 /// No answer takes longer, unless something is broken.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// The server closes a connection that was idle for twice as long.
+const IDLE: Duration = Duration::from_secs(10);
+
+fn open(address: SocketAddr) -> io::Result<BufReader<TcpStream>> {
+    let stream = TcpStream::connect(address)?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    Ok(BufReader::new(stream))
+}
+
 impl Client {
     pub fn connect(address: SocketAddr) -> io::Result<Self> {
-        let stream = TcpStream::connect(address)?;
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
         Ok(Self {
-            stream: BufReader::new(stream),
+            address,
+            stream: open(address)?,
+            used: Instant::now(),
             authority: format!("localhost:{}", address.port()),
             cookie: String::new(),
         })
@@ -80,11 +91,15 @@ impl Client {
             "{method} {path} HTTP/1.1\r\nHost: {}\r\nAccept: text/html\r\nUser-Agent: bench\r\nCookie: {}\r\n{headers}\r\n{body}",
             self.authority, self.cookie
         );
+        if self.used.elapsed() > IDLE {
+            self.stream = open(self.address)?;
+        }
         let began = Instant::now();
         self.stream.get_mut().write_all(request.as_bytes())?;
         let (status, location, length) = self.read_head()?;
         let mut body = vec![0; length];
         self.stream.read_exact(&mut body)?;
+        self.used = Instant::now();
         Ok(Answer {
             status,
             location,
