@@ -69,10 +69,11 @@ impl Front {
         answer: &mut LocalResponse<'_>,
     ) -> Option<Response<Body>> {
         let head = self.head_of(answer)?;
-        if answer.body().preset_size() == Some(0) {
+        let size = answer.body().preset_size();
+        if size == Some(0) {
             return Some(head.map(|()| whole(Bytes::new())));
         }
-        let mut body = Vec::new();
+        let mut body = Vec::with_capacity(size.unwrap_or(0));
         if let Err(error) = answer.read_to_end(&mut body).await {
             tracing::error!("an answer could not be read: {error}");
             return None;
