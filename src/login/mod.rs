@@ -114,7 +114,9 @@ pub async fn sign_out(app: &App, current: &CurrentSession, device: &Device) -> R
     }
     tx.touches_nothing_more();
     let record = Record::of(Event::SignOut, &current.user).session(current.session.id);
-    audit::commit(tx, now, &actor, &[record]).await
+    audit::commit(tx, now, &actor, &[record]).await?;
+    app.last_seen.forget(&current.token_hash);
+    Ok(())
 }
 
 /// What became of a reauthentication.

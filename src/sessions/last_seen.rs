@@ -62,6 +62,11 @@ impl LastSeen {
         noted.map_or(written, |noted| noted.later(written))
     }
 
+    /// Of a session that has ended there is nothing to write.
+    pub fn forget(&self, hash: &TokenHash) {
+        self.notes().remove(hash);
+    }
+
     /// Writes what was noted since the last time, in one transaction.
     ///
     /// # Errors
@@ -95,9 +100,12 @@ impl LastSeen {
 
 async fn write_all(app: &App, noted: &[(TokenHash, Use)]) -> Result<(), Error> {
     let mut tx = app.db.begin().await?;
-    for (hash, used) in noted {
-        if !store::touch(&mut tx, hash, used.at, used.idle_end).await? {
-            tx.touches(*hash.key());
+    for together in noted.chunks(store::USES_TOGETHER) {
+        if !store::touch(&mut tx, together).await? {
+            // Which of them it was is not asked: they are read again.
+            for (hash, _) in together {
+                tx.touches(*hash.key());
+            }
         }
     }
     tx.touches_nothing_more();

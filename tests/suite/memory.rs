@@ -196,6 +196,18 @@ async fn a_use_that_was_written_is_not_noted_again() {
     assert_eq!(count(&app, "write").await, written);
 }
 
+#[rocket::async_test]
+async fn a_use_of_a_session_that_has_signed_out_is_not_written() {
+    let app = started().await;
+    let mut alice = app.signed_in("alice").await;
+    app.clock.advance(Duration::from_secs(120));
+    assert_eq!(alice.session().await.status, 200);
+    assert_eq!(alice.post("/logout", &[]).await.status, 303);
+    let written = count(&app, "write").await;
+    app.app.last_seen.write(&app.app).await.expect("a write");
+    assert_eq!(count(&app, "write").await, written);
+}
+
 /// Begins to disable a user, and gives up the wait at one moment after the other. Whatever came of it
 /// is what the next request meets.
 #[rocket::async_test]

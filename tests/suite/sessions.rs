@@ -241,6 +241,31 @@ async fn ses_07_what_was_noted_late_carries_no_session_past_its_max_lifetime() {
     assert!(!is_live(&mut browser).await);
 }
 
+/// More than one statement writes; one session of them ended meanwhile, and one was seen later.
+#[rocket::async_test]
+async fn ses_07_uses_that_are_written_together_touch_live_sessions_alone_and_put_no_time_back() {
+    let app = TestApp::start().await;
+    let mut browsers = app.many_signed_in("alice", 150).await;
+    app.clock.advance(Duration::from_secs(120));
+    assert_eq!(count_live(&mut browsers).await, 150);
+    app.execute(
+        "UPDATE sessions SET ended_at = 1, end_reason = 'revoked' WHERE rowid = 10;
+         UPDATE sessions SET last_seen_at = last_seen_at + 180000000, idle_expires_at = idle_expires_at + 180000000 WHERE rowid = 100",
+    )
+    .await;
+    app.app.last_seen.write(&app.app).await.expect("a write");
+    let moved = "SELECT count(*) || ' by ' || ((last_seen_at - created_at) / 1000000) || ' and ' || ((idle_expires_at - created_at) / 1000000)
+                 FROM sessions GROUP BY last_seen_at, idle_expires_at ORDER BY last_seen_at";
+    assert_eq!(
+        app.sql(moved).await,
+        [
+            "1 by 0 and 43200",
+            "148 by 120 and 43320",
+            "1 by 180 and 43380"
+        ]
+    );
+}
+
 #[rocket::async_test]
 async fn ses_08_disabling_a_user_ends_all_sessions_for_good() {
     let app = TestApp::start().await;
