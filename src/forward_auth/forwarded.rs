@@ -257,8 +257,12 @@ impl<'r> Said<'r> {
     }
 
     /// Whether a header says what is so, or nothing.
-    fn agrees(&self, name: &'static str, is_so: impl Fn(&str) -> bool) -> bool {
-        self.field(name).is_none() || self.once(name).is_ok_and(is_so)
+    fn agrees(&self, name: &str, is_so: impl Fn(&str) -> bool) -> bool {
+        match self.field(name) {
+            None => true,
+            Some(Field::Once(value)) => is_so(value),
+            Some(Field::Several) => false,
+        }
     }
 }
 

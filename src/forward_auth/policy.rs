@@ -49,8 +49,8 @@ pub async fn current(app: &App) -> Result<Arc<Policy>, Error> {
 
 /// The policy in force, out of memory; `None`: the database has to be asked.
 #[must_use]
-pub fn kept(kept: &View<'_>) -> Option<Arc<Policy>> {
-    kept.get(KEY)
+pub fn kept(view: &View<'_>) -> Option<Arc<Policy>> {
+    view.get(KEY)
 }
 
 /// There is one policy.

@@ -5,7 +5,7 @@ use std::io;
 use http_body_util::channel::{Channel, Sender};
 use http_body_util::{Either, Full};
 use hyper::body::Bytes;
-use hyper::header::{CONTENT_LENGTH, HeaderName, HeaderValue};
+use hyper::header::{CACHE_CONTROL, CONTENT_LENGTH, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 use rocket::local::asynchronous::LocalResponse;
 use rocket::tokio::io::AsyncReadExt;
@@ -40,6 +40,16 @@ pub(super) fn set_header<B>(response: &mut Response<B>, name: &str, value: &str)
 }
 
 impl Front {
+    /// Sets the headers of every answer; only that of caching gives way to what the answer says.
+    pub(super) fn dress<B>(&self, response: &mut Response<B>) {
+        let headers = response.headers_mut();
+        for (name, value) in &self.common {
+            if *name != CACHE_CONTROL || !headers.contains_key(name) {
+                headers.insert(name, value.clone());
+            }
+        }
+    }
+
     fn head_of(&self, answer: &LocalResponse<'_>) -> Option<Response<()>> {
         let mut head = Response::new(());
         head.headers_mut()
@@ -51,11 +61,7 @@ impl Front {
                 return None;
             }
         }
-        for (name, value) in &self.common {
-            head.headers_mut()
-                .entry(name)
-                .or_insert_with(|| value.clone());
-        }
+        self.dress(&mut head);
         // What GET would answer with, where the body itself is not sent.
         if let Some(length) = answer.body().preset_size() {
             head.headers_mut().insert(CONTENT_LENGTH, length.into());
@@ -69,11 +75,7 @@ impl Front {
         answer: &mut LocalResponse<'_>,
     ) -> Option<Response<Body>> {
         let head = self.head_of(answer)?;
-        let size = answer.body().preset_size();
-        if size == Some(0) {
-            return Some(head.map(|()| whole(Bytes::new())));
-        }
-        let mut body = Vec::with_capacity(size.unwrap_or(0));
+        let mut body = Vec::with_capacity(answer.body().preset_size().unwrap_or(0));
         if let Err(error) = answer.read_to_end(&mut body).await {
             tracing::error!("an answer could not be read: {error}");
             return None;

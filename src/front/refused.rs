@@ -29,6 +29,7 @@ impl Front {
             let is_set = set_header(&mut response, name, value);
             debug_assert!(is_set, "{name} is ours");
         }
+        self.dress(&mut response);
         response
     }
 
@@ -57,8 +58,14 @@ pub(super) fn as_bytes(app: &App, status: u16) -> Vec<u8> {
     let length = told.body.len();
     let mut page =
         format!("HTTP/1.1 {code} {reason}\r\nconnection: close\r\ncontent-length: {length}\r\n");
-    for (name, value) in &told.headers {
+    let mut add = |name: &str, value: &str| {
         page += &format!("{}: {value}\r\n", name.to_ascii_lowercase());
+    };
+    for (name, value) in &told.headers {
+        add(name, value);
+    }
+    for (name, value) in headers::of_every_answer(app) {
+        add(name, value);
     }
     page += "\r\n";
     page += &told.body;
@@ -67,6 +74,7 @@ pub(super) fn as_bytes(app: &App, status: u16) -> Vec<u8> {
 
 struct Told {
     status: Status,
+    /// Without those of every answer.
     headers: Vec<(String, String)>,
     body: String,
 }
@@ -76,9 +84,7 @@ impl Told {
         if let Some(reason) = refusal.reason() {
             app.metrics.count_denial(reason);
         }
-        let (mut headers, body) = refusal.answer(Some(app), json).into_parts();
-        let common = headers::of_every_answer(app);
-        headers.extend(common.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        let (headers, body) = refusal.answer(Some(app), json).into_parts();
         Self {
             status: refusal.status,
             headers,
