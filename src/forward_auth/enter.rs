@@ -198,7 +198,7 @@ impl<'r> rocket::request::FromRequest<'r> for At<'r> {
         }
         let peer = peer::socket_address(request);
         if !peer::is_trusted(peer, &app.settings.trusted_proxies) {
-            super::routes::name_untrusted(app, peer);
+            super::answers::name_untrusted(app, peer);
             return untrusted(peer).stop(request);
         }
         match (

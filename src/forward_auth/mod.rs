@@ -5,6 +5,7 @@
 //! own, which a one-time ticket brings there (`tickets`), so that the session's own cookie never
 //! leaves the sign-in host.
 
+mod answers;
 pub mod decision;
 mod enter;
 pub mod explain;
@@ -22,10 +23,10 @@ use host::Host;
 use policy::Policy;
 use rules::Site;
 
+pub(crate) use answers::ForbiddenPage;
 pub(crate) use enter::PATH as ENTER_PATH;
 pub use enter::routes as enter_routes;
 pub use forwarded::Forwarded;
-pub(crate) use routes::ForbiddenPage;
 pub use routes::routes;
 pub(crate) use store::delete_old_tickets;
 pub(crate) use tickets::{SiteAddress, mint, site_address};

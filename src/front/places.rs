@@ -10,7 +10,7 @@ use rustix::process::{Resource, getrlimit};
 use crate::http::peer::is_trusted;
 use crate::throttle::network;
 
-/// Ten thousand visitors find room; at some 20 KiB each they take a few hundred MiB.
+/// Ten thousand visitors find room; at some ten KiB each they take a hundred MiB.
 const MOST: u64 = 16_384;
 /// A household's browsers open dozens.
 const MOST_OF_A_NETWORK: u32 = 512;

@@ -1,99 +1,21 @@
 //! All SQL of sessions.
 
 mod listing;
+mod look_up;
+mod uses;
 
 pub use listing::Found;
 pub(super) use listing::{count, page};
+pub(super) use look_up::{by_site_secret, by_token};
+pub(super) use uses::{USES_TOGETHER, touch};
 
-use std::iter;
-
-use sqlx::{FromRow, QueryBuilder, Row, Sqlite, SqlitePool, sqlite::SqliteRow};
+use sqlx::{FromRow, SqlitePool};
 use uuid::Uuid;
 
-use super::last_seen::Use;
 use super::{EndReason, Session, Which, device};
 use crate::clock::Timestamp;
 use crate::db::Connection;
 use crate::token::TokenHash;
-use crate::users::{User, user_columns};
-
-/// The columns that a [`Session`] is read from, beside its user's, of the table `sessions` as `s`.
-macro_rules! session_columns {
-    () => {
-        "s.id, s.methods, s.remember, s.created_at, s.authenticated_at, s.last_seen_at, s.idle_expires_at,
-         s.expires_at, s.address, s.user_agent"
-    };
-}
-
-impl FromRow<'_, SqliteRow> for Session {
-    fn from_row(row: &SqliteRow) -> Result<Self, sqlx::Error> {
-        let methods: String = row.try_get("methods")?;
-        Ok(Self {
-            id: row.try_get("id")?,
-            user_id: row.try_get("user_id")?,
-            methods: methods.split(',').map(str::to_owned).collect(),
-            remember: row.try_get("remember")?,
-            created_at: row.try_get("created_at")?,
-            authenticated_at: row.try_get("authenticated_at")?,
-            last_seen_at: row.try_get("last_seen_at")?,
-            idle_expires_at: row.try_get("idle_expires_at")?,
-            max_expires_at: row.try_get("expires_at")?,
-            address: row.try_get("address")?,
-            user_agent: row.try_get("user_agent")?,
-        })
-    }
-}
-
-/// The look-up of every request. Times are judged by the caller.
-pub(super) async fn by_token(
-    pool: &SqlitePool,
-    hash: &TokenHash,
-) -> Result<Option<(Session, User)>, sqlx::Error> {
-    let row = sqlx::query(concat!(
-        "SELECT ",
-        session_columns!(),
-        ", ",
-        user_columns!(),
-        "
-         FROM sessions s JOIN users u ON u.id = s.user_id
-         WHERE s.token_hash = $1 AND s.ended_at IS NULL"
-    ))
-    .bind(hash.as_bytes())
-    .fetch_optional(pool)
-    .await?;
-    row.map(|row| Ok((Session::from_row(&row)?, User::from_row(&row)?)))
-        .transpose()
-}
-
-/// The same by the secret of a protected host, with the hash of the session's own token. The policy's
-/// version comes along, whoever is found: so a check of forward auth is one look-up.
-pub(super) async fn by_site_secret(
-    pool: &SqlitePool,
-    secret: &TokenHash,
-    host: &str,
-) -> Result<(i64, Option<(TokenHash, Session, User)>), sqlx::Error> {
-    let row = sqlx::query(concat!(
-        "SELECT p.version, s.token_hash, ",
-        session_columns!(),
-        ", ",
-        user_columns!(),
-        "
-         FROM policy p
-         LEFT JOIN site_secrets w ON w.secret_hash = $1 AND w.host = $2
-         LEFT JOIN sessions s ON s.token_hash = w.token_hash AND s.ended_at IS NULL
-         LEFT JOIN users u ON u.id = s.user_id"
-    ))
-    .bind(secret.as_bytes())
-    .bind(host)
-    .fetch_one(pool)
-    .await?;
-    let version = row.try_get("version")?;
-    let Some(hash) = row.try_get("token_hash")? else {
-        return Ok((version, None));
-    };
-    let found = (hash, Session::from_row(&row)?, User::from_row(&row)?);
-    Ok((version, Some(found)))
-}
 
 pub(super) async fn insert(
     connection: &mut Connection,
@@ -289,37 +211,6 @@ pub(super) async fn count_live(pool: &SqlitePool) -> Result<i64, sqlx::Error> {
         .await
 }
 
-/// How many last uses one statement writes. With 256, SQLite reads all sessions instead of finding each.
-pub(super) const USES_TOGETHER: usize = 64;
-
-/// Puts the idle ends of sessions off, of `USES_TOGETHER` at most, if they are still live; never beyond
-/// their other ends. False if one of them was not, or was seen later.
-pub(super) async fn touch(
-    connection: &mut Connection,
-    noted: &[(TokenHash, Use)],
-) -> Result<bool, sqlx::Error> {
-    let done = touching(noted).build().execute(connection).await?;
-    Ok(done.rows_affected() == noted.len() as u64)
-}
-
-fn touching(noted: &[(TokenHash, Use)]) -> QueryBuilder<Sqlite> {
-    // Filled up with NULL, which no hash is equal to, so that there is one statement to prepare.
-    let rows = noted.iter().map(Some).chain(iter::repeat(None));
-    let mut sql = QueryBuilder::<Sqlite>::new("WITH used (token_hash, at, idle_end) AS (");
-    sql.push_values(rows.take(USES_TOGETHER), |mut row, noted| {
-        row.push_bind(noted.map(|(hash, _)| hash.as_bytes()))
-            .push_bind(noted.map(|(_, used)| used.at))
-            .push_bind(noted.map(|(_, used)| used.idle_end));
-    });
-    // No RETURNING: its rows would cost as much as the statements that they save.
-    sql.push(
-        ") UPDATE sessions SET last_seen_at = used.at, idle_expires_at = used.idle_end FROM used
-         WHERE sessions.token_hash = used.token_hash AND ended_at IS NULL
-           AND last_seen_at < used.at AND idle_expires_at > used.at",
-    );
-    sql
-}
-
 /// Token hashes of sessions that ended by time and are not marked yet. In the order of an index that
 /// has their times.
 pub(super) async fn expired(
@@ -400,29 +291,4 @@ pub(super) async fn set_data(
         .execute(connection)
         .await?;
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use sqlx::Connection as _;
-
-    use super::*;
-
-    #[rocket::async_test]
-    async fn uses_that_are_written_together_find_each_session_by_its_index() {
-        let mut connection = Connection::connect("sqlite::memory:")
-            .await
-            .expect("a database");
-        sqlx::migrate!().run(&mut connection).await.expect("tables");
-        let explain = format!("EXPLAIN QUERY PLAN {}", touching(&[]).into_string());
-        let steps: Vec<String> = sqlx::query(sqlx::AssertSqlSafe(explain))
-            .fetch_all(&mut connection)
-            .await
-            .expect("an explanation")
-            .iter()
-            .map(|row| row.get("detail"))
-            .collect();
-        let found = "SEARCH sessions USING INDEX sqlite_autoindex_sessions_1 (token_hash=?)";
-        assert!(steps.iter().any(|step| step == found), "{steps:?}");
-    }
 }
