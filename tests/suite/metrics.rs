@@ -240,12 +240,17 @@ async fn sessions_and_hashes_are_told() {
 async fn hashes_that_wait_for_a_thread_are_told() {
     let app = TestApp::with(&format!("{TOKEN}\npasswords.hashing_threads = 1")).await;
     app.user("alice").await;
-    let tries: Vec<_> = (0..4)
-        .map(|_| {
-            let mut browser = app.anonymous();
-            rocket::tokio::spawn(async move { browser.sign_in("alice", PASSWORD).await })
-        })
-        .collect();
+    let sign_in = || {
+        let mut browser = app.anonymous();
+        rocket::tokio::spawn(async move { browser.sign_in("alice", PASSWORD).await })
+    };
+    let computed = app.app.passwords.computed();
+    let mut tries = vec![sign_in()];
+    while app.app.passwords.computed() == computed {
+        rocket::tokio::task::yield_now().await;
+    }
+    // The thread is busy with the first, so no more than these wait.
+    tries.extend((0..3).map(|_| sign_in()));
     let mut most = 0.0;
     while tries.iter().any(|done| !done.is_finished()) {
         let queued = value(&scrape(&app).await, "vestibule_password_hashes_queued");
