@@ -31,8 +31,8 @@
 //! 3. It checks the password: one throttled path for all (`login::proof`), argon2id on a bounded
 //!    number of threads (`passwords`).
 //! 4. It stores the session under the token's SHA-256, with its audit record, in one transaction
-//!    (`sessions`, `audit`), and answers with Set-Cookie.
-//! 5. and 6. The browser keeps the cookie (`http::cookies`).
+//!    (`sessions`, `foundation::audit`), and answers with Set-Cookie.
+//! 5. and 6. The browser keeps the cookie (`web::cookies`).
 //! 7. The browser asks for a page.
 //! 8. The server reads the cookie from the raw header.
 //! 9. It finds the session and its user in one look-up and judges the times.
@@ -48,48 +48,26 @@
 mod account;
 mod admin;
 #[doc(hidden)]
-pub mod app;
-mod assets;
-#[doc(hidden)]
-pub mod audit;
-#[doc(hidden)]
-pub mod cli;
-mod clock;
-#[doc(hidden)]
-pub mod db;
-mod doctor;
-mod error;
-#[doc(hidden)]
-pub mod forward_auth;
-#[doc(hidden)]
-pub mod front;
-#[doc(hidden)]
-pub mod fuzzing;
-mod http;
+pub mod foundation;
 mod login;
-mod metrics;
 #[doc(hidden)]
-pub mod pages;
+pub mod people;
 #[doc(hidden)]
-pub mod passwords;
-#[doc(hidden)]
-pub mod seeding;
+pub mod program;
 mod sessions;
-pub mod settings;
-mod setup;
 #[doc(hidden)]
-pub mod site;
-mod throttle;
-mod token;
+pub mod sites;
 #[doc(hidden)]
-pub mod users;
+pub mod testing;
 mod vestibule;
+#[doc(hidden)]
+pub mod web;
 
-pub use clock::{Clock, Timestamp};
-pub use error::Error;
+pub use foundation::clock::{Clock, Timestamp};
+pub use foundation::error::Error;
+pub use foundation::settings::{self, Settings};
+pub use people::users::User;
 #[doc(hidden)]
 pub use sessions::sweep;
 pub use sessions::{Admin, CurrentSession, CurrentUser, Denied, Session};
-pub use settings::Settings;
-pub use users::User;
 pub use vestibule::Vestibule;

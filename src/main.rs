@@ -1,5 +1,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    vestibule::cli::run()
+    vestibule::program::cli::run()
 }

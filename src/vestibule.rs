@@ -8,13 +8,15 @@ use rocket::fairing::{self, Fairing, Info, Kind};
 use rocket::futures::future::BoxFuture;
 use rocket::{Build, Orbit, Request, Response, Rocket};
 
-use crate::app::App;
-use crate::clock::Clock;
-use crate::db::{self, Location, Lock};
-use crate::error::Error;
-use crate::http::headers;
-use crate::settings::Settings;
-use crate::{account, admin, assets, login, sessions, setup};
+use crate::foundation::app::App;
+use crate::foundation::clock::Clock;
+use crate::foundation::db::{self, Location, Lock};
+use crate::foundation::error::Error;
+use crate::foundation::settings::Settings;
+use crate::login::first_admin;
+use crate::web::assets;
+use crate::web::headers;
+use crate::{account, admin, login, sessions};
 
 /// Attached to a rocket, it brings sign-in and sessions: the guards, and the pages under `/login`,
 /// `/logout`, `/setup`, `/account`, `/reauthenticate` and `/api/session`.
@@ -64,7 +66,7 @@ impl Fairing for Vestibule {
         };
         let slices = [
             login::routes(),
-            setup::routes(),
+            first_admin::routes(),
             account::routes(),
             admin::routes(),
             sessions::routes(),
@@ -119,7 +121,7 @@ async fn open(rocket: &Rocket<Build>) -> Result<(Arc<App>, Lock), Box<dyn std::e
 
 /// On a first start, prints the link that makes the first admin.
 async fn announce_setup(app: &App) {
-    match setup::is_open(app).await {
+    match first_admin::is_open(app).await {
         Ok(true) => {
             let code = app.setup_code.renew(app.clock.now());
             let link = app.settings.link(&format!("/setup?code={}", code.reveal()));

@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|header: &[u8]| vestibule::fuzzing::cookies(header));
+libfuzzer_sys::fuzz_target!(|header: &[u8]| vestibule::testing::fuzzing::cookies(header));

@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|place: &[u8]| vestibule::fuzzing::cursor(place));
+libfuzzer_sys::fuzz_target!(|place: &[u8]| vestibule::testing::fuzzing::cursor(place));

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use tokio::runtime::Runtime;
-use vestibule::fuzzing::Service;
+use vestibule::testing::fuzzing::Service;
 
 static SERVICE: LazyLock<(Runtime, Service)> =
     LazyLock::new(|| vestibule_fuzz::service("requests"));

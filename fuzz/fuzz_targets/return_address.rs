@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|address: &[u8]| vestibule::fuzzing::return_address(address));
+libfuzzer_sys::fuzz_target!(|address: &[u8]| vestibule::testing::fuzzing::return_address(address));

@@ -2,5 +2,5 @@
 
 libfuzzer_sys::fuzz_target!(|file: &[u8]| {
     let path = std::env::temp_dir().join(format!("vestibule-fuzz-{}.toml", std::process::id()));
-    vestibule::fuzzing::settings(&path, file);
+    vestibule::testing::fuzzing::settings(&path, file);
 });

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use tokio::runtime::Runtime;
-use vestibule::fuzzing::Service;
+use vestibule::testing::fuzzing::Service;
 
 /// A service whose folder has this name.
 ///

@@ -5,14 +5,14 @@ use rocket::{Route, get, post, routes};
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::app::App;
-use crate::audit::Actor;
-use crate::http::{Answer, Failure, Refusal, Visit};
+use crate::foundation::app::App;
+use crate::foundation::audit::Actor;
 use crate::login::{NoFields, Sensitive};
-use crate::pages::Page;
 use crate::sessions::listing::{self, MAX_LIMIT, Query, Sort, State};
 use crate::sessions::shown::Shown;
 use crate::sessions::{self, CurrentSession, CurrentUser, Which};
+use crate::web::pages::Page;
+use crate::web::{Answer, Failure, Refusal, Visit};
 
 const HERE: &str = "/account/sessions";
 

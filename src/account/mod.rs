@@ -5,14 +5,14 @@ mod routes;
 
 use std::time::Duration;
 
-use crate::app::App;
-use crate::audit::{self, Actor, Event, Record};
-use crate::error::Error;
+use crate::foundation::app::App;
+use crate::foundation::audit::{self, Actor, Event, Record};
+use crate::foundation::error::Error;
+use crate::foundation::token::Token;
 use crate::login::{Proof, prove};
-use crate::passwords::{Password, Weakness};
+use crate::people::passwords::{Password, Weakness};
+use crate::people::users;
 use crate::sessions::{self, CurrentSession, Device, EndReason};
-use crate::token::Token;
-use crate::users;
 
 pub(crate) use devices::DevicesPage;
 pub(crate) use routes::{AccountPage, PasswordPage};

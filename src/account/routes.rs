@@ -3,16 +3,16 @@ use rocket::{FromForm, Route, get, post, routes};
 use serde::Serialize;
 
 use super::{Changed, change_password};
-use crate::app::App;
-use crate::audit;
-use crate::clock::Timestamp;
-use crate::error::Error;
-use crate::http::{Answer, Failure, Posted, Refusal, Visit};
+use crate::foundation::app::App;
+use crate::foundation::audit;
+use crate::foundation::clock::Timestamp;
+use crate::foundation::error::Error;
 use crate::login::cookie_for;
-use crate::pages::Page;
-use crate::passwords::Password;
+use crate::people::passwords::Password;
+use crate::people::users::User;
 use crate::sessions::{CurrentSession, CurrentUser, device};
-use crate::users::User;
+use crate::web::pages::Page;
+use crate::web::{Answer, Failure, Posted, Refusal, Visit};
 
 /// As many as a person looks through.
 const SIGN_INS_SHOWN: u32 = 10;

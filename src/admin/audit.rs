@@ -7,11 +7,11 @@ use uuid::{Uuid, Version};
 
 use super::export::{Export, Format};
 use super::query::{self, address, bad};
-use crate::app::App;
-use crate::audit::{self, Event, Filter, Shown};
-use crate::http::{Answer, Failure, Refusal, Visit};
-use crate::pages::Page;
+use crate::foundation::app::App;
+use crate::foundation::audit::{self, Event, Filter, Shown};
 use crate::sessions::Admin;
+use crate::web::pages::Page;
+use crate::web::{Answer, Failure, Refusal, Visit};
 
 const HERE: &str = "/admin/audit";
 const CSV: &str = "/admin/audit.csv";

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::clock::Timestamp;
+use crate::foundation::clock::Timestamp;
 
 /// In the units of the drawing, which a page stretches as it likes.
 const COLUMN: i64 = 24;
@@ -89,7 +89,7 @@ mod tests {
     use std::time::Duration;
 
     use super::{BAR, COLUMN, Chart, Day, HEIGHT};
-    use crate::clock::Timestamp;
+    use crate::foundation::clock::Timestamp;
 
     fn chart(counts: &[(i64, i64)]) -> Chart {
         let first = Timestamp::parse("2026-02-27T00:00:00Z").expect("a time");

@@ -4,11 +4,11 @@ use rocket::http::Status;
 use rocket::{FromForm, Route, get, post, routes};
 use serde::Serialize;
 
-use crate::app::App;
-use crate::doctor::{Client, Finding, Outcome, Trust, examine};
-use crate::http::{Answer, Failure, Posted, Refusal, Visit};
-use crate::pages::Page;
+use crate::foundation::app::App;
 use crate::sessions::Admin;
+use crate::sites::doctor::{Client, Finding, Outcome, Trust, examine};
+use crate::web::pages::Page;
+use crate::web::{Answer, Failure, Posted, Refusal, Visit};
 
 #[must_use]
 pub fn routes() -> Vec<Route> {

@@ -7,10 +7,10 @@ use rocket::response::stream::{ByteStream, stream};
 use rocket::response::{self, Responder, Response};
 use serde::Serialize;
 
-use crate::app::App;
-use crate::audit::{self, Entry, Filter};
-use crate::error::Error;
-use crate::users::User;
+use crate::foundation::app::App;
+use crate::foundation::audit::{self, Entry, Filter};
+use crate::foundation::error::Error;
+use crate::people::users::User;
 
 /// Rows that are read at once.
 const ROWS: u32 = 1_000;

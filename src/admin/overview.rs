@@ -5,14 +5,14 @@ use rocket::{Route, get, routes};
 use serde::Serialize;
 
 use super::chart::{Chart, Day};
-use crate::app::App;
-use crate::audit::{self, Filter, Shown};
-use crate::clock::{DAY, Timestamp};
-use crate::error::Error;
-use crate::http::{Answer, Failure, Visit};
-use crate::pages::{Page, grouped};
+use crate::foundation::app::App;
+use crate::foundation::audit::{self, Filter, Shown};
+use crate::foundation::clock::{DAY, Timestamp};
+use crate::foundation::error::Error;
+use crate::people::users;
 use crate::sessions::{self, Admin};
-use crate::users;
+use crate::web::pages::{Page, grouped};
+use crate::web::{Answer, Failure, Visit};
 
 /// Days in the chart, today's included.
 const DAYS: u32 = 30;

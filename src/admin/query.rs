@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use rocket::http::Status;
 
-use crate::http::Refusal;
+use crate::web::Refusal;
 
 pub const DEFAULT_LIMIT: u32 = 50;
 

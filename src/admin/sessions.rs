@@ -6,15 +6,15 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::query::{self, address, bad};
-use crate::app::App;
-use crate::audit::Actor;
-use crate::error::Error;
-use crate::http::{Answer, Failure, Refusal, Visit, back_to};
+use crate::foundation::app::App;
+use crate::foundation::audit::Actor;
+use crate::foundation::error::Error;
 use crate::login::Sensitive;
-use crate::pages::Page;
 use crate::sessions::listing::{self, Cursor, Listing, Query, Sort, State};
 use crate::sessions::shown::Shown;
 use crate::sessions::{self, Admin, CurrentSession, Which};
+use crate::web::pages::Page;
+use crate::web::{Answer, Failure, Refusal, Visit, back_to};
 
 const HERE: &str = "/admin/sessions";
 

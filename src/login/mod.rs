@@ -1,5 +1,6 @@
 //! Signing in and out, and proving once more who one is.
 
+pub mod first_admin;
 mod proof;
 mod routes;
 mod sensitive;
@@ -7,13 +8,13 @@ mod way;
 
 use std::time::Duration;
 
-use crate::app::App;
-use crate::audit::{self, Actor, Event, Record};
-use crate::error::Error;
-use crate::metrics;
-use crate::passwords::Password;
+use crate::foundation::app::App;
+use crate::foundation::audit::{self, Actor, Event, Record};
+use crate::foundation::error::Error;
+use crate::foundation::metrics;
+use crate::foundation::token::Token;
+use crate::people::passwords::Password;
 use crate::sessions::{self, CurrentSession, Device, EndReason, Session};
-use crate::token::Token;
 
 pub(crate) use proof::{Proof, prove};
 pub use routes::routes;

@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use crate::app::App;
-use crate::audit::{self, Actor, Event, Record};
-use crate::clock::Timestamp;
-use crate::db::Tx;
-use crate::error::Error;
-use crate::passwords::{self, Password, Verdict};
+use crate::foundation::app::App;
+use crate::foundation::audit::{self, Actor, Event, Record};
+use crate::foundation::clock::Timestamp;
+use crate::foundation::db::Tx;
+use crate::foundation::error::Error;
+use crate::foundation::throttle::{self, Reservation, Reserved};
+use crate::people::passwords::{self, Password, Verdict};
+use crate::people::users::{self, User};
 use crate::sessions::Device;
-use crate::throttle::{self, Reservation, Reserved};
-use crate::users::{self, User};
 
 /// What a check of a password came to.
 #[derive(Debug)]

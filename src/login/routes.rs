@@ -4,15 +4,15 @@ use serde::Serialize;
 
 use super::way::Way;
 use super::{LoginForm, Outcome, Reauthenticated, reauthenticate, sign_in, sign_out};
-use crate::app::App;
-use crate::error::Error;
-use crate::http::cookies::{DomainCookie, HostCookie};
-use crate::http::{Answer, Failure, Opened, Posted, Refusal, Visit, back_to};
-use crate::pages::Page;
-use crate::passwords::Password;
+use crate::foundation::app::App;
+use crate::foundation::error::Error;
+use crate::foundation::token::Token;
+use crate::people::passwords::Password;
+use crate::people::users::User;
 use crate::sessions::{CurrentSession, Denied, Session};
-use crate::token::Token;
-use crate::users::User;
+use crate::web::cookies::{DomainCookie, HostCookie};
+use crate::web::pages::Page;
+use crate::web::{Answer, Failure, Opened, Posted, Refusal, Visit, back_to};
 
 /// Where people are sent who asked for no other page.
 const HOME: &str = "/account";

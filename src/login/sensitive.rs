@@ -11,11 +11,11 @@ use serde::Serialize;
 
 use super::routes::cookie_for;
 use super::{Reauthenticated, reauthenticate};
-use crate::app::App;
-use crate::http::{Answer, Aside, Failure, Fields, Refusal, Visit};
-use crate::pages::Page;
-use crate::passwords::Password;
+use crate::foundation::app::App;
+use crate::people::passwords::Password;
 use crate::sessions::CurrentSession;
+use crate::web::pages::Page;
+use crate::web::{Answer, Aside, Failure, Fields, Refusal, Visit};
 
 /// The field in which the password comes along with the form that it is for.
 const PASSWORD_AGAIN: &str = "password_again";

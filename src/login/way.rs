@@ -4,13 +4,13 @@
 use rocket::http::Status;
 use serde::Serialize;
 
-use crate::app::App;
-use crate::error::Error;
-use crate::forward_auth::{SiteAddress, mint, site_address};
-use crate::http::Answer;
-use crate::http::return_to::ReturnTo;
-use crate::pages::Page;
-use crate::token::TokenHash;
+use crate::foundation::app::App;
+use crate::foundation::error::Error;
+use crate::foundation::token::TokenHash;
+use crate::sites::{SiteAddress, mint, site_address};
+use crate::web::Answer;
+use crate::web::pages::Page;
+use crate::web::return_to::ReturnTo;
 
 /// Where people are sent who asked for no other page.
 const HOME: &str = "/account";

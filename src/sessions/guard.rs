@@ -12,12 +12,12 @@ use rocket::request::{self, FromRequest};
 use rocket::{Request, Rocket, Sentinel};
 
 use super::{Session, resume};
-use crate::app::App;
-use crate::http::Aside;
-use crate::http::cookies::{Found, HostCookie};
-use crate::metrics::{Reason, count_denial};
-use crate::token::{Token, TokenHash};
-use crate::users::User;
+use crate::foundation::app::App;
+use crate::foundation::metrics::{Reason, count_denial};
+use crate::foundation::token::{Token, TokenHash};
+use crate::people::users::User;
+use crate::web::Aside;
+use crate::web::cookies::{Found, HostCookie};
 
 /// The session that a request belongs to, with its user.
 ///

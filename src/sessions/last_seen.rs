@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use super::look_up::Row;
 use super::{Session, store};
-use crate::app::App;
-use crate::clock::Timestamp;
-use crate::error::Error;
-use crate::settings;
-use crate::token::TokenHash;
+use crate::foundation::app::App;
+use crate::foundation::clock::Timestamp;
+use crate::foundation::error::Error;
+use crate::foundation::settings;
+use crate::foundation::token::TokenHash;
 
 /// How often the notes are written.
 pub const WRITE_INTERVAL: Duration = Duration::from_secs(1);

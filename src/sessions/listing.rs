@@ -6,9 +6,9 @@ use std::str::FromStr;
 use uuid::Uuid;
 
 use super::store::{self, Found};
-use crate::app::App;
-use crate::clock::Timestamp;
-use crate::error::Error;
+use crate::foundation::app::App;
+use crate::foundation::clock::Timestamp;
+use crate::foundation::error::Error;
 
 /// More rows than this make no page.
 pub const MAX_LIMIT: u32 = 200;

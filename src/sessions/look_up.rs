@@ -8,11 +8,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::last_seen::Use;
 use super::{Session, store};
-use crate::app::App;
-use crate::db::View;
-use crate::error::Error;
-use crate::token::{Token, TokenHash};
-use crate::users::User;
+use crate::foundation::app::App;
+use crate::foundation::db::View;
+use crate::foundation::error::Error;
+use crate::foundation::token::{Token, TokenHash};
+use crate::people::users::User;
 
 /// A session and its user as the database says them, but for the session's last use, which moves.
 #[derive(Debug)]

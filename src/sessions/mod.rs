@@ -20,13 +20,13 @@ use std::time::Duration;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::app::App;
-use crate::audit::{self, Actor, Event, Record, Source};
-use crate::clock::Timestamp;
-use crate::db::Tx;
-use crate::error::Error;
-use crate::token::{Token, TokenHash};
-use crate::users::User;
+use crate::foundation::app::App;
+use crate::foundation::audit::{self, Actor, Event, Record, Source};
+use crate::foundation::clock::Timestamp;
+use crate::foundation::db::Tx;
+use crate::foundation::error::Error;
+use crate::foundation::token::{Token, TokenHash};
+use crate::people::users::User;
 
 pub use guard::{Admin, CurrentSession, CurrentUser, Denied};
 pub use last_seen::{LastSeen, WRITE_INTERVAL};

@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::{CurrentSession, store, stored_object};
-use crate::error::Error;
+use crate::foundation::error::Error;
 
 impl CurrentSession {
     /// What was stored under `key`; `None` if nothing was.

@@ -6,9 +6,9 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::{CurrentSession, Denied, Session};
-use crate::clock::Timestamp;
-use crate::http::{Answer, Failure, Refusal, Visit};
-use crate::users::User;
+use crate::foundation::clock::Timestamp;
+use crate::people::users::User;
+use crate::web::{Answer, Failure, Refusal, Visit};
 
 #[must_use]
 pub fn routes() -> Vec<Route> {

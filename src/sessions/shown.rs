@@ -4,7 +4,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::Found;
-use crate::clock::Timestamp;
+use crate::foundation::clock::Timestamp;
 
 #[derive(Clone, Debug, Serialize)]
 pub struct Shown {

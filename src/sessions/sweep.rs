@@ -4,9 +4,10 @@
 use std::time::Duration;
 
 use super::{by_time, store};
-use crate::app::App;
-use crate::error::Error;
-use crate::{forward_auth, throttle};
+use crate::foundation::app::App;
+use crate::foundation::error::Error;
+use crate::foundation::throttle;
+use crate::sites;
 
 /// How often it is done.
 pub const INTERVAL: Duration = Duration::from_secs(60);
@@ -48,7 +49,7 @@ async fn delete_old(app: &App) -> Result<u64, Error> {
     let sessions =
         store::delete_ended(&mut tx, now.minus(app.settings.sessions.history), BATCH).await?;
     let buckets = throttle::delete_full(&mut tx, now, BATCH).await?;
-    let tickets = forward_auth::delete_old_tickets(&mut tx, now, BATCH).await?;
+    let tickets = sites::delete_old_tickets(&mut tx, now, BATCH).await?;
     tx.touches_nothing_more();
     app.clock.keep(&mut tx).await?;
     tx.commit().await?;

@@ -5,8 +5,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use serde_json::Value;
-use vestibule::audit::{self, Actor, Event, Record, Source};
-use vestibule::users;
+use vestibule::foundation::audit::{self, Actor, Event, Record, Source};
+use vestibule::people::users;
 
 use crate::support::{Answer, Client, PASSWORD, TestApp};
 

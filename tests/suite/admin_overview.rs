@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use vestibule::audit::{self, Actor, Event, Record};
+use vestibule::foundation::audit::{self, Actor, Event, Record};
 
 use crate::support::{Answer, TestApp};
 

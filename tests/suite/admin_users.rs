@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rocket::http::Method;
-use vestibule::users::NewUser;
+use vestibule::people::users::NewUser;
 
 use crate::support::{Answer, Client, PASSWORD, TestApp};
 

@@ -2,9 +2,9 @@
 
 use std::process::Command;
 
-use vestibule::audit::{Actor, Entry, Filter, list, tame};
-use vestibule::passwords::Password;
-use vestibule::users::{self, Changes};
+use vestibule::foundation::audit::{Actor, Entry, Filter, list, tame};
+use vestibule::people::passwords::Password;
+use vestibule::people::users::{self, Changes};
 
 use crate::support::{PASSWORD, TestApp, logged};
 

@@ -1,7 +1,7 @@
 //! The session cookie: how it is set, and that nothing else is ever taken for it.
 
 use rocket::http::Method;
-use vestibule::users::NewUser;
+use vestibule::people::users::NewUser;
 
 use crate::support::{Client, PASSWORD, TestApp, Wire, logged, refused_settings};
 

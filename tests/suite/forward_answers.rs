@@ -1,7 +1,7 @@
 //! What proxies are answered: who it is, where to sign in, or no.
 
 use rocket::http::Method;
-use vestibule::users::NewUser;
+use vestibule::people::users::NewUser;
 
 use crate::support::proxy::{EXT_AUTHZ, PAGE, Person, SCRIPT, way};
 use crate::support::{Answer, TestApp, Wire, logged};
@@ -85,8 +85,8 @@ async fn fwd_03_and_04_an_allowance_says_who_it_is_from_the_session_alone() {
 
 #[rocket::async_test]
 async fn fwd_10_no_two_users_give_the_same_header_and_none_breaks_one() {
-    use vestibule::audit::Actor;
-    use vestibule::passwords::Password;
+    use vestibule::foundation::audit::Actor;
+    use vestibule::people::passwords::Password;
     let app = service().await;
     let make = async |username: &str, group: &str, display_name: &str| {
         let new = NewUser {
@@ -96,7 +96,7 @@ async fn fwd_10_no_two_users_give_the_same_header_and_none_breaks_one() {
             ..NewUser::default()
         };
         let password = Password::new(crate::support::PASSWORD.to_owned());
-        vestibule::users::create(&app.app, &Actor::operator(), new, &password)
+        vestibule::people::users::create(&app.app, &Actor::operator(), new, &password)
             .await
             .expect("a database")
             .is_ok()

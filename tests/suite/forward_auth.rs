@@ -1,9 +1,9 @@
 //! From a protected host to the sign-in page and back, as a browser goes.
 
 use rocket::http::Method;
-use vestibule::audit::Actor;
-use vestibule::forward_auth::policy::add_site;
-use vestibule::forward_auth::rules::Fallback;
+use vestibule::foundation::audit::Actor;
+use vestibule::sites::policy::add_site;
+use vestibule::sites::rules::Fallback;
 
 use crate::support::{Answer, Client, PASSWORD, TestApp};
 

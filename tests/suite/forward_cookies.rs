@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use rocket::http::Method;
-use vestibule::audit::Actor;
-use vestibule::passwords::Password;
-use vestibule::users::{self, Changes};
+use vestibule::foundation::audit::Actor;
+use vestibule::people::passwords::Password;
+use vestibule::people::users::{self, Changes};
 
 use crate::support::proxy::{PAGE, Person, SCRIPT, way};
 use crate::support::{Client, PASSWORD, TestApp};

@@ -3,11 +3,11 @@
 use std::net::IpAddr;
 
 use proptest::prelude::*;
-use vestibule::forward_auth::decision::{Asked, Decision, decide, judge};
-use vestibule::forward_auth::host::{Host, Pattern};
-use vestibule::forward_auth::path::readings;
-use vestibule::forward_auth::policy::Policy;
-use vestibule::forward_auth::rules::{PathPattern, Site, method};
+use vestibule::sites::decision::{Asked, Decision, decide, judge};
+use vestibule::sites::host::{Host, Pattern};
+use vestibule::sites::path::readings;
+use vestibule::sites::policy::Policy;
+use vestibule::sites::rules::{PathPattern, Site, method};
 use vestibule::{Timestamp, User};
 
 use Decision::{Allow, Forbid, SignIn};

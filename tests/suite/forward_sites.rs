@@ -1,10 +1,10 @@
 //! Sites and rules as they are kept: which hosts are taken, and that a change holds at once.
 
-use vestibule::app::App;
-use vestibule::audit::Actor;
-use vestibule::db::Location;
-use vestibule::forward_auth::policy::{self, Refused};
-use vestibule::forward_auth::rules::Fallback;
+use vestibule::foundation::app::App;
+use vestibule::foundation::audit::Actor;
+use vestibule::foundation::db::Location;
+use vestibule::sites::policy::{self, Refused};
+use vestibule::sites::rules::Fallback;
 
 use crate::support::TestApp;
 use crate::support::proxy::{SCRIPT, rule};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rocket::futures::future::join_all;
 use rocket::http::Method;
-use vestibule::audit::Actor;
+use vestibule::foundation::audit::Actor;
 
 use crate::support::proxy::{PAGE, Person, SCRIPT, way};
 use crate::support::{Answer, Client, TestApp};
@@ -536,7 +536,7 @@ async fn a_ticket_for_a_site_that_was_removed_meanwhile_is_refused() {
     };
     let entrance = second.ticket(PAGE_A).await;
     let removed =
-        vestibule::forward_auth::policy::remove_site(&app.app, &Actor::operator(), site.id).await;
+        vestibule::sites::policy::remove_site(&app.app, &Actor::operator(), site.id).await;
     removed.expect("a database").expect("a site");
     assert_eq!(second.there.open(&entrance).await.status, 403);
     let passed_on = second.there.pass_on(Method::Get, &entrance).await;

@@ -6,9 +6,9 @@ use proptest::prelude::*;
 use rocket::http::Method;
 use rocket::http::uri::Origin;
 use rocket::tokio::runtime::Runtime;
-use vestibule::audit::Actor;
-use vestibule::passwords::Password;
-use vestibule::users::{self, Changes, NewUser};
+use vestibule::foundation::audit::Actor;
+use vestibule::people::passwords::Password;
+use vestibule::people::users::{self, Changes, NewUser};
 
 use crate::support::{ORIGIN, PASSWORD, TestApp, is_for_proxies};
 

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use rocket::http::Method;
-use vestibule::audit::Actor;
-use vestibule::users::{self, Changes};
+use vestibule::foundation::audit::Actor;
+use vestibule::people::users::{self, Changes};
 
 use crate::support::{Answer, Client, ORIGIN, PASSWORD, TestApp, logged};
 
@@ -241,7 +241,7 @@ async fn log_06_a_user_name_has_one_spelling() {
             username: spelling.to_owned(),
             ..Default::default()
         };
-        let password = vestibule::passwords::Password::new(PASSWORD.to_owned());
+        let password = vestibule::people::passwords::Password::new(PASSWORD.to_owned());
         let made = users::create(&app.app, &Actor::operator(), new, &password).await;
         assert!(
             made.expect("a database").is_err(),

@@ -9,10 +9,10 @@ use rocket::http::Method;
 use rocket::tokio::task::yield_now;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection as _, SqliteConnection};
-use vestibule::audit::Actor;
-use vestibule::db::ACKNOWLEDGE_AFTER;
-use vestibule::forward_auth::policy;
-use vestibule::users;
+use vestibule::foundation::audit::Actor;
+use vestibule::foundation::db::ACKNOWLEDGE_AFTER;
+use vestibule::people::users;
+use vestibule::sites::policy;
 
 use crate::support::proxy::{Person, rule};
 use crate::support::{Client, PASSWORD, TestApp};

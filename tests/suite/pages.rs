@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use vestibule::pages::render_samples;
-use vestibule::users::NewUser;
+use vestibule::people::users::NewUser;
+use vestibule::web::pages::render_samples;
 
 use crate::support::{PASSWORD, TestApp};
 

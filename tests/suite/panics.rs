@@ -7,8 +7,8 @@ use rocket::figment::providers::{Format, Toml};
 use rocket::http::Method;
 use rocket::local::asynchronous::Client as Local;
 use rocket::{get, routes};
-use vestibule::app::App;
-use vestibule::settings::Server;
+use vestibule::foundation::app::App;
+use vestibule::foundation::settings::Server;
 
 use crate::support::{Client, TestApp};
 
@@ -26,7 +26,7 @@ async fn panic(app: &App) -> &'static str {
 async fn cfg_08_panics_within_transactions_are_answered_and_undone() {
     let app = TestApp::start().await;
     let mut alice = app.signed_in("alice").await;
-    let rocket = vestibule::site::rocket(app.app.clone(), &Server::default());
+    let rocket = vestibule::program::site::rocket(app.app.clone(), &Server::default());
     let local = Local::untracked(rocket.mount("/", routes![panic])).await;
     let mut client = Client::new(Arc::new(local.expect("a launched rocket")));
     for _ in 0..100 {

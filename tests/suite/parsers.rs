@@ -1,6 +1,6 @@
 //! The parsers that read what strangers send, held to their promises by generated and by kept input.
 //!
-//! What must hold is in `vestibule::fuzzing`, which the fuzz targets call too.
+//! What must hold is in `vestibule::testing::fuzzing`, which the fuzz targets call too.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +8,7 @@ use std::path::Path;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
-use vestibule::fuzzing;
+use vestibule::testing::fuzzing;
 
 const OF_COOKIES: &[&str] = &[
     "__Host-vestibule=A",

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use vestibule::audit::Actor;
-use vestibule::passwords::{Password, Weakness, check};
-use vestibule::users::{self, Changes};
+use vestibule::foundation::audit::Actor;
+use vestibule::people::passwords::{Password, Weakness, check};
+use vestibule::people::users::{self, Changes};
 
 use crate::support::{Answer, Client, PASSWORD, TestApp};
 

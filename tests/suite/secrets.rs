@@ -4,9 +4,9 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use vestibule::audit::Actor;
-use vestibule::db::{self, Location};
-use vestibule::users::{self, NewUser};
+use vestibule::foundation::audit::Actor;
+use vestibule::foundation::db::{self, Location};
+use vestibule::people::users::{self, NewUser};
 
 use crate::support::TestApp;
 

@@ -8,8 +8,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rocket::futures::future::{Either, join, join_all, select};
 use rocket::tokio::task::yield_now;
-use vestibule::audit::Actor;
-use vestibule::users::{self, Changes};
+use vestibule::foundation::audit::Actor;
+use vestibule::people::users::{self, Changes};
 
 use crate::support::{Client, PASSWORD, TestApp};
 

@@ -76,6 +76,6 @@ fn the_service_waits_as_long_for_its_end_as_the_program_takes() {
         .lines()
         .find_map(|line| line.strip_prefix("TimeoutStopSec="));
     let seconds: u32 = seconds.expect("a limit").parse().expect("seconds");
-    let shutdown = vestibule::settings::Server::default().shutdown;
+    let shutdown = vestibule::foundation::settings::Server::default().shutdown;
     assert!(seconds > shutdown.grace + shutdown.mercy);
 }

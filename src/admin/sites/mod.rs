@@ -10,17 +10,17 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::admin::query;
-use crate::app::App;
-use crate::audit::Actor;
-use crate::error::Error;
-use crate::forward_auth::Forwarded;
-use crate::forward_auth::explain::{Explanation, explain};
-use crate::forward_auth::policy;
-use crate::forward_auth::rules::{self, Fallback, Malformed, Rule, Site};
-use crate::http::{Answer, Failure, Refusal, Visit};
+use crate::foundation::app::App;
+use crate::foundation::audit::Actor;
+use crate::foundation::error::Error;
 use crate::login::{NoFields, Sensitive};
+use crate::people::users::{self};
 use crate::sessions::Admin;
-use crate::users::{self};
+use crate::sites::Forwarded;
+use crate::sites::explain::{Explanation, explain};
+use crate::sites::policy;
+use crate::sites::rules::{self, Fallback, Malformed, Rule, Site};
+use crate::web::{Answer, Failure, Refusal, Visit};
 
 pub(crate) use pages::{ExplainPage, RulesPage, SitePage, SitesPage};
 use pages::{ExplainQuery, ShownSite};

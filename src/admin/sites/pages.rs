@@ -5,14 +5,14 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::{RuleForm, SiteForm};
-use crate::app::App;
-use crate::error::Error;
-use crate::forward_auth::explain::Explanation;
-use crate::forward_auth::policy;
-use crate::forward_auth::rules::{Rule, Site};
-use crate::http::Answer;
-use crate::pages::Page;
-use crate::users::User;
+use crate::foundation::app::App;
+use crate::foundation::error::Error;
+use crate::people::users::User;
+use crate::sites::explain::Explanation;
+use crate::sites::policy;
+use crate::sites::rules::{Rule, Site};
+use crate::web::Answer;
+use crate::web::pages::Page;
 
 #[derive(Serialize)]
 pub struct ShownSite {

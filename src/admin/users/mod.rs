@@ -7,16 +7,16 @@ use rocket::{FromForm, Route, get, post, routes};
 use uuid::Uuid;
 
 use crate::admin::query::{self, address};
-use crate::app::App;
-use crate::audit::{self, Actor, Filter};
-use crate::error::Error;
-use crate::http::{Answer, Failure, Refusal, Visit};
+use crate::foundation::app::App;
+use crate::foundation::audit::{self, Actor, Filter};
+use crate::foundation::error::Error;
 use crate::login::{NoFields, Sensitive};
-use crate::passwords::Password;
+use crate::people::passwords::Password;
+use crate::people::users::{self, Changes, NewUser, Outcome, User};
 use crate::sessions::listing::{self, MAX_LIMIT, Query, Sort, State};
 use crate::sessions::shown::Shown;
 use crate::sessions::{self, Admin, CurrentSession, Which};
-use crate::users::{self, Changes, NewUser, Outcome, User};
+use crate::web::{Answer, Failure, Refusal, Visit};
 
 pub(crate) use pages::{DeletePage, NewUserPage, UserPage, UsersPage};
 use pages::{ShownForm, ShownUser, UserFacts};

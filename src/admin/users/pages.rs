@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 
-use crate::audit;
-use crate::clock::Timestamp;
-use crate::pages::Page;
+use crate::foundation::audit;
+use crate::foundation::clock::Timestamp;
+use crate::people::users::{Listed, User};
 use crate::sessions::shown::Shown;
-use crate::users::{Listed, User};
+use crate::web::pages::Page;
 
 #[derive(Serialize)]
 pub struct UsersPage {

@@ -2,9 +2,9 @@
 
 use sqlx::{FromRow, Row, SqlitePool, sqlite::SqliteRow};
 
+use crate::foundation::token::TokenHash;
+use crate::people::users::{User, user_columns};
 use crate::sessions::Session;
-use crate::token::TokenHash;
-use crate::users::{User, user_columns};
 
 /// The columns that a [`Session`] is read from, beside its user's, of the table `sessions` as `s`.
 macro_rules! session_columns {

@@ -13,9 +13,9 @@ use sqlx::{FromRow, SqlitePool};
 use uuid::Uuid;
 
 use super::{EndReason, Session, Which, device};
-use crate::clock::Timestamp;
-use crate::db::Connection;
-use crate::token::TokenHash;
+use crate::foundation::clock::Timestamp;
+use crate::foundation::db::Connection;
+use crate::foundation::token::TokenHash;
 
 pub(super) async fn insert(
     connection: &mut Connection,

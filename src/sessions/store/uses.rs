@@ -4,9 +4,9 @@ use std::iter;
 
 use sqlx::{QueryBuilder, Sqlite};
 
-use crate::db::Connection;
+use crate::foundation::db::Connection;
+use crate::foundation::token::TokenHash;
 use crate::sessions::last_seen::Use;
-use crate::token::TokenHash;
 
 /// How many last uses one statement writes. With 256, SQLite reads all sessions instead of finding each.
 pub(in crate::sessions) const USES_TOGETHER: usize = 64;

@@ -21,11 +21,11 @@ use std::process::Command;
 use std::sync::{Mutex, OnceLock};
 
 use uuid::Uuid;
-use vestibule::audit::Actor;
-use vestibule::forward_auth::policy::{add_rule, add_site};
-use vestibule::forward_auth::rules::{Effect, Fallback, Rule};
-use vestibule::passwords::Password;
-use vestibule::users::{self, NewUser};
+use vestibule::foundation::audit::Actor;
+use vestibule::people::passwords::Password;
+use vestibule::people::users::{self, NewUser};
+use vestibule::sites::policy::{add_rule, add_site};
+use vestibule::sites::rules::{Effect, Fallback, Rule};
 
 use crate::process::{Machine, Ran, Server, free_port, is_there, run, wait_for};
 use crate::support::{PASSWORD, TestApp};

@@ -10,12 +10,12 @@ use rocket::local::asynchronous::Client as Local;
 use rocket::{Build, Rocket};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
-use vestibule::app::App;
-use vestibule::audit::Actor;
-use vestibule::db::{self, Location};
-use vestibule::passwords::Password;
-use vestibule::settings::{Refused, Server};
-use vestibule::users::{self, NewUser, User};
+use vestibule::foundation::app::App;
+use vestibule::foundation::audit::Actor;
+use vestibule::foundation::db::{self, Location};
+use vestibule::foundation::settings::{Refused, Server};
+use vestibule::people::passwords::Password;
+use vestibule::people::users::{self, NewUser, User};
 use vestibule::{Clock, Settings, Timestamp, Vestibule};
 
 use super::{Client, ORIGIN, PASSWORD};
@@ -64,7 +64,7 @@ impl TestApp {
         let app = App::open(settings(lines), clock.clone(), &location)
             .await
             .expect("a service");
-        let rocket = vestibule::site::rocket(app.clone(), &Server::default());
+        let rocket = vestibule::program::site::rocket(app.clone(), &Server::default());
         let local = Arc::new(Local::untracked(rocket).await.expect("a launched rocket"));
         Self {
             app,

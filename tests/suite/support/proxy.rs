@@ -1,7 +1,7 @@
 use rocket::http::Method;
-use vestibule::audit::Actor;
-use vestibule::forward_auth::policy;
-use vestibule::forward_auth::rules::{Rule, Site};
+use vestibule::foundation::audit::Actor;
+use vestibule::sites::policy;
+use vestibule::sites::rules::{Rule, Site};
 
 use super::{Answer, Client, PASSWORD, TestApp};
 

@@ -3,8 +3,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use rocket::tokio::io::{AsyncReadExt, AsyncWriteExt};
 use rocket::tokio::net::TcpStream;
 use rocket::tokio::sync::oneshot;
-use vestibule::front::{self, Listener};
-use vestibule::settings::Server;
+use vestibule::foundation::settings::Server;
+use vestibule::program::listener::{self, Listener};
 
 use super::TestApp;
 
@@ -21,12 +21,12 @@ impl Wire {
         let listener = Listener::tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
         let listener = listener.await.expect("a free port");
         let address = listener.address().expect("an address");
-        let rocket = vestibule::site::rocket(app.app.clone(), &server);
+        let rocket = vestibule::program::site::rocket(app.app.clone(), &server);
         let (stop, stopped) = oneshot::channel::<()>();
         let app = app.app.clone();
         rocket::tokio::spawn(async move {
             let stopped = async { drop(stopped.await) };
-            front::serve(app, rocket, listener, &server.shutdown, stopped)
+            listener::serve(app, rocket, listener, &server.shutdown, stopped)
                 .await
                 .expect("a launched rocket");
         });

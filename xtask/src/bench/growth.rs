@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use vestibule::pages::grouped;
+use vestibule::web::pages::grouped;
 
 use super::check::{TRUSTED, forward_auth};
 use super::data::{Folder, HUGE, LARGE, SMALL, Seeded, Size};

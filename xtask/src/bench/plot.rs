@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use vestibule::pages::grouped;
+use vestibule::web::pages::grouped;
 
 pub struct Plot {
     pub title: &'static str,

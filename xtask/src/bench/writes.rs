@@ -80,7 +80,7 @@ fn cookies(folder: &Folder, seeded: &Seeded) -> Result<(PathBuf, Vec<String>), S
         .lines()
         .filter_map(|cookie| {
             let (_, value) = cookie.split_once('=')?;
-            Some((vestibule::seeding::hash(value)?, cookie.to_owned()))
+            Some((vestibule::testing::seeding::hash(value)?, cookie.to_owned()))
         })
         .collect();
     // The greatest hashes first.

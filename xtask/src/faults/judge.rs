@@ -14,7 +14,7 @@ use std::path::Path;
 
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection, SqliteConnection};
-use vestibule::seeding;
+use vestibule::testing::seeding;
 
 use super::ledger::{DONE, Ledger, Line, Request};
 use super::machine::{COOKIE, INTERVAL};
@@ -320,7 +320,7 @@ mod tests {
     use std::collections::HashSet;
 
     use tempfile::TempDir;
-    use vestibule::db::{Location, prepare};
+    use vestibule::foundation::db::{Location, prepare};
 
     use super::*;
 

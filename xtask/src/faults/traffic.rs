@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt, SeedableRng};
-use vestibule::seeding;
+use vestibule::testing::seeding;
 
 use super::ledger::{DONE, Ledger, Request, Writer};
 use super::machine::{Machine, PASSWORD, SITE, enter, sign_in};

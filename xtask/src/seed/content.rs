@@ -5,7 +5,8 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt};
 use uuid::Uuid;
-use vestibule::{Timestamp, seeding};
+use vestibule::Timestamp;
+use vestibule::testing::seeding;
 
 const SECOND: i64 = 1_000_000;
 const DAY: i64 = 24 * 60 * 60 * SECOND;

@@ -13,8 +13,8 @@ use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, Connection, Sqlite, SqliteConnection};
 use uuid::Uuid;
-use vestibule::db::{self, Location};
-use vestibule::seeding;
+use vestibule::foundation::db::{self, Location};
+use vestibule::testing::seeding;
 
 use super::content::{self, GROUPS, SPAN, Session, User};
 use super::{Plan, Wanted};

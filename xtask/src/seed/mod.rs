@@ -6,7 +6,7 @@ mod fill;
 use std::path::PathBuf;
 
 use clap::Args;
-use vestibule::forward_auth::host::Host;
+use vestibule::sites::host::Host;
 use vestibule::{Clock, Timestamp};
 
 use crate::run::{Outcome, Stop, say};

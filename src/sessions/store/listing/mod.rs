@@ -9,9 +9,9 @@ mod plan;
 use sqlx::{FromRow, QueryBuilder, Sqlite, SqlitePool};
 use uuid::Uuid;
 
-use crate::clock::Timestamp;
+use crate::foundation::clock::Timestamp;
+use crate::people::users::like_pattern;
 use crate::sessions::listing::{Cursor, Query, Sort, State};
-use crate::users::like_pattern;
 use plan::{Plan, Rare, Search, plan};
 
 /// A session as lists show it.
@@ -228,7 +228,7 @@ mod tests {
     use sqlx::{Row, SqlitePool};
 
     use super::*;
-    use crate::db::{self, Db, Location};
+    use crate::foundation::db::{self, Db, Location};
 
     /// Live sessions of 1,000 users, all on one device and in one network; few ended ones, on another
     /// device and in another network.

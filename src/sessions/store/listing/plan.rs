@@ -4,8 +4,8 @@ use sqlx::{QueryBuilder, Sqlite, SqlitePool};
 use uuid::Uuid;
 
 use super::{of_state, push_address, push_list};
+use crate::people::users::{like_pattern, matching};
 use crate::sessions::listing::{Query, Sort};
-use crate::users::{like_pattern, matching};
 
 /// Below, what a search finds is sorted; from there on, rows are read in order until a page is full.
 /// In either case some thousand rows are read at most, where users have ten sessions each.

@@ -1,0 +1,86 @@
+//! A record as pages show it.
+
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::Entry;
+use crate::foundation::clock::Timestamp;
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Shown {
+    at: Timestamp,
+    at_text: String,
+    event: String,
+    event_text: String,
+    ok: bool,
+    username: Option<String>,
+    user_id: Option<Uuid>,
+    actor: Option<String>,
+    source: String,
+    address: Option<String>,
+    session_id: Option<Uuid>,
+    detail: Option<String>,
+}
+
+impl From<Entry> for Shown {
+    fn from(entry: Entry) -> Self {
+        Self {
+            at: entry.at,
+            at_text: entry.at.for_people(),
+            event_text: in_words(&entry.event).to_owned(),
+            event: entry.event,
+            ok: entry.result == "ok",
+            username: entry.username,
+            user_id: entry.user_id,
+            actor: entry.actor,
+            source: entry.source,
+            address: entry.address,
+            session_id: entry.session_id,
+            detail: entry.detail,
+        }
+    }
+}
+
+impl Shown {
+    /// For the test that renders every page.
+    pub(crate) fn samples(text: &str) -> Vec<Self> {
+        let entry = |result: &str| Entry {
+            id: Uuid::nil(),
+            at: Timestamp::from_micros(0),
+            event: text.to_owned(),
+            result: result.to_owned(),
+            source: "web".to_owned(),
+            user_id: Some(Uuid::nil()),
+            username: Some(text.to_owned()),
+            actor: Some(text.to_owned()),
+            address: Some(text.to_owned()),
+            session_id: Some(Uuid::nil()),
+            detail: Some(text.to_owned()),
+        };
+        vec![entry("ok").into(), entry("refused").into()]
+    }
+}
+
+/// An event as people call it.
+#[must_use]
+pub fn in_words(event: &str) -> &str {
+    match event {
+        "sign_in" => "Sign-in",
+        "sign_out" => "Sign-out",
+        "reauthenticate" => "Password asked again",
+        "throttle" => "Too many tries",
+        "setup" => "First admin made",
+        "session_revoke" => "Session revoked",
+        "password_change" => "Password changed",
+        "password_set" => "Password set",
+        "user_create" => "User added",
+        "user_change" => "User changed",
+        "user_disable" => "User disabled",
+        "user_enable" => "User enabled",
+        "user_delete" => "User deleted",
+        "database_restore" => "Database restored",
+        "site_change" => "Site changed",
+        "rule_change" => "Rule changed",
+        other => other,
+    }
+}

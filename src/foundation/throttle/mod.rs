@@ -1,0 +1,229 @@
+//! One limiter for every path that checks a password or a code.
+//!
+//! Each user name and each address has a bucket of tries. A try is reserved in memory before a
+//! hash is computed, so that parallel tries cannot overrun the limit; a failure is written before
+//! it is answered, so that a restart forgets none. A bucket is one number, the moment at which it
+//! is full again (the generic cell rate algorithm, ITU-T I.371): a failure moves it on by an interval.
+
+mod store;
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+
+use crate::foundation::clock::Timestamp;
+use crate::foundation::db::{Connection, Db};
+use crate::foundation::error::Error;
+use crate::foundation::settings;
+
+pub(crate) use store::delete_full;
+
+/// What is counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Bucket {
+    name: String,
+    tries: u32,
+    interval: Duration,
+}
+
+/// The tries that are being checked now, by bucket.
+type InFlight = Arc<Mutex<HashMap<String, u32>>>;
+
+/// The limiter of one service.
+#[derive(Debug)]
+pub struct Throttle {
+    settings: settings::Throttle,
+    in_flight: InFlight,
+}
+
+/// What a try was answered.
+#[derive(Debug)]
+pub enum Reserved {
+    /// Go on, and say how it went: [`Reservation::failed`], or [`Reservation::succeeded`].
+    Granted(Reservation),
+    /// No try is left; one comes back after this long.
+    Throttled { retry_after: Duration },
+}
+
+impl Throttle {
+    #[must_use]
+    pub fn new(settings: settings::Throttle) -> Self {
+        Self {
+            settings,
+            in_flight: InFlight::default(),
+        }
+    }
+
+    /// Reserves a try for `account`, coming from `address`.
+    ///
+    /// `known` says that this account has signed in from that address before: it then has a bucket
+    /// of its own there, so that an attacker elsewhere cannot shut its owner out.
+    ///
+    /// # Errors
+    /// The database failed; nothing is reserved then.
+    pub async fn reserve(
+        &self,
+        db: &Db,
+        now: Timestamp,
+        account: Option<&str>,
+        known: bool,
+        address: IpAddr,
+    ) -> Result<Reserved, Error> {
+        let buckets = self.buckets(account, known, address);
+        let mut places = Vec::new();
+        let mut retry_after = Duration::ZERO;
+        for bucket in &buckets {
+            // First the place, then the count: a failure that is written meanwhile is seen in
+            // one of them at least.
+            let place = Place::take(&self.in_flight, &bucket.name);
+            let full_at = store::full_at(db.reader(), &bucket.name)
+                .await?
+                .unwrap_or(now);
+            retry_after = retry_after.max(bucket.wait(now, full_at, place.rank));
+            places.push(place);
+        }
+        if retry_after > Duration::ZERO {
+            return Ok(Reserved::Throttled { retry_after });
+        }
+        Ok(Reserved::Granted(Reservation {
+            buckets,
+            _places: places,
+        }))
+    }
+
+    fn buckets(&self, account: Option<&str>, known: bool, address: IpAddr) -> Vec<Bucket> {
+        let settings = &self.settings;
+        let network = network(address);
+        let by_address = Bucket {
+            name: format!("address {network}"),
+            tries: settings.address_tries,
+            interval: settings.address_interval,
+        };
+        let by_account = account.map(|account| Bucket {
+            name: account_bucket(account, known.then_some(&network)),
+            tries: settings.account_tries,
+            interval: settings.account_interval,
+        });
+        by_account.into_iter().chain([by_address]).collect()
+    }
+}
+
+impl Bucket {
+    /// How long until a try is free for the one that stands at `rank` among those in flight: an
+    /// interval at most, for that is when the first of them comes back.
+    fn wait(&self, now: Timestamp, full_at: Timestamp, rank: u32) -> Duration {
+        let spent = full_at.since(now) + self.interval * rank;
+        spent
+            .saturating_sub(self.interval * self.tries)
+            .min(self.interval)
+    }
+}
+
+/// A try that may be made. Dropped without a word, as on a crash or a 503, it is given back.
+#[derive(Debug)]
+pub struct Reservation {
+    buckets: Vec<Bucket>,
+    _places: Vec<Place>,
+}
+
+impl Reservation {
+    /// Writes that the try failed; says whether it was the last one for now.
+    ///
+    /// # Errors
+    /// The database failed; the caller answers with an error then.
+    pub async fn failed(&self, tx: &mut Connection, now: Timestamp) -> Result<bool, Error> {
+        let mut exhausted = false;
+        for bucket in &self.buckets {
+            let full_at = store::take_try(tx, &bucket.name, now, bucket.interval).await?;
+            exhausted |= bucket.wait(now, full_at, 1) > Duration::ZERO;
+        }
+        Ok(exhausted)
+    }
+
+    /// Forgets the account's failures. The address keeps its own: an attacker may have an account.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn succeeded(&self, tx: &mut Connection) -> Result<(), Error> {
+        for bucket in self
+            .buckets
+            .iter()
+            .filter(|bucket| bucket.name.starts_with("account "))
+        {
+            store::fill(tx, &bucket.name).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Names are hashed: people type passwords where names belong.
+fn account_bucket(account: &str, network: Option<&String>) -> String {
+    let digest = Sha256::digest(account.to_ascii_lowercase());
+    let hex: String = digest
+        .iter()
+        .take(16)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    network.map_or_else(
+        || format!("account {hex}"),
+        |network| format!("account {hex} at {network}"),
+    )
+}
+
+/// Whether an address, as it is stored with a session, counts as this one.
+#[must_use]
+pub fn is_one(stored: &str, address: IpAddr) -> bool {
+    stored
+        .parse()
+        .is_ok_and(|stored| network(stored) == network(address))
+}
+
+/// One IPv4 address, or the /64 that an IPv6 customer is given.
+pub(crate) fn network(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => v4.to_string(),
+        IpAddr::V6(v6) => ipnet::Ipv6Net::new(v6, 64)
+            .map_or_else(|_| v6.to_string(), |net| net.trunc().to_string()),
+    }
+}
+
+/// One try in flight; leaves when it is dropped.
+#[derive(Debug)]
+struct Place {
+    in_flight: InFlight,
+    bucket: String,
+    /// 1 for the first in flight.
+    rank: u32,
+}
+
+impl Place {
+    fn take(in_flight: &InFlight, bucket: &str) -> Self {
+        let mut map = in_flight.lock().unwrap_or_else(PoisonError::into_inner);
+        let rank = map.entry(bucket.to_owned()).or_default();
+        *rank += 1;
+        Self {
+            in_flight: in_flight.clone(),
+            bucket: bucket.to_owned(),
+            rank: *rank,
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut map = self
+            .in_flight
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Entry::Occupied(mut entry) = map.entry(std::mem::take(&mut self.bucket)) {
+            *entry.get_mut() -= 1;
+            if *entry.get() == 0 {
+                entry.remove();
+            }
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Secrets that authenticate, and what is stored of them.
+//!
+//! A [`Token`] is made, handed to one browser and forgotten. A [`TokenHash`] is what the
+//! database keeps: from it the token cannot be had back, and it authenticates nobody.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest, Sha256};
+use sqlx::error::BoxDynError;
+use sqlx::sqlite::{SqliteTypeInfo, SqliteValueRef};
+use sqlx::{Decode, Sqlite, Type};
+
+use crate::foundation::db::Key;
+
+/// 32 random bytes, written as 43 characters of base64url without padding.
+///
+/// 256 bits; ASVS 7.2.3 asks for 128. Neither `Debug` nor `Display` shows them.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Token([u8; 32]);
+
+impl Token {
+    /// A new one from the operating system's generator.
+    ///
+    /// # Panics
+    /// The operating system has no random bytes to give: nothing can be secret then.
+    #[must_use]
+    pub fn generate() -> Self {
+        let mut bytes = [0; 32];
+        getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
+        Self(bytes)
+    }
+
+    /// For databases that are made up: whoever knows the bytes is signed in.
+    pub(crate) fn of_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// Reads what a browser sent back; `None` for anything but the one spelling of 32 bytes.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+        Some(Self(bytes.try_into().ok()?))
+    }
+
+    /// The text for the browser. Never for a log.
+    #[must_use]
+    pub fn reveal(&self) -> String {
+        URL_SAFE_NO_PAD.encode(self.0)
+    }
+
+    #[must_use]
+    pub fn hash(&self) -> TokenHash {
+        TokenHash(Sha256::digest(self.0).into())
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(…)")
+    }
+}
+
+/// The SHA-256 of a [`Token`], which is what the database is asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TokenHash([u8; 32]);
+
+impl TokenHash {
+    /// Reads what [`TokenHash::to_text`] wrote.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        // The same 32 bytes, written in the same way.
+        Token::parse(text).map(|token| Self(token.0))
+    }
+
+    /// For an address that a browser is sent to, where a hash gives nothing away.
+    #[must_use]
+    pub fn to_text(self) -> String {
+        URL_SAFE_NO_PAD.encode(self.0)
+    }
+
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        Some(Self(bytes.try_into().ok()?))
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// What is kept of it in memory is found by this.
+    pub(crate) fn key(&self) -> &Key {
+        &self.0
+    }
+}
+
+impl Type<Sqlite> for TokenHash {
+    fn type_info() -> SqliteTypeInfo {
+        <[u8] as Type<Sqlite>>::type_info()
+    }
+}
+
+impl<'r> Decode<'r, Sqlite> for TokenHash {
+    fn decode(value: SqliteValueRef<'r>) -> Result<Self, BoxDynError> {
+        let bytes = <&[u8] as Decode<Sqlite>>::decode(value)?;
+        Self::from_bytes(bytes).ok_or_else(|| "a hash has 32 bytes".into())
+    }
+}
+
+impl fmt::Debug for TokenHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokenHash(…)")
+    }
+}

@@ -1,0 +1,134 @@
+//! The first admin: made once, by whoever holds the code that the server printed.
+
+mod routes;
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::foundation::app::App;
+use crate::foundation::audit::{self, Actor, Event, Record};
+use crate::foundation::clock::Timestamp;
+use crate::foundation::error::Error;
+use crate::foundation::throttle::Reserved;
+use crate::foundation::token::{Token, TokenHash};
+use crate::people::passwords::Password;
+use crate::people::users::{self, NewUser, Refused};
+use crate::sessions::{self, Device};
+
+pub(crate) use routes::SetupPage;
+pub use routes::routes;
+
+/// How long a code is good. A restart gives a new one.
+const LIFETIME: Duration = Duration::from_secs(60 * 60);
+
+/// The code that opens the set-up. It is in memory only, and only its hash.
+#[derive(Debug, Default)]
+pub struct SetupCode(Mutex<Option<(TokenHash, Timestamp)>>);
+
+impl SetupCode {
+    /// Makes a code, in place of an earlier one.
+    #[must_use]
+    pub fn renew(&self, now: Timestamp) -> Token {
+        let code = Token::generate();
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some((code.hash(), now.plus(LIFETIME)));
+        code
+    }
+
+    fn is(&self, code: &str, now: Timestamp) -> bool {
+        let known = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Hashes are compared: what is learnt from the time it takes is of no use.
+        Token::parse(code)
+            .zip(known)
+            .is_some_and(|(code, (hash, end))| code.hash() == hash && now < end)
+    }
+
+    fn spend(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+/// What the set-up form holds.
+#[derive(Debug)]
+pub struct FirstAdmin {
+    pub code: String,
+    pub username: String,
+    pub password: Password,
+}
+
+/// What became of a set-up.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The user is signed in; the token is for the browser alone.
+    Made(Token),
+    /// There is an admin already.
+    Done,
+    WrongCode,
+    Throttled(Duration),
+    Refused(Refused),
+}
+
+/// Whether there is a first admin to be made.
+///
+/// # Errors
+/// The database failed.
+pub async fn is_open(app: &App) -> Result<bool, Error> {
+    Ok(!users::any_admin(app.db.reader()).await?)
+}
+
+/// Makes the first admin, and signs that user in on the device that asked.
+///
+/// The code is spent in the transaction that finds no admin, so that two at once make one.
+///
+/// # Errors
+/// The database failed, or the hashing queue is full; the code is still good then.
+pub async fn make_first_admin(
+    app: &App,
+    form: FirstAdmin,
+    device: &Device,
+) -> Result<Outcome, Error> {
+    let now = app.clock.now();
+    if !is_open(app).await? {
+        return Ok(Outcome::Done);
+    }
+    let reservation = match app
+        .throttle
+        .reserve(&app.db, now, None, false, device.address)
+        .await?
+    {
+        Reserved::Granted(reservation) => reservation,
+        Reserved::Throttled { retry_after } => return Ok(Outcome::Throttled(retry_after)),
+    };
+    if !app.setup_code.is(&form.code, now) {
+        let mut tx = app.db.begin().await?;
+        reservation.failed(&mut tx, now).await?;
+        let record = Record::anonymous(Event::Setup).refused();
+        audit::commit(tx, now, &Actor::visitor(device.address), &[record]).await?;
+        return Ok(Outcome::WrongCode);
+    }
+    let new = NewUser {
+        username: form.username,
+        admin: true,
+        ..NewUser::default()
+    };
+    let new = match users::checked(new) {
+        Ok(new) => new,
+        Err(invalid) => return Ok(Outcome::Refused(Refused::Invalid(invalid))),
+    };
+    if let Err(weakness) = app.check_password(&form.password, &new.username) {
+        return Ok(Outcome::Refused(Refused::Weak(weakness)));
+    }
+    let hash = app.passwords.hash(&form.password).await?;
+    let mut tx = app.db.begin().await?;
+    if users::any_admin(&mut *tx).await? {
+        return Ok(Outcome::Done);
+    }
+    let Some(user) = users::insert(&mut tx, now, new, &hash).await? else {
+        return Ok(Outcome::Refused(Refused::Taken));
+    };
+    let (token, session) = sessions::start(app, &mut tx, user.id, device, false).await?;
+    let record = Record::of(Event::Setup, &user).session(session.id);
+    audit::commit(tx, now, &Actor::user(&user, device.address), &[record]).await?;
+    app.setup_code.spend();
+    Ok(Outcome::Made(token))
+}

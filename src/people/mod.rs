@@ -1,0 +1,4 @@
+//! Who signs in, and how they prove it.
+
+pub mod passwords;
+pub mod users;

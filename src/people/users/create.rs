@@ -1,0 +1,99 @@
+//! Adding a user.
+
+use uuid::Uuid;
+
+use super::{
+    InvalidName, NewUser, Outcome, Refused, User, group_name, name, store, text_of_person, username,
+};
+use crate::foundation::app::App;
+use crate::foundation::audit::{self, Actor, Event, Record};
+use crate::foundation::clock::Timestamp;
+use crate::foundation::db::Connection;
+use crate::foundation::error::Error;
+use crate::people::passwords::Password;
+
+/// Adds a user with a password.
+///
+/// # Errors
+/// The database failed, or the hashing queue is full.
+pub async fn create(app: &App, actor: &Actor, new: NewUser, password: &Password) -> Outcome<User> {
+    let new = match checked(new) {
+        Ok(new) => new,
+        Err(invalid) => return Ok(Err(Refused::Invalid(invalid))),
+    };
+    if let Err(weakness) = app.check_password(password, &new.username) {
+        return Ok(Err(Refused::Weak(weakness)));
+    }
+    let hash = app.passwords.hash(password).await?;
+    let mut tx = app.db.begin().await?;
+    let Some(user) = insert(&mut tx, app.clock.now(), new, &hash).await? else {
+        return Ok(Err(Refused::Taken));
+    };
+    let record = Record::of(Event::UserCreate, &user).detail(rights(&user));
+    audit::commit(tx, app.clock.now(), actor, &[record]).await?;
+    Ok(Ok(user))
+}
+
+/// Adds the user within a transaction of the caller's; `None` if the name is taken.
+pub(crate) async fn insert(
+    tx: &mut Connection,
+    now: Timestamp,
+    new: NewUser,
+    hash: &str,
+) -> Result<Option<User>, Error> {
+    let user = User {
+        id: Uuid::now_v7(),
+        display_name: new.display_name.unwrap_or_default(),
+        username: new.username,
+        email: new.email,
+        groups: Vec::new(),
+        admin: new.admin,
+        must_change_password: new.must_change_password,
+        created_at: now,
+        disabled_at: None,
+    };
+    if !store::insert(tx, &user, hash).await? {
+        return Ok(None);
+    }
+    for group in &new.groups {
+        store::join(tx, user.id, group).await?;
+    }
+    Ok(Some(User {
+        groups: new.groups,
+        ..user
+    }))
+}
+
+/// A new user as it may be stored.
+pub(crate) fn checked(new: NewUser) -> Result<NewUser, InvalidName> {
+    let mut groups = new
+        .groups
+        .iter()
+        .map(|group| group_name(group))
+        .collect::<Result<Vec<_>, _>>()?;
+    groups.sort();
+    groups.dedup();
+    Ok(NewUser {
+        username: username(&new.username)?,
+        display_name: new
+            .display_name
+            .map(|name| text_of_person(&name))
+            .transpose()?,
+        email: new
+            .email
+            .map(|email| name::email(&email))
+            .transpose()?
+            .flatten(),
+        groups,
+        ..new
+    })
+}
+
+pub(super) fn rights(user: &User) -> String {
+    let admin = if user.admin { "admin" } else { "no admin" };
+    if user.groups.is_empty() {
+        admin.to_owned()
+    } else {
+        format!("{admin}; groups {}", user.groups.join(", "))
+    }
+}

@@ -1,0 +1,132 @@
+//! Users: who may sign in, and what they may.
+
+mod change;
+mod create;
+mod name;
+mod password;
+mod store;
+
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::foundation::app::App;
+use crate::foundation::clock::Timestamp;
+use crate::foundation::error::Error;
+use crate::people::passwords::Weakness;
+
+pub use change::{change, delete, disable, enable};
+pub use create::create;
+pub(crate) use create::{checked, insert};
+pub use name::{InvalidName, group_name, text_of_person, username};
+pub(crate) use password::store_password;
+pub use password::{set_one_time_password, set_password};
+pub use store::{Listed, by_id, by_name, count, list};
+pub(crate) use store::{
+    addresses_by_name, any_admin, by_unchanged_password, like_pattern, matching, rehash,
+    secret_by_name, user_columns,
+};
+
+/// A person who signs in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct User {
+    pub id: Uuid,
+    /// 1 to 64 of `a-z 0-9 . _ - @`.
+    pub username: String,
+    /// What pages and applications call the person; may be empty.
+    pub display_name: String,
+    pub email: Option<String>,
+    pub groups: Vec<String>,
+    pub admin: bool,
+    /// Set for a password that others may know: the next sign-in must choose another.
+    pub must_change_password: bool,
+    pub created_at: Timestamp,
+    pub disabled_at: Option<Timestamp>,
+}
+
+impl User {
+    /// The display name, or the user name of a person who has none.
+    #[must_use]
+    pub fn shown_name(&self) -> &str {
+        if self.display_name.is_empty() {
+            &self.username
+        } else {
+            &self.display_name
+        }
+    }
+}
+
+/// What a new user is made from.
+#[derive(Clone, Debug, Default)]
+pub struct NewUser {
+    pub username: String,
+    pub display_name: Option<String>,
+    pub email: Option<String>,
+    pub admin: bool,
+    pub groups: Vec<String>,
+    /// For a password that others know.
+    pub must_change_password: bool,
+}
+
+/// What is to change about a user; `None` leaves it as it is.
+#[derive(Clone, Debug, Default)]
+pub struct Changes {
+    pub display_name: Option<String>,
+    pub email: Option<String>,
+    pub admin: Option<bool>,
+    pub must_change_password: Option<bool>,
+    pub add_groups: Vec<String>,
+    pub remove_groups: Vec<String>,
+}
+
+/// Why a change to users was refused. Nothing was changed then.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Refused {
+    Unknown,
+    Taken,
+    Invalid(InvalidName),
+    Weak(Weakness),
+    LastAdmin,
+}
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Unknown => f.write_str("There is no such user."),
+            Self::Taken => f.write_str("That user name is taken."),
+            Self::Invalid(invalid) => invalid.fmt(f),
+            Self::Weak(weakness) => weakness.fmt(f),
+            Self::LastAdmin => f.write_str(
+                "This is the last admin who can sign in. Make another user an admin first.",
+            ),
+        }
+    }
+}
+
+/// An expected refusal, apart from what broke.
+pub type Outcome<T> = Result<Result<T, Refused>, Error>;
+
+/// A page of users by name, after the name `after`, whose name, display name or mail address has `q`
+/// in it.
+///
+/// # Errors
+/// The database failed.
+pub async fn search(app: &App, q: &str, after: &str, limit: u32) -> Result<Vec<Listed>, Error> {
+    Ok(store::search(app.db.reader(), q, after, limit, app.clock.now()).await?)
+}
+
+impl User {
+    /// For the test that renders every page.
+    pub(crate) fn sample(text: &str) -> Self {
+        Self {
+            id: Uuid::nil(),
+            username: text.to_owned(),
+            display_name: text.to_owned(),
+            email: Some(text.to_owned()),
+            groups: vec![text.to_owned()],
+            admin: true,
+            must_change_password: false,
+            created_at: Timestamp(0),
+            disabled_at: None,
+        }
+    }
+}

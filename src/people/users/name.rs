@@ -1,0 +1,81 @@
+//! Names: one canonical spelling each, so that no second user hides behind another spelling.
+
+use crate::foundation::audit::is_invisible;
+
+/// Why a name is not taken. Shown to the person who chose it.
+#[derive(Debug, PartialEq, Eq)]
+pub enum InvalidName {
+    Username,
+    Group,
+    Text,
+    Email,
+}
+
+impl std::fmt::Display for InvalidName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Username => "A user name is 1 to 64 of the letters a to z, digits, and . _ - @",
+            Self::Group => "A group name is 1 to 64 of the letters a to z, digits, and . _ -",
+            Self::Text => "A name is at most 128 characters, without control or invisible ones.",
+            Self::Email => "An email address has an @ between two parts, no spaces, and at most 254 characters.",
+        })
+    }
+}
+
+/// The user name in its one spelling: lower case.
+///
+/// # Errors
+/// It is not 1 to 64 of `a-z 0-9 . _ - @`. Nothing is trimmed or folded but ASCII case.
+pub fn username(text: &str) -> Result<String, InvalidName> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || ".-_@".contains(c);
+    let valid = (1..=64).contains(&text.len()) && text.chars().all(allowed);
+    if valid {
+        Ok(text.to_ascii_lowercase())
+    } else {
+        Err(InvalidName::Username)
+    }
+}
+
+/// The group name in lower case. No comma: proxies are told groups joined by commas.
+///
+/// # Errors
+/// It is not 1 to 64 of `a-z 0-9 . _ -`.
+pub fn group_name(text: &str) -> Result<String, InvalidName> {
+    match username(text) {
+        Ok(name) if !name.contains('@') => Ok(name),
+        _ => Err(InvalidName::Group),
+    }
+}
+
+/// A display name.
+///
+/// # Errors
+/// It is too long, or holds characters that could make it look like another.
+pub fn text_of_person(text: &str) -> Result<String, InvalidName> {
+    let fair =
+        text.chars().count() <= 128 && !text.chars().any(|c| c.is_control() || is_invisible(c));
+    if fair {
+        Ok(text.trim().to_owned())
+    } else {
+        Err(InvalidName::Text)
+    }
+}
+
+/// An address; `None` for an empty one.
+pub(super) fn email(text: &str) -> Result<Option<String>, InvalidName> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let fair = text.len() <= 254
+        && !text
+            .chars()
+            .any(|c| c.is_control() || c.is_whitespace() || c == ',' || is_invisible(c))
+        && text.split_once('@').is_some_and(|(local, host)| {
+            !local.is_empty() && !host.is_empty() && !host.contains('@')
+        });
+    if fair {
+        Ok(Some(text.to_owned()))
+    } else {
+        Err(InvalidName::Email)
+    }
+}

@@ -1,0 +1,89 @@
+use std::net::IpAddr;
+
+use clap::Subcommand;
+
+use super::{Done, output, with_app};
+use crate::foundation::audit::{self, Event, Filter};
+use crate::foundation::clock::Timestamp;
+use crate::foundation::settings::Effective;
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Lists audit records, newest first
+    #[command(
+        after_help = "Example: vestibule audit list --user alice --event sign_in --since 2026-11-01"
+    )]
+    List {
+        /// Part of a user name, an actor or a detail, or the beginning of an address
+        #[arg(long, value_name = "TEXT", value_parser = audit::search)]
+        search: Option<String>,
+        /// Records that concern this user
+        #[arg(long, value_name = "NAME")]
+        user: Option<String>,
+        #[arg(long)]
+        event: Option<Event>,
+        #[arg(long, value_name = "IP", value_parser = audit::address)]
+        address: Option<IpAddr>,
+        /// From then on: 2026-11-01, or RFC 3339 like 2026-11-01T18:30:00Z
+        #[arg(long, value_name = "TIME", value_parser = audit::moment)]
+        since: Option<Timestamp>,
+        /// Before then; a date is meant with all of its day
+        #[arg(long, value_name = "TIME", value_parser = audit::until)]
+        until: Option<Timestamp>,
+        /// At most this many, the newest
+        #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+        limit: u32,
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+pub fn run(command: &Command, effective: Effective) -> Done {
+    let Command::List {
+        search,
+        user,
+        event,
+        address,
+        since,
+        until,
+        limit,
+        json,
+    } = command;
+    let filter = Filter {
+        q: search.clone(),
+        event: *event,
+        username: user.as_ref().map(|name| name.to_ascii_lowercase()),
+        address: *address,
+        since: *since,
+        until: *until,
+        after: None,
+        limit: *limit,
+    };
+    with_app(effective, async |app| {
+        let entries = audit::list(app.db.reader(), &filter).await?;
+        if *json {
+            return output::json(&entries);
+        }
+        let rows: Vec<[String; 7]> = entries
+            .into_iter()
+            .map(|entry| {
+                let text = Option::unwrap_or_default;
+                [
+                    entry.at.to_string(),
+                    entry.event,
+                    entry.result,
+                    text(entry.username),
+                    text(entry.actor),
+                    text(entry.address),
+                    text(entry.detail),
+                ]
+            })
+            .collect();
+        output::table(
+            ["TIME", "EVENT", "RESULT", "USER", "BY", "ADDRESS", "DETAIL"],
+            &rows,
+            "There are no such records.",
+        );
+        Ok(())
+    })
+}

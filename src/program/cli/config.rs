@@ -1,0 +1,42 @@
+use clap::Subcommand;
+
+use super::{Done, output};
+use crate::foundation::settings::{Effective, Sources};
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Shows every setting in effect and where it came from; secrets are hidden
+    #[command(after_help = "Example: vestibule config show --json")]
+    Show {
+        #[arg(long)]
+        json: bool,
+    },
+    /// Says whether the settings are good, without starting anything
+    #[command(after_help = "Example: vestibule --config /etc/vestibule/Rocket.toml config check")]
+    Check,
+}
+
+pub fn run(command: &Command, sources: &Sources) -> Done {
+    let effective = Effective::load(sources)?;
+    match command {
+        Command::Check => output::say("The settings are good."),
+        Command::Show { json: true } => output::json(&effective.origins())?,
+        Command::Show { json: false } => show(&effective),
+    }
+    Ok(())
+}
+
+fn show(effective: &Effective) {
+    let rows: Vec<[String; 3]> = effective
+        .origins()
+        .into_iter()
+        .map(|origin| {
+            let value = origin
+                .value
+                .as_str()
+                .map_or_else(|| origin.value.to_string(), str::to_owned);
+            [origin.key, value, origin.source]
+        })
+        .collect();
+    output::table(["KEY", "VALUE", "FROM"], &rows, "");
+}

@@ -1,0 +1,63 @@
+use std::net::IpAddr;
+
+use clap::Args;
+
+use super::user::find;
+use super::{Done, output, with_app};
+use crate::foundation::app::App;
+use crate::foundation::settings::Effective;
+use crate::sites::explain::explain;
+use crate::sites::{Forwarded, rules};
+
+#[derive(Args)]
+#[command(
+    after_help = "Example: vestibule explain https://app.example.com/admin/ --user alice --method POST --from 10.0.0.7"
+)]
+pub struct Explain {
+    /// The address that is asked for
+    url: String,
+    /// Signed in as this user; nobody if not given
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
+    #[arg(long, default_value = "GET", value_parser = rules::method)]
+    method: String,
+    /// Where the request comes from; not known if not given
+    #[arg(long, value_name = "ADDRESS")]
+    from: Option<IpAddr>,
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(command: &Explain, effective: Effective) -> Done {
+    with_app(effective, async |app| show(app, command).await)
+}
+
+async fn show(app: &App, command: &Explain) -> Done {
+    let request = Forwarded::of_url(app, &command.url, &command.method, command.from)
+        .map_err(|malformed| malformed.to_string())?;
+    let user = match &command.user {
+        Some(name) => Some(find(app, name).await?),
+        None => None,
+    };
+    let told = explain(app, &request, user.as_ref()).await?;
+    if command.json {
+        return output::json(&told);
+    }
+    let who = user
+        .as_ref()
+        .map_or("nobody in particular", |user| user.username.as_str());
+    output::say(&format!(
+        "{} {} for {who}: {}",
+        request.method,
+        request.url(),
+        told.decision
+    ));
+    if let Some(site) = &told.site {
+        output::say(&format!("Site {site}; the path is judged as {}", told.path));
+    }
+    for (index, step) in told.steps.iter().enumerate() {
+        output::say(&format!("  {}. {}: {}", index + 1, step.rule, step.says));
+    }
+    output::say(&format!("Because {}.", told.because));
+    Ok(())
+}

@@ -1,0 +1,164 @@
+//! The command line: one file per command group.
+//!
+//! Commands work on the database while the server runs, take effect on its next request, and write
+//! the same audit records.
+
+mod audit;
+mod config;
+mod database;
+mod doctor;
+mod explain;
+mod hardening;
+mod logging;
+mod output;
+mod password;
+mod rule;
+mod serve;
+mod session;
+mod site;
+mod user;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{CommandFactory, Parser, Subcommand};
+use rocket::tokio::runtime::Runtime;
+
+use self::hardening::own_database;
+use crate::foundation::app::App;
+use crate::foundation::clock::Clock;
+use crate::foundation::db;
+use crate::foundation::settings::{Effective, Sources};
+
+/// Signs people in, keeps their sessions, and tells any reverse proxy who is at the door.
+#[derive(Parser)]
+#[command(
+    name = "vestibule",
+    version,
+    after_help = "Without a command, the server is started.\n\nExample: vestibule --config /etc/vestibule/Rocket.toml serve"
+)]
+struct Cli {
+    /// The settings file [default: Rocket.toml, if it is there]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The database, like sqlite:vestibule.db; wins over the environment and the file
+    #[arg(long, global = true, value_name = "URL")]
+    database: Option<String>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Starts the server
+    #[command(after_help = "Example: vestibule serve")]
+    Serve,
+    /// Adds, shows and changes users
+    #[command(subcommand)]
+    User(user::Command),
+    /// Lists and revokes sessions
+    #[command(subcommand)]
+    Session(session::Command),
+    /// Reads the audit trail
+    #[command(subcommand)]
+    Audit(audit::Command),
+    /// Adds, lists and removes protected sites
+    #[command(subcommand)]
+    Site(site::Command),
+    /// Adds, lists and removes the rules of sites
+    #[command(subcommand)]
+    Rule(rule::Command),
+    /// Says what would be answered to a request at a protected site, and why
+    Explain(explain::Explain),
+    /// Migrates, checks, backs up and restores the database
+    #[command(subcommand)]
+    Db(database::Command),
+    /// Shows and checks the settings
+    #[command(subcommand)]
+    Config(config::Command),
+    /// Asks a protected site as a browser would, and says what is wrong and how to cure it
+    #[command(after_help = "Example: vestibule doctor https://app.example.com/")]
+    Doctor(doctor::Doctor),
+    /// Prints completions for a shell
+    #[command(
+        after_help = "Example: vestibule completions bash > /etc/bash_completion.d/vestibule"
+    )]
+    Completions { shell: clap_complete::Shell },
+}
+
+/// What a command failed of: told on standard error.
+type Fault = Box<dyn std::error::Error + Send + Sync>;
+type Done = Result<(), Fault>;
+
+/// Runs what the arguments say; 0 done, 1 failed, 2 wrong usage.
+#[must_use]
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    hardening::harden();
+    match dispatch(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(fault) => {
+            for line in fault.to_string().lines() {
+                output::err(&format!("vestibule: {line}"));
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(cli: Cli) -> Done {
+    let sources = Sources {
+        file: cli.config.as_deref(),
+        environment: std::env::vars_os().collect(),
+        database: cli.database.as_deref(),
+    };
+    match cli.command.unwrap_or(Command::Serve) {
+        Command::Completions { shell } => {
+            clap_complete::generate(
+                shell,
+                &mut Cli::command(),
+                "vestibule",
+                &mut std::io::stdout(),
+            );
+            Ok(())
+        }
+        Command::Config(command) => config::run(&command, &sources),
+        Command::Serve => serve::run(Effective::load(&sources)?),
+        Command::Db(command) => database::run(&command, Effective::load(&sources)?),
+        Command::User(command) => user::run(command, Effective::load(&sources)?),
+        Command::Session(command) => session::run(&command, Effective::load(&sources)?),
+        Command::Site(command) => site::run(&command, Effective::load(&sources)?),
+        Command::Rule(command) => rule::run(&command, Effective::load(&sources)?),
+        Command::Explain(command) => explain::run(&command, Effective::load(&sources)?),
+        Command::Audit(command) => audit::run(&command, Effective::load(&sources)?),
+        Command::Doctor(command) => doctor::run(&command, Effective::load(&sources)?),
+    }
+}
+
+/// Opens the database for a command, making it ready first.
+async fn open(effective: Effective) -> Result<Arc<App>, Fault> {
+    let location = own_database(&effective.settings.database_url)?;
+    db::prepare(&location).await?;
+    let app = App::open(effective.settings, Clock::system(), &location).await?;
+    app.db.acknowledge_beside_a_server();
+    Ok(app)
+}
+
+fn runtime(workers: usize) -> Result<Runtime, Fault> {
+    Ok(rocket::tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(workers)
+        .enable_all()
+        .build()?)
+}
+
+/// Runs a command's work on an open database.
+fn with_app(effective: Effective, work: impl AsyncFnOnce(&App) -> Done) -> Done {
+    let _logging = logging::init_for_command(&effective.settings);
+    runtime(1)?.block_on(async {
+        let app = open(effective).await?;
+        let done = work(&app).await;
+        app.close().await;
+        done
+    })
+}

@@ -1,0 +1,70 @@
+use std::io::Write;
+
+use rocket::tokio::signal::unix::{SignalKind, signal};
+
+use super::hardening::own_database;
+use super::{Done, Fault, logging, runtime};
+use crate::foundation::app::App;
+use crate::foundation::clock::Clock;
+use crate::foundation::db::{self, Trouble};
+use crate::foundation::settings::Effective;
+use crate::program::listener::{self, Listener};
+use crate::program::site;
+
+pub fn run(effective: Effective) -> Done {
+    let _logging = logging::init(&effective.settings);
+    runtime(effective.server.workers)?.block_on(serve(effective))
+}
+
+async fn serve(effective: Effective) -> Done {
+    let Effective {
+        settings, server, ..
+    } = effective;
+    let location = own_database(&settings.database_url)?;
+    // Held until the process ends.
+    let _lock = db::open_for_serving(&location).await?;
+    let app = App::open(settings, Clock::system(), &location).await?;
+    let listener = Listener::bind(&app.settings, &server).await?;
+    print_banner(&app, &listener);
+    let rocket = site::rocket(app.clone(), &server);
+    let served = listener::serve(
+        app.clone(),
+        rocket,
+        listener,
+        &server.shutdown,
+        stopped(&app)?,
+    )
+    .await;
+    // Only now have the last requests ended.
+    app.close().await;
+    served.map_err(|error| format!("the server cannot start: {error}"))?;
+    if let Some(trouble @ Trouble::Unsynced) = app.db.trouble() {
+        return Err(trouble.to_string().into());
+    }
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn print_banner(app: &App, listener: &Listener) {
+    let url = app.settings.url().as_str().trim_end_matches('/');
+    let _ = writeln!(
+        std::io::stdout(),
+        "Vestibule {}\n  Address    {url} (listening on {listener})\n  Database   {}",
+        env!("CARGO_PKG_VERSION"),
+        app.db.path().display()
+    );
+}
+
+/// Done with the first SIGTERM or SIGINT, or when a write was lost: what was answered must be true
+/// after a restart, and what the disk holds is known only then.
+fn stopped(app: &App) -> Result<impl Future<Output = ()>, Fault> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        rocket::tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            Trouble::Unsynced = app.db.in_trouble() => {}
+        }
+    })
+}

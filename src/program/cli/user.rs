@@ -1,0 +1,238 @@
+use clap::Subcommand;
+
+use super::password::{PasswordSource, hand_over};
+use super::{Done, Fault, output, with_app};
+use crate::foundation::app::App;
+use crate::foundation::audit::Actor;
+use crate::foundation::settings::Effective;
+use crate::people::users::{self, Changes, NewUser, Outcome, Refused, User};
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Adds a user; asks for the password unless told where to get it
+    #[command(
+        after_help = "Example: vestibule user add alice --email alice@example.com --group family --generate"
+    )]
+    Add {
+        name: String,
+        #[arg(long)]
+        email: Option<String>,
+        #[arg(long, value_name = "NAME")]
+        display_name: Option<String>,
+        /// May see and change everything
+        #[arg(long)]
+        admin: bool,
+        /// May be given more than once
+        #[arg(long = "group", value_name = "GROUP")]
+        groups: Vec<String>,
+        #[command(flatten)]
+        password: PasswordSource,
+    },
+    /// Lists all users
+    #[command(after_help = "Example: vestibule user list --json")]
+    List {
+        #[arg(long)]
+        json: bool,
+    },
+    /// Shows one user
+    #[command(after_help = "Example: vestibule user show alice")]
+    Show {
+        name: String,
+        #[arg(long)]
+        json: bool,
+    },
+    /// Sets a user's password and ends the user's sessions
+    #[command(after_help = "Example: vestibule user passwd alice --generate")]
+    Passwd {
+        name: String,
+        #[command(flatten)]
+        password: PasswordSource,
+    },
+    /// Changes what is known of a user; a right that is gained ends the user's sessions
+    #[command(after_help = "Example: vestibule user set alice --admin true --add-group family")]
+    Set {
+        name: String,
+        /// An empty one takes the address away
+        #[arg(long)]
+        email: Option<String>,
+        #[arg(long, value_name = "NAME")]
+        display_name: Option<String>,
+        #[arg(long, value_name = "true|false")]
+        admin: Option<bool>,
+        /// Demands a new password at the next sign-in, as when the old one is known to others
+        #[arg(long, value_name = "true|false")]
+        must_change_password: Option<bool>,
+        #[arg(long = "add-group", value_name = "GROUP")]
+        add_groups: Vec<String>,
+        #[arg(long = "remove-group", value_name = "GROUP")]
+        remove_groups: Vec<String>,
+    },
+    /// Bars a user from signing in and ends the user's sessions
+    #[command(after_help = "Example: vestibule user disable alice")]
+    Disable { name: String },
+    /// Lets a disabled user sign in again
+    #[command(after_help = "Example: vestibule user enable alice")]
+    Enable { name: String },
+    /// Removes a user with all sessions; audit records stay
+    #[command(after_help = "Example: vestibule user delete alice --yes")]
+    Delete {
+        name: String,
+        /// Really
+        #[arg(long, required = true)]
+        yes: bool,
+    },
+}
+
+pub fn run(command: Command, effective: Effective) -> Done {
+    // Before the database is touched: a wrong answer at the prompt changes nothing.
+    let password = match &command {
+        Command::Add { password, .. } | Command::Passwd { password, .. } => Some(password.read()?),
+        _ => None,
+    };
+    with_app(effective, async |app| {
+        let actor = Actor::operator();
+        match command {
+            Command::List { json } => list(app, json).await,
+            Command::Show { name, json } => show(&find(app, &name).await?, json),
+            Command::Add {
+                name,
+                email,
+                display_name,
+                admin,
+                groups,
+                ..
+            } => {
+                let new = NewUser {
+                    username: name,
+                    display_name,
+                    email,
+                    admin,
+                    groups,
+                    must_change_password: false,
+                };
+                let (password, generated) = password.unwrap_or_else(|| unreachable!("read above"));
+                let user = told(users::create(app, &actor, new, &password).await)?;
+                output::err(&format!("Added {}.", user.username));
+                hand_over(&password, generated);
+                Ok(())
+            }
+            Command::Passwd { name, .. } => {
+                let (password, generated) = password.unwrap_or_else(|| unreachable!("read above"));
+                let user = told(users::set_password(app, &actor, &name, &password).await)?;
+                output::err(&format!(
+                    "Set the password of {} and ended all sessions of that user.",
+                    user.username
+                ));
+                hand_over(&password, generated);
+                Ok(())
+            }
+            Command::Set {
+                name,
+                email,
+                display_name,
+                admin,
+                must_change_password,
+                add_groups,
+                remove_groups,
+            } => {
+                let changes = Changes {
+                    display_name,
+                    email,
+                    admin,
+                    must_change_password,
+                    add_groups,
+                    remove_groups,
+                };
+                say_done(
+                    "Changed",
+                    &told(users::change(app, &actor, &name, changes).await)?,
+                )
+            }
+            Command::Disable { name } => {
+                say_done("Disabled", &told(users::disable(app, &actor, &name).await)?)
+            }
+            Command::Enable { name } => {
+                say_done("Enabled", &told(users::enable(app, &actor, &name).await)?)
+            }
+            Command::Delete { name, .. } => {
+                say_done("Deleted", &told(users::delete(app, &actor, &name).await)?)
+            }
+        }
+    })
+}
+
+pub(super) async fn find(app: &App, name: &str) -> Result<User, Fault> {
+    let user = users::by_name(app.db.reader(), name).await?;
+    user.ok_or_else(|| format!("there is no user {name}; `vestibule user list` shows all").into())
+}
+
+fn told<T>(outcome: Outcome<T>) -> Result<T, Fault> {
+    outcome?.map_err(|refused: Refused| refused.to_string().into())
+}
+
+fn say_done(what: &str, user: &User) -> Done {
+    output::err(&format!("{what} {}.", user.username));
+    Ok(())
+}
+
+async fn list(app: &App, json: bool) -> Done {
+    let users = users::list(app.db.reader()).await?;
+    if json {
+        return output::json(&users);
+    }
+    let rows: Vec<[String; 5]> = users
+        .iter()
+        .map(|user| {
+            [
+                user.username.clone(),
+                user.display_name.clone(),
+                user.email.clone().unwrap_or_default(),
+                state(user),
+                user.groups.join(", "),
+            ]
+        })
+        .collect();
+    output::table(
+        ["NAME", "DISPLAY NAME", "EMAIL", "STATE", "GROUPS"],
+        &rows,
+        "There are no users yet; `vestibule user add NAME --admin` adds one.",
+    );
+    Ok(())
+}
+
+fn state(user: &User) -> String {
+    let words = [
+        (user.disabled_at.is_some(), "disabled"),
+        (user.admin, "admin"),
+        (user.must_change_password, "must change password"),
+    ];
+    let state: Vec<&str> = words
+        .iter()
+        .filter(|(is, _)| *is)
+        .map(|(_, word)| *word)
+        .collect();
+    if state.is_empty() {
+        "user".to_owned()
+    } else {
+        state.join(", ")
+    }
+}
+
+fn show(user: &User, json: bool) -> Done {
+    if json {
+        return output::json(user);
+    }
+    let lines = [
+        ("Name", user.username.clone()),
+        ("Display name", user.display_name.clone()),
+        ("Email", user.email.clone().unwrap_or_default()),
+        ("Groups", user.groups.join(", ")),
+        ("State", state(user)),
+        ("Since", user.created_at.to_string()),
+        ("Id", user.id.to_string()),
+    ];
+    for (name, value) in lines {
+        output::say(format!("{name:<13} {value}").trim_end());
+    }
+    Ok(())
+}

@@ -1,0 +1,128 @@
+//! The binary's own way in, in place of Rocket's listener.
+//!
+//! Rocket 0.5 waits for ever for heads, bodies and readers, takes any number of connections, and lets
+//! hyper's own refusals go without our headers; no listener can be handed in. So the binary serves
+//! HTTP/1 by itself and dispatches into Rocket in process, through the one public way there is
+//! (`rocket::local`). A site that embeds Vestibule keeps Rocket's listener.
+//!
+//! 1. `listener` binds, or takes over, a socket and accepts.
+//! 2. `places` counts connections: so many in all, so many from one address.
+//! 3. `connection` speaks HTTP/1, cuts whoever is slow, and dresses hyper's refusals.
+//! 4. `request` refuses what no route should see, takes the body in, and dispatches.
+//! 5. `answer` sends what came of it.
+//! 6. `drain` ends it all: what runs is finished, what is new is told to come back.
+
+mod answer;
+mod connection;
+mod drain;
+mod listener;
+mod places;
+mod refused;
+mod request;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+use rocket::local::asynchronous::Client;
+use rocket::tokio;
+use rocket::{Build, Rocket};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::foundation::app::App;
+use crate::foundation::settings::Shutdown;
+use crate::web::headers::{self, SetByListener};
+use listener::Stream;
+pub use listener::{Listener, Unusable};
+use places::Places;
+
+/// What connections share.
+struct Front {
+    app: Arc<App>,
+    client: Client,
+    /// The headers of every answer.
+    common: HeaderMap,
+    places: Places,
+    /// Connections from before the drain, and handlers that outlive their connection.
+    running: TaskTracker,
+    draining: CancellationToken,
+    /// The time of grace is over.
+    cut: CancellationToken,
+}
+
+/// Waits before accepting again where the system has no descriptor left; asking at once would spin.
+const NO_DESCRIPTOR: Duration = Duration::from_millis(50);
+
+/// Serves until `stop` is done or the rocket is told to shut down, and has drained by then.
+///
+/// # Errors
+/// The rocket does not ignite.
+pub async fn serve(
+    app: Arc<App>,
+    rocket: Rocket<Build>,
+    listener: Listener,
+    shutdown: &Shutdown,
+    stop: impl Future<Output = ()>,
+) -> Result<(), rocket::Error> {
+    let front = Arc::new(Front {
+        places: Places::new(&app.settings.trusted_proxies),
+        common: common_headers(&app),
+        app,
+        client: Client::untracked(rocket.manage(SetByListener)).await?,
+        running: TaskTracker::new(),
+        draining: CancellationToken::new(),
+        cut: CancellationToken::new(),
+    });
+    tokio::select! {
+        () = stop => {}
+        () = front.client.rocket().shutdown() => {}
+        never = front.accept(&listener) => match never {},
+    }
+    front.drain(listener, shutdown).await;
+    Ok(())
+}
+
+fn common_headers(app: &App) -> HeaderMap {
+    let header = |(name, value): (&'static str, &'static str)| {
+        let name = HeaderName::from_bytes(name.as_bytes()).expect("it is a constant");
+        (name, HeaderValue::from_static(value))
+    };
+    headers::of_every_answer(app).map(header).collect()
+}
+
+impl Front {
+    async fn accept(self: &Arc<Self>, listener: &Listener) -> std::convert::Infallible {
+        loop {
+            match listener.accept().await {
+                Ok(stream) => self.welcome(stream),
+                Err(error) if listener::is_the_clients(&error) => {}
+                Err(error) => {
+                    if self
+                        .app
+                        .refused_connections
+                        .is_due(self.app.clock.now(), Duration::from_secs(60))
+                    {
+                        tracing::error!("no connection can be accepted: {error}");
+                    }
+                    tokio::time::sleep(NO_DESCRIPTOR).await;
+                }
+            }
+        }
+    }
+
+    fn welcome(self: &Arc<Self>, stream: Stream) {
+        let Some(place) = self.places.take(stream.remote) else {
+            return self.turn_away(&stream);
+        };
+        // Known before the task runs: whoever came in time is answered.
+        let is_late = self.draining.is_cancelled();
+        let connection = connection::serve(self.clone(), stream, place, is_late);
+        if is_late {
+            tokio::spawn(connection);
+        } else {
+            self.running.spawn(connection);
+        }
+    }
+}

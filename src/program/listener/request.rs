@@ -1,0 +1,321 @@
+//! One request: refused if no route should see it, else taken in and dispatched into Rocket.
+
+use std::borrow::Cow;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::{Body as _, Incoming};
+use hyper::header::{HOST, HeaderValue};
+use hyper::http::request::Parts;
+use hyper::{Method, Request, Response, Version};
+use rocket::http::uri::Origin;
+use rocket::http::{Header, Method as RocketMethod, Status};
+use rocket::local::asynchronous::LocalRequest;
+use rocket::tokio::sync::oneshot;
+use rocket::tokio::time::timeout;
+
+use super::Front;
+use super::answer::Body;
+use super::refused::is_for_a_program;
+use crate::sites::ENTER_PATH;
+use crate::web::{Received, Refusal};
+
+const MOST_TARGET_BYTES: usize = 8 * 1_024;
+const MOST_FIELD_BYTES: usize = 8 * 1_024;
+/// Twice the largest form; each route has limits of its own.
+const MOST_BODY_BYTES: usize = 32 * 1_024;
+const BODY_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Fields that decide something: they are text, and those that browsers send once are there once.
+const DECISIVE: [&str; 13] = [
+    "host",
+    "origin",
+    "content-type",
+    "authorization",
+    "sec-fetch-site",
+    "sec-fetch-mode",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-method",
+    "x-forwarded-proto",
+    "x-forwarded-uri",
+    "x-original-method",
+    "x-original-url",
+];
+const ONCE: [&str; 5] = [
+    "origin",
+    "content-type",
+    "authorization",
+    "sec-fetch-site",
+    "sec-fetch-mode",
+];
+
+/// The endpoints that proxies ask, about requests of any method and form.
+const CHECKS: &str = "/api/authz/";
+
+impl Front {
+    pub(super) async fn answer(
+        self: Arc<Self>,
+        remote: Option<SocketAddr>,
+        request: Request<Incoming>,
+        is_late: bool,
+    ) -> Response<Body> {
+        let (asked, body) = request.into_parts();
+        if is_late {
+            return self.refuse(&asked, &Refusal::unavailable());
+        }
+        if let Some(refusal) = refusal(&asked) {
+            return self.refuse(&asked, &refusal);
+        }
+        if only_looks(&asked) && body.is_end_stream() {
+            return self.check(remote, &asked).await;
+        }
+        // Boxed: every connection keeps room for this future, and each request moves it.
+        Box::pin(self.take_in_and_handle(remote, asked, body)).await
+    }
+
+    /// A question writes nothing that must be finished: it goes when its connection is cut.
+    async fn check(&self, remote: Option<SocketAddr>, asked: &Parts) -> Response<Body> {
+        let Ok(request) = self.request(remote, asked, Vec::new()) else {
+            return self.refuse(asked, &Refusal::of_status(Status::BadRequest));
+        };
+        let mut answer = Box::pin(request.dispatch()).await;
+        let answer = self.in_one_piece(&mut answer).await;
+        answer
+            .unwrap_or_else(|| self.refuse(asked, &Refusal::of_status(Status::InternalServerError)))
+    }
+
+    async fn take_in_and_handle(
+        self: Arc<Self>,
+        remote: Option<SocketAddr>,
+        asked: Parts,
+        body: Incoming,
+    ) -> Response<Body> {
+        match take_in(body).await {
+            Ok(body) => self.handle(remote, asked, body).await,
+            Err(refusal) => self.refuse(&asked, &refusal),
+        }
+    }
+
+    /// Any other request is handled to its end when its client goes: what it writes is whole, and
+    /// what it was about to answer is true.
+    async fn handle(
+        self: Arc<Self>,
+        remote: Option<SocketAddr>,
+        asked: Parts,
+        body: Vec<u8>,
+    ) -> Response<Body> {
+        let (tell, told) = oneshot::channel();
+        let json = is_for_a_program(&asked);
+        let front = self.clone();
+        let handler = async move {
+            match front.request(remote, &asked, body) {
+                Ok(request) => front.send(request.dispatch().await, tell).await,
+                Err(_) => {
+                    let _ =
+                        tell.send(front.refuse(&asked, &Refusal::of_status(Status::BadRequest)));
+                }
+            }
+        };
+        self.running.spawn(handler);
+        told.await.unwrap_or_else(|_| {
+            // It panicked outside of what Rocket catches, or its answer cannot be sent.
+            self.tell(&Refusal::of_status(Status::InternalServerError), json)
+        })
+    }
+
+    /// The request as Rocket takes it: the same as its own listener makes of it, and the method and
+    /// target as they came where it has no words for them.
+    fn request<'f>(
+        &'f self,
+        remote: Option<SocketAddr>,
+        asked: &'f Parts,
+        body: Vec<u8>,
+    ) -> Result<LocalRequest<'f>, rocket::http::uri::Error<'f>> {
+        let raw = asked
+            .uri
+            .path_and_query()
+            .map_or("/", |target| target.as_str());
+        let readable = readable(raw);
+        let is_as_it_came = matches!(readable, Cow::Borrowed(_));
+        let method = rocket_method(&asked.method);
+        let mut request = self.client.req(method.unwrap_or(RocketMethod::Get), "/");
+        let target = match readable {
+            Cow::Borrowed(target) => Origin::parse(target)?,
+            Cow::Owned(target) => Origin::parse_owned(target)?,
+        };
+        request.inner_mut().set_uri(target);
+        if method.is_none() || !is_as_it_came {
+            Received::keep(request.inner(), asked.method.as_str(), raw);
+        }
+        for (name, value) in &asked.headers {
+            let value = String::from_utf8_lossy(value.as_bytes());
+            request
+                .inner_mut()
+                .add_header(Header::new(name.as_str(), value));
+        }
+        if let Some(remote) = remote {
+            request.set_remote(remote);
+        }
+        if !body.is_empty() {
+            request.set_body(body);
+        }
+        Ok(request)
+    }
+}
+
+/// Whether this is a proxy's question, and not about a ticket, which is spent by it.
+fn only_looks(asked: &Parts) -> bool {
+    let path = asked.uri.path();
+    let told = ["x-forwarded-uri", "x-original-url"].map(|name| asked.headers.get(name));
+    let told = told.into_iter().flatten().map(HeaderValue::as_bytes);
+    let spends = |text: &[u8]| {
+        let mut parts = text.windows(ENTER_PATH.len());
+        parts.any(|part| part == ENTER_PATH.as_bytes())
+    };
+    path.starts_with(CHECKS) && !told.chain([path.as_bytes()]).any(spends)
+}
+
+/// What is wrong with a request, whatever it asks for.
+fn refusal(asked: &Parts) -> Option<Refusal> {
+    let status = |status| Some(Refusal::of_status(status));
+    let target = asked
+        .uri
+        .path_and_query()
+        .map_or("", |target| target.as_str());
+    // Absolute and authority forms name a host of their own; `*` names no page.
+    if asked.uri.authority().is_some() || !target.starts_with('/') {
+        return status(Status::BadRequest);
+    }
+    if target.len() > MOST_TARGET_BYTES {
+        return status(Status::UriTooLong);
+    }
+    // Only HTTP/1.0 knows requests without a Host (RFC 9112, 3.2).
+    let hosts = asked.headers.get_all(HOST).iter().count();
+    if hosts > 1 || hosts == 0 && asked.version != Version::HTTP_10 {
+        return status(Status::BadRequest);
+    }
+    for (name, value) in &asked.headers {
+        if name.as_str().len() + value.len() > MOST_FIELD_BYTES {
+            return status(Status::RequestHeaderFieldsTooLarge);
+        }
+        let is_text = std::str::from_utf8(value.as_bytes()).is_ok();
+        if !is_text && DECISIVE.contains(&name.as_str()) {
+            return status(Status::BadRequest);
+        }
+    }
+    let is_doubled = |name: &&str| asked.headers.get_all(*name).iter().nth(1).is_some();
+    if asked.headers.len() > asked.headers.keys_len() && ONCE.iter().any(is_doubled) {
+        return status(Status::BadRequest);
+    }
+    let is_known = [Method::GET, Method::HEAD, Method::POST].contains(&asked.method);
+    if !is_known && !target.starts_with(CHECKS) {
+        return status(Status::MethodNotAllowed);
+    }
+    None
+}
+
+/// The whole body, if it is short and arrives in time.
+async fn take_in(body: Incoming) -> Result<Vec<u8>, Refusal> {
+    if body.is_end_stream() {
+        return Ok(Vec::new());
+    }
+    if body.size_hint().lower() > MOST_BODY_BYTES as u64 {
+        return Err(Refusal::too_large());
+    }
+    match timeout(BODY_TIMEOUT, Limited::new(body, MOST_BODY_BYTES).collect()).await {
+        Ok(Ok(body)) => Ok(body.to_bytes().into()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refusal::too_large()),
+        Ok(Err(_)) => Err(Refusal::incomplete_body()),
+        Err(_) => Err(Refusal::of_status(Status::RequestTimeout)),
+    }
+}
+
+fn rocket_method(method: &Method) -> Option<RocketMethod> {
+    match *method {
+        Method::GET => Some(RocketMethod::Get),
+        Method::HEAD => Some(RocketMethod::Head),
+        Method::POST => Some(RocketMethod::Post),
+        Method::PUT => Some(RocketMethod::Put),
+        Method::DELETE => Some(RocketMethod::Delete),
+        Method::PATCH => Some(RocketMethod::Patch),
+        Method::OPTIONS => Some(RocketMethod::Options),
+        Method::TRACE => Some(RocketMethod::Trace),
+        Method::CONNECT => Some(RocketMethod::Connect),
+        _ => None,
+    }
+}
+
+/// The target as Rocket's parser wants it, with the same meaning: what RFC 3986 has no place for, and
+/// browsers send all the same, is percent-encoded.
+fn readable(target: &str) -> Cow<'_, str> {
+    let stands =
+        |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/?%[]".contains(&byte);
+    let bytes = target.as_bytes();
+    let is_escape = |at: usize| {
+        let digits = bytes.get(at + 1..at + 3);
+        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    };
+    let is_fine = |at: usize| stands(bytes[at]) && (bytes[at] != b'%' || is_escape(at));
+    if (0..bytes.len()).all(is_fine) {
+        return Cow::Borrowed(target);
+    }
+    let mut encoded = String::with_capacity(target.len() + 16);
+    for (at, &byte) in bytes.iter().enumerate() {
+        if is_fine(at) {
+            encoded.push(byte.into());
+        } else {
+            encoded += percent_encoding::percent_encode_byte(byte);
+        }
+    }
+    Cow::Owned(encoded)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(target: &str, headers: &[(&str, &str)]) -> Parts {
+        let mut request = Request::builder().uri(target);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.body(()).expect("a request").into_parts().0
+    }
+
+    #[test]
+    fn a_question_about_a_ticket_is_finished_whatever_is_cut() {
+        let ticket = "/.vestibule/enter?ticket=a";
+        let url = "https://app.example.com/.vestibule/enter?ticket=a";
+        for (target, headers) in [
+            ("/api/authz/forward-auth", vec![("x-forwarded-uri", ticket)]),
+            ("/api/authz/auth-request", vec![("x-original-url", url)]),
+            ("/api/authz/ext-authz/.vestibule/enter?ticket=a", vec![]),
+            ("/login", vec![]),
+        ] {
+            assert!(!only_looks(&asked(target, &headers)), "{target}");
+        }
+        assert!(only_looks(&asked(
+            "/api/authz/forward-auth",
+            &[("x-forwarded-uri", "/reports")]
+        )));
+        assert!(only_looks(&asked("/api/authz/ext-authz/reports", &[])));
+    }
+
+    #[test]
+    fn a_target_is_made_readable_without_another_meaning() {
+        for (sent, read) in [
+            ("/a?b=c&d[]=%7C", "/a?b=c&d[]=%7C"),
+            ("/a|b{c}^`\\", "/a%7Cb%7Bc%7D%5E%60%5C"),
+            ("/100%", "/100%25"),
+            ("/%zz%2", "/%25zz%252"),
+        ] {
+            assert_eq!(readable(sent), read);
+            let decode =
+                |text: &str| percent_encoding::percent_decode_str(text).collect::<Vec<u8>>();
+            assert_eq!(decode(sent), decode(read));
+        }
+    }
+}

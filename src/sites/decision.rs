@@ -1,0 +1,112 @@
+//! The decision: a pure function of what is asked, who asks, and what the site's rules say.
+
+use std::net::IpAddr;
+
+use super::path;
+use super::rules::{Effect, Fallback, Rule, Site};
+use crate::people::users::User;
+
+/// What is asked of a protected site.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    pub method: &'a str,
+    /// Percent-encoded as it came, without the query.
+    pub path: &'a str,
+    /// `None` where it is not known.
+    pub address: Option<IpAddr>,
+}
+
+/// From the most lenient to the strictest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Decision {
+    Allow,
+    /// Not allowed to nobody; it might be to a user.
+    SignIn,
+    Forbid,
+}
+
+/// Decides for every reading of the path; the strictest decision holds.
+#[must_use]
+pub fn decide(site: &Site, asked: &Asked<'_>, user: Option<&User>) -> Decision {
+    match path::readings(asked.path) {
+        Ok(readings) => readings
+            .iter()
+            .map(|path| judge(site, asked, path, user).0)
+            .max()
+            .unwrap_or(Decision::Forbid),
+        Err(path::Unreadable) => Decision::Forbid,
+    }
+}
+
+/// What settled a decision.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Reason<'a> {
+    Rule(&'a Rule),
+    /// This allow rule holds for others, and no later one for this user.
+    OnlyFor(&'a Rule),
+    Fallback,
+}
+
+/// Decides for one reading of the path.
+#[must_use]
+pub fn judge<'a>(
+    site: &'a Site,
+    asked: &Asked<'_>,
+    path: &str,
+    user: Option<&User>,
+) -> (Decision, Reason<'a>) {
+    let mut only_for = None;
+    for rule in &site.rules {
+        if mismatch(rule, asked, path).is_some() {
+            continue;
+        }
+        if rule.who.includes(user) {
+            let decision = match rule.effect {
+                Effect::Allow => Decision::Allow,
+                // Whom an earlier rule would have let in may still sign in.
+                Effect::Deny if user.is_none() && only_for.is_some() => Decision::SignIn,
+                Effect::Deny => Decision::Forbid,
+            };
+            return (decision, Reason::Rule(rule));
+        }
+        if rule.effect == Effect::Allow {
+            only_for.get_or_insert(rule);
+        }
+    }
+    let refused = if user.is_none() {
+        Decision::SignIn
+    } else {
+        Decision::Forbid
+    };
+    if let Some(rule) = only_for {
+        return (refused, Reason::OnlyFor(rule));
+    }
+    let decision = match (&site.fallback, user) {
+        (Fallback::Public, _) | (Fallback::SignedIn, Some(_)) => Decision::Allow,
+        (Fallback::Group(name), Some(user)) if user.groups.contains(name) => Decision::Allow,
+        (Fallback::SignedIn | Fallback::Group(_), _) => refused,
+        (Fallback::Deny, _) => Decision::Forbid,
+    };
+    (decision, Reason::Fallback)
+}
+
+/// Why a rule says nothing of a request, apart from who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mismatch {
+    Path,
+    Method,
+    Address,
+}
+
+#[must_use]
+pub fn mismatch(rule: &Rule, asked: &Asked<'_>, path: &str) -> Option<Mismatch> {
+    if !rule.path.matches(path) {
+        Some(Mismatch::Path)
+    } else if !rule.covers_method(asked.method) {
+        Some(Mismatch::Method)
+    } else if !rule.covers_address(asked.address) {
+        Some(Mismatch::Address)
+    } else {
+        None
+    }
+}

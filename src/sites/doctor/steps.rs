@@ -1,0 +1,414 @@
+//! What is looked at, one after another.
+
+use url::Url;
+
+use super::client::{Client, Seen};
+use super::told::{Told, Way};
+use super::{Finding, Outcome, Patient};
+use crate::foundation::token::Token;
+
+/// Written by a browser that would like to be somebody.
+const IDENTITY: [&str; 8] = [
+    "Remote-User",
+    "Remote-Groups",
+    "Remote-Name",
+    "Remote-Email",
+    "Remote_User",
+    "Remote_Groups",
+    "Remote_Name",
+    "Remote_Email",
+];
+
+const ENDPOINTS: [&str; 3] = [
+    "/api/authz/forward-auth",
+    "/api/authz/auth-request",
+    "/api/authz/ext-authz/",
+];
+
+/// A finding without its step.
+pub type Judged = (Outcome, String, Option<String>);
+
+pub fn right(found: impl Into<String>) -> Judged {
+    (Outcome::Right, found.into(), None)
+}
+
+pub fn wrong(found: impl Into<String>, cure: impl Into<String>) -> Judged {
+    (Outcome::Wrong, found.into(), Some(cure.into()))
+}
+
+fn unseen(found: impl Into<String>) -> Judged {
+    (Outcome::Unseen, found.into(), None)
+}
+
+fn not_yet() -> Judged {
+    unseen("Not to be seen before the above is right.")
+}
+
+/// What should be, by step.
+const TITLES: [(&str, &str); 11] = [
+    ("site", "The host is a configured site"),
+    ("proxy", "The proxy is reached"),
+    ("peer", "Vestibule trusts the proxy"),
+    ("asked", "The proxy asks Vestibule about each request"),
+    ("headers", "The proxy tells what was asked for"),
+    ("cookie", "The browser is given its cookie for this host"),
+    ("enter", "/.vestibule/ of the site leads to Vestibule"),
+    (
+        "identity",
+        "Identity headers that a client makes up are removed",
+    ),
+    ("sign_in", "The sign-in page opens"),
+    ("authz", "The proxies’ endpoints are closed to the public"),
+    ("clock", "The system’s clock is believed"),
+];
+
+pub fn finding(step: &'static str, (outcome, found, cure): Judged) -> Finding {
+    let title = TITLES.iter().find(|(of, _)| *of == step);
+    Finding {
+        step,
+        title: title.map_or(step, |(_, title)| title),
+        outcome,
+        found,
+        cure,
+    }
+}
+
+pub fn all(patient: &Patient, client: &Client) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut note = |step, judged| findings.push(finding(step, judged));
+    note("site", right(patient.site.clone()));
+    let page = patient.guarded.as_ref().unwrap_or(&patient.page);
+    let entrance = at(page, "/.vestibule/enter");
+    let entered = client.open(&entrance, &[("Accept", "application/json")]);
+    let opened = client.open(page, &[]);
+    note("proxy", proxy(&opened));
+    if let Ok(opened) = &opened {
+        let told = |seen: &Result<Seen, String>| match seen {
+            Ok(seen) => Told::by(seen, &patient.public_url),
+            Err(_) => Told::Unknown,
+        };
+        let opened_told = Told::by(opened, &patient.public_url);
+        let entered_told = told(&entered);
+        let peer = peer(&opened_told, &entered_told);
+        // nginx says no more than 403 where its address is not trusted.
+        let explained = peer.0 == Outcome::Wrong && opened_told == Told::Unknown;
+        note("peer", peer);
+        note(
+            "asked",
+            if explained {
+                not_yet()
+            } else {
+                asked(patient, opened, &opened_told)
+            },
+        );
+        let head_told = told(&client.open_head(page));
+        note("headers", headers(page, &opened_told, &head_told));
+        note("cookie", cookie(patient, opened, &opened_told));
+        note("enter", enter(&entered, &entered_told));
+        note("identity", identity(patient, client, opened, page));
+    }
+    let sign_in = client.open(&at(&patient.public_url, "/login"), &[]);
+    note("sign_in", sign_in_page(&sign_in));
+    note("authz", authz(patient, client));
+    findings
+}
+
+fn at(page: &Url, path: &str) -> Url {
+    let mut url = page.clone();
+    url.set_path(path);
+    url.set_query(None);
+    url
+}
+
+fn proxy(opened: &Result<Seen, String>) -> Judged {
+    match opened {
+        Ok(seen) => right(format!("It answers with {}.", seen.status)),
+        Err(why) => wrong(format!("No answer: {why}."), no_answer_cure(why)),
+    }
+}
+
+fn no_answer_cure(why: &str) -> &'static str {
+    if why.to_ascii_lowercase().contains("certificate") {
+        "Give the proxy a certificate for this name that browsers believe; if it is of a CA of your own, run `vestibule doctor --ca FILE`."
+    } else {
+        "Look that the proxy runs, that the name leads to it from this machine, and that the port is right."
+    }
+}
+
+fn asked(patient: &Patient, opened: &Seen, told: &Told) -> Judged {
+    let cure = "Let the proxy ask Vestibule about every request to this host, as the files in deploy/ do; nothing may be served past it.";
+    match (told, opened.status) {
+        (Told::SignIn(_), _) => right("It sends a browser to sign in."),
+        (Told::Refused(code, _), _) if code == "unavailable" => wrong(
+            "It asks, and Vestibule is too busy or has no database.",
+            "Read Vestibule’s log.",
+        ),
+        (Told::Refused(code, _), _) => right(format!("Vestibule answers: {code}.")),
+        (Told::Unknown, _) if patient.guarded.is_none() && !patient.public => wrong(
+            "The rules close this page to everyone, so there is no way to sign in to look at.",
+            "Give the address of a page that somebody may open, or change the site’s rules.",
+        ),
+        (Told::Unknown, _) if patient.guarded.is_none() => unseen(
+            "The rules open this site to everyone; give the address of a page that asks for sign-in, if there is one.",
+        ),
+        (Told::Unknown, 401) => wrong(
+            "It answers 401 without a way to sign in.",
+            "nginx: hand on Location and Set-Cookie of Vestibule’s answer, with error_page 401 and auth_request_set, as the file in deploy/nginx does.",
+        ),
+        (Told::Unknown, 403) => wrong(
+            "It answers 403 and does not say why.",
+            "Read Vestibule’s log: it names the proxy’s address where that is missing from trusted_proxies, and the header that it misses (nginx: X-Original-URL, X-Original-Method). If it names neither, a rule closes the page to this machine.",
+        ),
+        (Told::Unknown, 500 | 502 | 503 | 504) => wrong(
+            format!(
+                "It answers {}: it asked, and had no answer that it could use.",
+                opened.status
+            ),
+            "Look that Vestibule runs and that the proxy asks it at the right address and path; the proxy’s error log says more.",
+        ),
+        (Told::Unknown, 300..=399) => wrong(
+            format!(
+                "It sends the browser to {}, which is not the sign-in page.",
+                origin_of(opened.header("location"))
+            ),
+            format!(
+                "{cure} The sign-in page is at {}; public_url must be what browsers call it.",
+                patient.public_url
+            ),
+        ),
+        (Told::Unknown, status) => wrong(
+            format!("A page that asks for sign-in was answered with {status} without it."),
+            cure,
+        ),
+    }
+}
+
+/// Without the rest of the address, which may hold secrets of an application's.
+fn origin_of(location: Option<&str>) -> String {
+    match location.and_then(|location| Url::parse(location).ok()) {
+        Some(url) => url.origin().ascii_serialization(),
+        None => "another page of its own".to_owned(),
+    }
+}
+
+fn peer(opened: &Told, entered: &Told) -> Judged {
+    let untrusted = |told: &Told| match told {
+        Told::Refused(code, about) if code == "untrusted_proxy" => Some(about.clone()),
+        _ => None,
+    };
+    match untrusted(opened).or_else(|| untrusted(entered)) {
+        Some(about) => {
+            // The address alone, or a sentence that begins with it.
+            let about = about.unwrap_or_default();
+            let peer = about.split(' ').next().unwrap_or_default();
+            wrong(
+                format!(
+                    "Vestibule was asked by an address that is not in trusted_proxies: {peer}."
+                ),
+                format!(
+                    "If that is your proxy, add it to trusted_proxies and restart Vestibule: trusted_proxies = [\"{peer}\"]"
+                ),
+            )
+        }
+        None if *opened == Told::Unknown && *entered == Told::Unknown => not_yet(),
+        None => right("Its address is in trusted_proxies."),
+    }
+}
+
+fn headers(page: &Url, opened: &Told, head: &Told) -> Judged {
+    let way = match opened {
+        Told::SignIn(way) => way,
+        Told::Refused(code, about) => return headers_refused(code, about.as_deref()),
+        Told::Unknown => return not_yet(),
+    };
+    if way.rd != page.as_str() {
+        return wrong(
+            format!("Vestibule was asked about {} instead of {page}.", way.rd),
+            "Tell Vestibule the address as the browser wrote it: host and port, path and query, before any rewrite \
+             (X-Forwarded-Host and X-Forwarded-Uri; nginx: X-Original-URL).",
+        );
+    }
+    match head {
+        Told::SignIn(Way { rm, .. }) if way.rm == "GET" && rm == "HEAD" => {
+            right("Method, scheme, host, path and query arrive.")
+        }
+        Told::SignIn(Way { rm, .. }) => wrong(
+            format!("A GET was told as {}, a HEAD as {rm}.", way.rm),
+            "Tell Vestibule the client’s own method (X-Forwarded-Method; nginx: X-Original-Method $request_method).",
+        ),
+        _ => wrong(
+            "A HEAD is not answered as a GET is.",
+            "Let the proxy ask about a HEAD as it does about a GET.",
+        ),
+    }
+}
+
+fn headers_refused(code: &str, about: Option<&str>) -> Judged {
+    let about = about.unwrap_or("something");
+    match code {
+        "malformed" => wrong(
+            format!("Vestibule cannot use what the proxy tells: {about}."),
+            "Each header that the proxy’s page in docs/proxies names must come from the proxy, once, and the scheme must be that of public_url.",
+        ),
+        "unknown_site" => wrong(
+            format!("Vestibule was asked about {about}, which is no site."),
+            "Tell Vestibule the host and port that the browser asked for (X-Forwarded-Host; nginx: X-Original-URL; Envoy: Host).",
+        ),
+        "unauthenticated" => wrong(
+            "Vestibule took the opened page for a program’s request, or its way to sign in is not handed on.",
+            "Pass Accept and Sec-Fetch-Mode on to Vestibule, and Location and Set-Cookie back (nginx: error_page 401 with Location; Envoy: allowed_headers, allowed_client_headers).",
+        ),
+        _ => not_yet(),
+    }
+}
+
+fn cookie(patient: &Patient, opened: &Seen, told: &Told) -> Judged {
+    let Told::SignIn(way) = told else {
+        return not_yet();
+    };
+    let name = patient.flow_cookie;
+    let set: Vec<&str> = opened
+        .all("set-cookie")
+        .filter(|cookie| cookie.split('=').next() == Some(name))
+        .collect();
+    let [cookie] = set.as_slice() else {
+        return wrong(
+            format!("{name} is set {} times instead of once.", set.len()),
+            "Hand Set-Cookie of Vestibule’s answer on to the browser (nginx: auth_request_set and add_header Set-Cookie; Envoy: allowed_client_headers).",
+        );
+    };
+    let mut parts = cookie.split(';').map(str::trim);
+    let value = parts.next().and_then(|pair| pair.split_once('='));
+    let attributes: Vec<String> = parts.map(str::to_ascii_lowercase).collect();
+    let has = |attribute: &str| attributes.iter().any(|own| own == attribute);
+    let bound = attributes.iter().any(|own| own.starts_with("domain"));
+    let kept =
+        has("path=/") && has("httponly") && has("samesite=lax") && has("secure") == patient.secure;
+    if bound || !kept {
+        return wrong(
+            format!(
+                "The attributes of {name} were changed on the way: {}.",
+                attributes.join("; ")
+            ),
+            "Take away what rewrites cookies of this host in the proxy (nginx: proxy_cookie_domain, proxy_cookie_path, proxy_cookie_flags).",
+        );
+    }
+    let hash = value
+        .and_then(|(_, value)| Token::parse(value))
+        .map(|token| token.hash().to_text());
+    if hash.as_ref() != Some(&way.flow) {
+        return wrong(
+            format!("{name} does not belong to the way to sign in that came with it."),
+            "Let the proxy keep no copy of such answers: they are no-store.",
+        );
+    }
+    right(format!("{name}, for this host alone."))
+}
+
+fn enter(entered: &Result<Seen, String>, told: &Told) -> Judged {
+    match (entered, told) {
+        (_, Told::SignIn(_)) => right("A browser that comes back from sign-in arrives."),
+        (_, Told::Refused(code, _)) if code == "untrusted_proxy" => not_yet(),
+        (Ok(seen), _) => wrong(
+            format!(
+                "/.vestibule/enter is answered with {}, and not as Vestibule does.",
+                seen.status
+            ),
+            "Pass /.vestibule/ of the site on to Vestibule, with the site’s own host in Host or X-Forwarded-Host.",
+        ),
+        (Err(why), _) => wrong(format!("No answer: {why}."), no_answer_cure(why)),
+    }
+}
+
+fn identity(patient: &Patient, client: &Client, opened: &Seen, page: &Url) -> Judged {
+    let made_up = Token::generate().hash().to_text().replace(['-', '_'], "x");
+    let values: Vec<String> = (0..IDENTITY.len())
+        .map(|number| format!("doctor{number}{made_up}"))
+        .collect();
+    let headers: Vec<(&str, &str)> = IDENTITY
+        .into_iter()
+        .zip(values.iter().map(String::as_str))
+        .collect();
+    if patient.guarded.is_some() {
+        if (200..300).contains(&opened.status) {
+            return not_yet();
+        }
+        match client.open(page, &headers) {
+            Ok(seen) if (200..300).contains(&seen.status) => {
+                return wrong(
+                    "A made-up Remote-User opens a page that asks for sign-in.",
+                    "Delete Remote-User, Remote-Name, Remote-Email and Remote-Groups of a client’s before anything else looks at them.",
+                );
+            }
+            _ => {}
+        }
+    }
+    if !patient.public {
+        return unseen(
+            "A made-up Remote-User opens nothing; whether the application is sent it cannot be seen from here. Give the address of a public page that shows the headers it was sent.",
+        );
+    }
+    let Ok(seen) = client.open(&patient.page, &headers) else {
+        return not_yet();
+    };
+    let repeated: Vec<&str> = headers
+        .iter()
+        .filter(|(_, value)| seen.body.contains(value))
+        .map(|(name, _)| *name)
+        .collect();
+    if !repeated.is_empty() {
+        return wrong(
+            format!(
+                "The application is sent a client’s own {}.",
+                repeated.join(", ")
+            ),
+            "Delete these headers in the proxy before it sets its own, in every spelling, as the files in deploy/ do.",
+        );
+    }
+    // Only a page that shows headers at all tells that these are not there.
+    if seen.body.contains(BROWSER_MARK) {
+        right("The page shows the headers it was sent, and none that was made up.")
+    } else {
+        unseen("The page does not show the headers it was sent: it cannot be seen from here.")
+    }
+}
+
+/// In the user agent that [`Client`] sends.
+const BROWSER_MARK: &str = "vestibule-doctor/";
+
+fn sign_in_page(seen: &Result<Seen, String>) -> Judged {
+    match seen {
+        Ok(seen) if seen.status == 200 && seen.body.contains("name=\"password\"") => {
+            right("It is where public_url says.")
+        }
+        Ok(seen) => wrong(
+            format!(
+                "It is answered with {}, and not as Vestibule does.",
+                seen.status
+            ),
+            "Pass the host of public_url on to Vestibule, with Host as the browser wrote it, port included.",
+        ),
+        Err(why) => wrong(format!("No answer: {why}."), no_answer_cure(why)),
+    }
+}
+
+fn authz(patient: &Patient, client: &Client) -> Judged {
+    // Where Vestibule hears this, it says that the proxy's headers are missing.
+    for endpoint in ENDPOINTS {
+        let Ok(seen) = client.open(&at(&patient.public_url, endpoint), &[]) else {
+            return not_yet();
+        };
+        let answered = match Told::by(&seen, &patient.public_url) {
+            Told::Refused(code, _) => code != "untrusted_proxy",
+            Told::SignIn(_) => true,
+            Told::Unknown => (200..300).contains(&seen.status),
+        };
+        if answered {
+            return wrong(
+                format!("Anybody can ask at {endpoint} of the sign-in host."),
+                "Deny /api/authz/ at the sign-in host in the proxy; proxies ask Vestibule at its own address.",
+            );
+        }
+    }
+    right("Vestibule does not answer there.")
+}

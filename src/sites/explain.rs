@@ -1,0 +1,133 @@
+//! Why a request would be decided as it is: each rule in turn, and the one that settles it.
+
+use serde::Serialize;
+
+use super::decision::{Asked, Decision, Mismatch, Reason, judge, mismatch};
+use super::rules::Site;
+use super::{forwarded::Forwarded, path, policy};
+use crate::foundation::app::App;
+use crate::foundation::error::Error;
+use crate::people::users::User;
+
+/// A decision and how it came about.
+#[derive(Debug, Serialize)]
+pub struct Explanation {
+    /// `allow`, `sign in` or `deny`.
+    pub decision: &'static str,
+    /// Pattern of the site, if the host belongs to one.
+    pub site: Option<String>,
+    /// The reading of the path that was judged the strictest.
+    pub path: String,
+    /// What each rule says of it, up to the one that settles it.
+    pub steps: Vec<Step>,
+    /// What settles it, in words.
+    pub because: String,
+}
+
+/// One rule, and why it holds or not.
+#[derive(Debug, Serialize)]
+pub struct Step {
+    pub rule: String,
+    pub says: String,
+}
+
+/// Explains what `user` would be answered.
+///
+/// # Errors
+/// The database failed.
+pub async fn explain(
+    app: &App,
+    request: &Forwarded,
+    user: Option<&User>,
+) -> Result<Explanation, Error> {
+    let policy = policy::current(app).await?;
+    let asked = Asked {
+        method: &request.method,
+        path: &request.path,
+        address: request.address,
+    };
+    let unsettled = |because: &str, site: Option<String>| Explanation {
+        decision: "deny",
+        site,
+        path: request.path.clone(),
+        steps: Vec::new(),
+        because: because.to_owned(),
+    };
+    let Some(site) = app.site_of(&policy, &request.host) else {
+        return Ok(unsettled("no site has this host", None));
+    };
+    let Ok(readings) = path::readings(&request.path) else {
+        return Ok(unsettled(
+            "the path cannot be read",
+            Some(site.host.to_string()),
+        ));
+    };
+    let strictest = readings
+        .iter()
+        .max_by_key(|path| judge(site, &asked, path, user).0);
+    let path = strictest.cloned().unwrap_or_default();
+    let (decision, reason) = judge(site, &asked, &path, user);
+    let because = match &reason {
+        Reason::Rule(rule) => format!("the rule “{rule}” settles it"),
+        Reason::OnlyFor(rule) => {
+            format!("the rule “{rule}” allows it for others, and no later rule holds")
+        }
+        Reason::Fallback => format!("no rule holds, and the site's default is {}", site.fallback),
+    };
+    Ok(Explanation {
+        decision: match decision {
+            Decision::Allow => "allow",
+            Decision::SignIn => "sign in",
+            Decision::Forbid => "deny",
+        },
+        site: Some(site.host.to_string()),
+        steps: steps(site, &asked, &path, user, &reason),
+        path,
+        because,
+    })
+}
+
+fn steps(
+    site: &Site,
+    asked: &Asked<'_>,
+    path: &str,
+    user: Option<&User>,
+    reason: &Reason<'_>,
+) -> Vec<Step> {
+    let mut steps = Vec::new();
+    for rule in &site.rules {
+        let settles = matches!(reason, Reason::Rule(settling) if settling.id == rule.id);
+        let says = match mismatch(rule, asked, path) {
+            Some(Mismatch::Path) => "another path".to_owned(),
+            Some(Mismatch::Method) => "another method".to_owned(),
+            Some(Mismatch::Address) => "from another network".to_owned(),
+            None if !rule.who.includes(user) => format!("for {} only", rule.who),
+            None => "holds".to_owned(),
+        };
+        steps.push(Step {
+            rule: rule.to_string(),
+            says,
+        });
+        if settles {
+            break;
+        }
+    }
+    steps
+}
+
+impl Explanation {
+    /// For the test that renders every page.
+    pub(crate) fn sample(text: &str) -> Self {
+        let text = || text.to_owned();
+        Self {
+            decision: "deny",
+            site: Some(text()),
+            path: text(),
+            steps: vec![Step {
+                rule: text(),
+                says: text(),
+            }],
+            because: text(),
+        }
+    }
+}

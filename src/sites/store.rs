@@ -1,0 +1,302 @@
+use sqlx::{FromRow, Row, SqlitePool, sqlite::SqliteRow};
+use uuid::Uuid;
+
+use super::host::Pattern;
+use super::rules::{Rule, Site};
+use crate::foundation::clock::Timestamp;
+use crate::foundation::db::Connection;
+use crate::foundation::token::TokenHash;
+
+/// Counts up with each change of sites or rules, by whatever process.
+pub(super) async fn version(pool: &SqlitePool) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar("SELECT version FROM policy")
+        .fetch_one(pool)
+        .await
+}
+
+pub(super) async fn count_on(connection: &mut Connection) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE policy SET version = version + 1")
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+#[derive(FromRow)]
+struct SiteRow {
+    id: Uuid,
+    host: String,
+    fallback: String,
+    note: String,
+}
+
+/// All sites with their rules, by host, as they were together at one version. A row that cannot be
+/// read is an error: nothing is guessed.
+pub(super) async fn policy(
+    pool: &SqlitePool,
+    scheme: &str,
+) -> Result<(i64, Vec<Site>), sqlx::Error> {
+    let mut tx = pool.begin().await?;
+    let version = sqlx::query_scalar("SELECT version FROM policy")
+        .fetch_one(&mut *tx)
+        .await?;
+    let rows: Vec<SiteRow> =
+        sqlx::query_as("SELECT id, host, fallback, note FROM sites ORDER BY host")
+            .fetch_all(&mut *tx)
+            .await?;
+    let rules = sqlx::query("SELECT * FROM rules ORDER BY site_id, position, id")
+        .fetch_all(&mut *tx)
+        .await?;
+    tx.commit().await?;
+    let rules: Vec<(Uuid, Rule)> = rules
+        .iter()
+        .map(|row| Ok((row.try_get("site_id")?, Rule::from_row(row)?)))
+        .collect::<Result<_, sqlx::Error>>()?;
+    let sites = rows
+        .into_iter()
+        .map(|row| {
+            Ok(Site {
+                host: Pattern::parse(&row.host, scheme)
+                    .ok_or_else(|| unreadable("host", &row.host))?,
+                fallback: row
+                    .fallback
+                    .parse()
+                    .map_err(|_| unreadable("fallback", &row.fallback))?,
+                note: row.note,
+                rules: rules
+                    .iter()
+                    .filter(|(site, _)| *site == row.id)
+                    .map(|(_, rule)| rule.clone())
+                    .collect(),
+                id: row.id,
+            })
+        })
+        .collect::<Result<_, sqlx::Error>>()?;
+    Ok((version, sites))
+}
+
+impl FromRow<'_, SqliteRow> for Rule {
+    fn from_row(row: &SqliteRow) -> Result<Self, sqlx::Error> {
+        let text = |column: &'static str| row.try_get::<String, _>(column);
+        let words = |column| {
+            text(column).map(|words| {
+                words
+                    .split_whitespace()
+                    .map(str::to_owned)
+                    .collect::<Vec<_>>()
+            })
+        };
+        Ok(Self {
+            id: row.try_get("id")?,
+            path: text("path")?
+                .parse()
+                .map_err(|_| unreadable("path", "rules"))?,
+            methods: words("methods")?,
+            networks: words("networks")?
+                .iter()
+                .map(|network| network.parse().map_err(|_| unreadable("network", network)))
+                .collect::<Result<_, _>>()?,
+            who: text("who")?
+                .parse()
+                .map_err(|_| unreadable("who", "rules"))?,
+            effect: text("effect")?
+                .parse()
+                .map_err(|_| unreadable("effect", "rules"))?,
+        })
+    }
+}
+
+fn unreadable(column: &str, text: &str) -> sqlx::Error {
+    sqlx::Error::Decode(format!("{column} {text:?} cannot be read").into())
+}
+
+pub(super) async fn insert_site(
+    connection: &mut Connection,
+    site: &Site,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("INSERT INTO sites (id, host, fallback, note) VALUES ($1, $2, $3, $4)")
+        .bind(site.id)
+        .bind(site.host.to_string())
+        .bind(site.fallback.to_string())
+        .bind(&site.note)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn update_site(
+    connection: &mut Connection,
+    site: &Site,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE sites SET fallback = $2, note = $3 WHERE id = $1")
+        .bind(site.id)
+        .bind(site.fallback.to_string())
+        .bind(&site.note)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// False if there is none.
+pub(super) async fn delete_site(
+    connection: &mut Connection,
+    id: Uuid,
+) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query("DELETE FROM sites WHERE id = $1")
+        .bind(id)
+        .execute(connection)
+        .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+pub(super) async fn insert_rule(
+    connection: &mut Connection,
+    site_id: Uuid,
+    position: i64,
+    rule: &Rule,
+) -> Result<(), sqlx::Error> {
+    let networks: Vec<String> = rule.networks.iter().map(ToString::to_string).collect();
+    sqlx::query("INSERT INTO rules (id, site_id, position, path, methods, networks, who, effect) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)")
+        .bind(rule.id)
+        .bind(site_id)
+        .bind(position)
+        .bind(rule.path.to_string())
+        .bind(rule.methods.join(" "))
+        .bind(networks.join(" "))
+        .bind(rule.who.to_string())
+        .bind(rule.effect.to_string())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Makes room at `position` for a rule.
+pub(super) async fn move_down(
+    connection: &mut Connection,
+    site_id: Uuid,
+    position: i64,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE rules SET position = position + 1 WHERE site_id = $1 AND position >= $2")
+        .bind(site_id)
+        .bind(position)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// False if there is none.
+pub(super) async fn delete_rule(
+    connection: &mut Connection,
+    id: Uuid,
+) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query("DELETE FROM rules WHERE id = $1")
+        .bind(id)
+        .execute(connection)
+        .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// A ticket as it is stored; its own secret is not.
+#[derive(FromRow)]
+pub(super) struct Ticket {
+    pub token_hash: Vec<u8>,
+    pub flow_hash: Vec<u8>,
+    pub host: String,
+    pub rd: String,
+    pub expires_at: Timestamp,
+}
+
+pub(super) async fn insert_ticket(
+    connection: &mut Connection,
+    hash: &TokenHash,
+    ticket: &Ticket,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("INSERT INTO tickets (ticket_hash, token_hash, flow_hash, host, rd, expires_at) VALUES ($1, $2, $3, $4, $5, $6)")
+        .bind(hash.as_bytes())
+        .bind(&ticket.token_hash)
+        .bind(&ticket.flow_hash)
+        .bind(&ticket.host)
+        .bind(&ticket.rd)
+        .bind(ticket.expires_at)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn unspent_tickets(
+    connection: &mut Connection,
+    session: &TokenHash,
+    now: Timestamp,
+) -> Result<u32, sqlx::Error> {
+    sqlx::query_scalar("SELECT count(*) FROM tickets WHERE token_hash = $1 AND expires_at > $2")
+        .bind(session.as_bytes())
+        .bind(now)
+        .fetch_one(connection)
+        .await
+}
+
+/// Whether such a ticket was made and is not spent.
+pub(super) async fn is_ticket(pool: &SqlitePool, hash: &TokenHash) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM tickets WHERE ticket_hash = $1)")
+        .bind(hash.as_bytes())
+        .fetch_one(pool)
+        .await
+}
+
+/// Spends a ticket, right or wrong: it is gone whatever comes of it.
+pub(super) async fn take_ticket(
+    connection: &mut Connection,
+    hash: &TokenHash,
+) -> Result<Option<Ticket>, sqlx::Error> {
+    sqlx::query_as("DELETE FROM tickets WHERE ticket_hash = $1 RETURNING token_hash, flow_hash, host, rd, expires_at")
+        .bind(hash.as_bytes())
+        .fetch_optional(connection)
+        .await
+}
+
+/// `None`: the session is not live. Otherwise when a "keep me signed in" ends at the latest.
+pub(super) async fn live_until(
+    connection: &mut Connection,
+    token_hash: &[u8],
+    now: Timestamp,
+) -> Result<Option<Option<Timestamp>>, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT CASE WHEN s.remember = 1 THEN s.expires_at END FROM sessions s JOIN users u ON u.id = s.user_id
+         WHERE s.token_hash = $1 AND s.ended_at IS NULL AND s.idle_expires_at > $2 AND s.expires_at > $2
+           AND u.disabled_at IS NULL AND u.must_change_password = 0",
+    )
+    .bind(token_hash)
+    .bind(now)
+    .fetch_optional(connection)
+    .await
+}
+
+pub(super) async fn insert_secret(
+    connection: &mut Connection,
+    secret: &TokenHash,
+    token_hash: &[u8],
+    host: &str,
+    now: Timestamp,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("INSERT INTO site_secrets (secret_hash, token_hash, host, created_at) VALUES ($1, $2, $3, $4)")
+        .bind(secret.as_bytes())
+        .bind(token_hash)
+        .bind(host)
+        .bind(now)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Tickets that nobody came with.
+pub(crate) async fn delete_old_tickets(
+    connection: &mut Connection,
+    now: Timestamp,
+    limit: u32,
+) -> Result<u64, sqlx::Error> {
+    let done = sqlx::query("DELETE FROM tickets WHERE ticket_hash IN (SELECT ticket_hash FROM tickets WHERE expires_at <= $1 LIMIT $2)")
+        .bind(now)
+        .bind(limit)
+        .execute(connection)
+        .await?;
+    Ok(done.rows_affected())
+}

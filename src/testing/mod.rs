@@ -1,0 +1,4 @@
+//! What the fuzz targets and the laboratory take from here; not for others.
+
+pub mod fuzzing;
+pub mod seeding;

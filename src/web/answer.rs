@@ -1,0 +1,218 @@
+//! Answers: what handlers give back.
+
+use std::io::Cursor;
+use std::sync::Arc;
+
+use rocket::http::{ContentType, Header, Status};
+use rocket::response::{self, Responder, Response};
+use rocket::{Request, serde::json};
+use serde::Serialize;
+
+use super::{Refusal, wants_json};
+use crate::foundation::app::App;
+use crate::foundation::error::Error;
+use crate::foundation::metrics::count_denial;
+use crate::people::users::User;
+use crate::web::pages::{self, Page};
+
+/// A finished answer.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    status: Status,
+    content_type: ContentType,
+    body: String,
+    headers: Vec<Header<'static>>,
+}
+
+impl Answer {
+    /// A page; `viewer` is whom its top bar names.
+    ///
+    /// # Errors
+    /// The template is at fault.
+    pub fn page<P: Page>(
+        app: &App,
+        status: Status,
+        page: &P,
+        viewer: Option<&User>,
+    ) -> Result<Self, Error> {
+        let body = app.pages.render(page, viewer)?;
+        Ok(Self {
+            status,
+            content_type: ContentType::HTML,
+            body,
+            headers: Vec::new(),
+        })
+    }
+
+    /// To a path of this service, with GET.
+    #[must_use]
+    pub fn see_other(path: &str) -> Self {
+        Self::text(Status::SeeOther, String::new()).header("Location", path.to_owned())
+    }
+
+    #[must_use]
+    pub fn json<T: Serialize>(status: Status, value: &T) -> Self {
+        let body = json::to_string(value).unwrap_or_default();
+        Self {
+            status,
+            // UTF-8 by its definition (RFC 8259, 8.1): it has no charset parameter.
+            content_type: ContentType::JSON,
+            body,
+            headers: Vec::new(),
+        }
+    }
+
+    #[must_use]
+    pub fn text(status: Status, body: String) -> Self {
+        Self {
+            status,
+            content_type: ContentType::Plain,
+            body,
+            headers: Vec::new(),
+        }
+    }
+
+    #[must_use]
+    pub fn content_type(self, content_type: ContentType) -> Self {
+        Self {
+            content_type,
+            ..self
+        }
+    }
+
+    #[must_use]
+    pub fn header(mut self, name: &'static str, value: String) -> Self {
+        self.headers.push(Header::new(name, value));
+        self
+    }
+
+    /// With a `Set-Cookie`.
+    #[must_use]
+    pub fn cookie(self, set_cookie: String) -> Self {
+        self.header("Set-Cookie", set_cookie)
+    }
+
+    /// Headers and body, for an answer that Rocket does not send.
+    pub(crate) fn into_parts(self) -> (Vec<(String, String)>, String) {
+        let content_type = Header::from(self.content_type);
+        let headers = [content_type].into_iter().chain(self.headers);
+        let told = headers.map(|header| (header.name.to_string(), header.value.into_owned()));
+        (told.collect(), self.body)
+    }
+
+    /// Names the challenge of a 401 (RFC 9110, 11.6.1). Never Basic: browsers would ask by themselves.
+    #[must_use]
+    pub fn challenge(self) -> Self {
+        self.header("WWW-Authenticate", "Vestibule".to_owned())
+    }
+}
+
+impl<'r> Responder<'r, 'static> for Answer {
+    fn respond_to(self, _: &'r Request<'_>) -> response::Result<'static> {
+        let mut response = Response::build();
+        response
+            .status(self.status)
+            .header(self.content_type)
+            .sized_body(self.body.len(), Cursor::new(self.body));
+        for header in self.headers {
+            response.header_adjoin(header);
+        }
+        response.ok()
+    }
+}
+
+/// Why a handler gave no answer: a refusal that it tells, or something that broke.
+#[derive(Debug)]
+pub enum Failure {
+    Refused(Box<Refusal>),
+    Broke(Error),
+}
+
+impl Failure {
+    /// What is told of it; what broke is logged.
+    pub(crate) fn into_refusal(self, request: &Request<'_>) -> Refusal {
+        match self {
+            Self::Refused(refusal) => *refusal,
+            Self::Broke(error) => {
+                error.report(request);
+                Refusal::of_status(error.status())
+            }
+        }
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(Box::new(refusal))
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Broke(error)
+    }
+}
+
+impl From<sqlx::Error> for Failure {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Broke(error.into())
+    }
+}
+
+impl<'r> Responder<'r, 'static> for Failure {
+    fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
+        let refusal = self.into_refusal(request);
+        count_denial(request, refusal.reason());
+        refusal.respond_to(request)
+    }
+}
+
+impl<'r> Responder<'r, 'static> for Refusal {
+    fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
+        let app = request.rocket().state::<Arc<App>>();
+        self.answer(app.map(Arc::as_ref), wants_json(request))
+            .respond_to(request)
+    }
+}
+
+#[derive(Serialize)]
+struct Told<'a> {
+    error: &'a str,
+    message: &'a str,
+}
+
+impl Refusal {
+    fn as_json(&self) -> Answer {
+        Answer::json(
+            self.status,
+            &Told {
+                error: self.code,
+                message: &self.message,
+            },
+        )
+    }
+
+    /// For a program, or as a page.
+    pub(crate) fn answer(&self, app: Option<&App>, json: bool) -> Answer {
+        let answer = if json {
+            self.as_json()
+        } else {
+            self.as_page(app)
+        };
+        let answer = match self.status {
+            // RFC 9110, 15.5.6: what is allowed is said.
+            Status::MethodNotAllowed => answer.header("Allow", "GET, HEAD, POST".to_owned()),
+            _ => answer,
+        };
+        match self.retry_after {
+            Some(wait) => answer.header("Retry-After", wait.as_secs().max(1).to_string()),
+            None => answer,
+        }
+    }
+
+    pub(crate) fn as_page(&self, app: Option<&App>) -> Answer {
+        let page = app
+            .and_then(|app| Answer::page(app, self.status, &pages::ErrorPage::of(self), None).ok());
+        page.unwrap_or_else(|| Answer::text(self.status, self.message.clone()))
+    }
+}

@@ -1,0 +1,184 @@
+//! What every answer has, and what becomes of one that a guard stopped.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rocket::http::{Header, Method, Status};
+use rocket::response::Responder;
+use rocket::{Request, Response};
+
+use super::{Answer, Refusal, navigates, wants_json};
+use crate::foundation::app::App;
+use crate::foundation::metrics::{Reason, count_denial};
+use crate::sessions::Denied;
+
+/// Nothing is loaded but our stylesheet and icon; nothing is framed, nothing runs.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'";
+
+/// Headers of every answer. With `same-origin` browsers still send an Origin with our forms.
+const HEADERS: [(&str, &str); 8] = [
+    ("Content-Security-Policy", CONTENT_SECURITY_POLICY),
+    ("X-Content-Type-Options", "nosniff"),
+    ("X-Frame-Options", "DENY"),
+    ("Referrer-Policy", "same-origin"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+    (
+        "Permissions-Policy",
+        "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    ),
+    ("Vary", "Cookie, Accept"),
+];
+
+/// A year, as browsers' preload lists ask for.
+const STRICT_TRANSPORT_SECURITY: &str = "max-age=31536000";
+
+/// An answer that says nothing of caching is not cached.
+const NOT_CACHED: (&str, &str) = ("Cache-Control", "no-store");
+
+/// What a rocket manages all of whose answers are ours, and not those of our routes alone.
+pub(crate) struct WholeSite;
+
+/// What a rocket manages whose listener sets the headers of every answer by itself, as ours does.
+pub(crate) struct SetByListener;
+
+/// The headers of every answer; only that of caching gives way to what an answer says.
+pub(crate) fn of_every_answer(app: &App) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let hsts = ("Strict-Transport-Security", STRICT_TRANSPORT_SECURITY);
+    let hsts = app.settings.secure().then_some(hsts);
+    HEADERS.into_iter().chain(hsts).chain([NOT_CACHED])
+}
+
+/// Sets the headers of an answer of ours, unless the listener does.
+pub fn secure(app: &App, request: &Request<'_>, response: &mut Response<'_>) {
+    let rocket = request.rocket();
+    let is_ours = || {
+        let is_whole = rocket.state::<WholeSite>().is_some();
+        is_whole || Aside::of(request).is_ours.load(Ordering::Relaxed)
+    };
+    if rocket.state::<SetByListener>().is_some() || !is_ours() {
+        return;
+    }
+    let is_told = response.headers().contains(NOT_CACHED.0);
+    for (name, value) in of_every_answer(app).filter(|(name, _)| *name != NOT_CACHED.0 || !is_told)
+    {
+        response.set_raw_header(name, value);
+    }
+    response.remove_header("Server");
+}
+
+/// What guards leave for the answer, which they cannot make by themselves.
+#[derive(Default)]
+pub(crate) struct Aside {
+    /// Whether a route of ours was reached, in a site that has others too.
+    pub is_ours: AtomicBool,
+    /// Why the last guard did not let the request through.
+    pub denied: OnceLock<Denied>,
+    pub refused: OnceLock<Refusal>,
+    /// In a handler's place.
+    pub answer: OnceLock<Answer>,
+    /// For any answer.
+    pub set_cookie: OnceLock<String>,
+    /// What takes a doubled cookie away.
+    pub expired: OnceLock<Vec<String>>,
+}
+
+impl Aside {
+    pub fn of<'r>(request: &'r Request<'_>) -> &'r Self {
+        request.local_cache(Self::default)
+    }
+}
+
+/// Turns what a guard stopped into its answer: a browser without a session is sent to sign in and
+/// back, anything else is told why.
+///
+/// A guard cannot answer by itself, and a catcher would be the host's. An answer that names its own
+/// challenge is left alone.
+pub fn answer_for_guards<'r>(request: &'r Request<'_>, response: &mut Response<'r>) {
+    answer_for_denial(request, response);
+    let expired = Aside::of(request).expired.get();
+    for cookie in expired.into_iter().flatten() {
+        // A sign-in sets a new one of the same name, which stays.
+        let for_domain = cookie.contains("; Domain=");
+        if for_domain || !response.headers().contains("Set-Cookie") {
+            response.adjoin_raw_header("Set-Cookie", cookie.clone());
+        }
+    }
+}
+
+fn answer_for_denial<'r>(request: &'r Request<'_>, response: &mut Response<'r>) {
+    let aside = Aside::of(request);
+    if let Some(answer) = aside.answer.get()
+        && let Ok(told) = answer.clone().respond_to(request)
+    {
+        *response = told;
+        return;
+    }
+    if let Some(set_cookie) = aside.set_cookie.get() {
+        response.adjoin_raw_header("Set-Cookie", set_cookie.clone());
+    }
+    if response.headers().contains("WWW-Authenticate") {
+        return;
+    }
+    match (aside.denied.get().copied(), response.status()) {
+        (Some(Denied::Unauthenticated), Status::Unauthorized) => {
+            count_denial(request, Some(Reason::Unauthenticated));
+            answer_unauthenticated(request, response)
+        }
+        (Some(Denied::PasswordChangeRequired), Status::Forbidden) => {
+            count_denial(request, Some(Reason::PasswordChangeRequired));
+            if navigates(request) {
+                redirect(response, "/account/password")
+            } else {
+                tell(request, response, Refusal::of_status(Status::Forbidden));
+            }
+        }
+        (Some(Denied::Forbidden), Status::Forbidden) => {
+            tell(request, response, Refusal::of_status(Status::Forbidden));
+        }
+        (Some(Denied::Unavailable), Status::ServiceUnavailable) => {
+            tell(request, response, Refusal::unavailable())
+        }
+        _ => tell_refused(request, response),
+    }
+}
+
+fn answer_unauthenticated<'r>(request: &'r Request<'_>, response: &mut Response<'r>) {
+    if navigates(request) && !wants_json(request) {
+        let back = matches!(request.method(), Method::Get | Method::Head)
+            .then(|| request.uri().to_string());
+        let rd: String = back
+            .iter()
+            .flat_map(|uri| url::form_urlencoded::byte_serialize(uri.as_bytes()))
+            .collect();
+        let location = if rd.is_empty() {
+            "/login".to_owned()
+        } else {
+            format!("/login?rd={rd}")
+        };
+        return redirect(response, &location);
+    }
+    tell(request, response, Refusal::of_status(Status::Unauthorized));
+    response.set_header(Header::new("WWW-Authenticate", "Vestibule"));
+}
+
+fn tell_refused<'r>(request: &'r Request<'_>, response: &mut Response<'r>) {
+    let refused = Aside::of(request).refused.get();
+    if let Some(refusal) = refused.filter(|refusal| refusal.status == response.status()) {
+        tell(request, response, refusal.clone());
+    }
+}
+
+fn redirect(response: &mut Response<'_>, location: &str) {
+    *response = Response::build()
+        .status(Status::SeeOther)
+        .raw_header("Location", location.to_owned())
+        .finalize();
+}
+
+fn tell<'r>(request: &'r Request<'_>, response: &mut Response<'r>, refusal: Refusal) {
+    count_denial(request, refusal.reason());
+    if let Ok(told) = refusal.respond_to(request) {
+        *response = told;
+    }
+}

@@ -1,0 +1,58 @@
+//! Whose request it is: the socket's address, or what a trusted proxy says of it.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use rocket::Request;
+
+use crate::foundation::settings::Settings;
+
+/// The client's address. X-Forwarded-For is read from the right, past trusted proxies, and only if
+/// the socket's own address is trusted; anything missing or unparsable leaves the socket's address,
+/// so that nobody dodges the throttle by it.
+pub fn client_address(request: &Request<'_>, settings: &Settings) -> IpAddr {
+    forwarded_address(request, settings).unwrap_or_else(|| socket_address(request))
+}
+
+/// What trusted proxies say of the client's address; the socket's own where that is no proxy.
+/// `None` where they say nothing that can be read.
+pub fn forwarded_address(request: &Request<'_>, settings: &Settings) -> Option<IpAddr> {
+    let peer = socket_address(request);
+    if !is_trusted(peer, &settings.trusted_proxies) {
+        return Some(peer);
+    }
+    let headers: Vec<&str> = request.headers().get("x-forwarded-for").collect();
+    let hops = headers.iter().rev().flat_map(|header| header.rsplit(','));
+    forwarded_for(hops, &settings.trusted_proxies)
+}
+
+/// Whoever holds the other end of the socket.
+pub fn socket_address(request: &Request<'_>) -> IpAddr {
+    // No socket: dispatched in process.
+    request
+        .remote()
+        .map_or(IpAddr::from([127, 0, 0, 1]), |remote| {
+            remote.ip().to_canonical()
+        })
+}
+
+pub fn is_trusted(address: IpAddr, proxies: &[IpNet]) -> bool {
+    proxies.iter().any(|network| network.contains(&address))
+}
+
+/// The first untrusted hop from the right; where all are trusted, the farthest. `None` where that
+/// is no address.
+fn forwarded_for<'a>(hops: impl Iterator<Item = &'a str>, proxies: &[IpNet]) -> Option<IpAddr> {
+    let mut client = None;
+    for hop in hops {
+        client = hop
+            .trim()
+            .parse::<IpAddr>()
+            .ok()
+            .map(|address| address.to_canonical());
+        if !client.is_some_and(|address| is_trusted(address, proxies)) {
+            break;
+        }
+    }
+    client
+}

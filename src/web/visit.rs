@@ -1,0 +1,113 @@
+//! The guard that each route has: the request is meant for us, and this is where it comes from.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use rocket::Request;
+use rocket::http::{Accept, MediaType, Method};
+use rocket::outcome::Outcome;
+use rocket::request::{self, FromRequest};
+
+use super::{Aside, Refusal, origin, peer};
+use crate::foundation::app::App;
+use crate::sessions::Device;
+
+/// A request that was meant for this service.
+#[derive(Debug)]
+pub struct Visit {
+    pub address: IpAddr,
+    pub user_agent: String,
+}
+
+impl Visit {
+    #[must_use]
+    pub fn device(&self) -> Device {
+        Device {
+            address: self.address,
+            user_agent: self.user_agent.clone(),
+        }
+    }
+}
+
+/// Marks a route of ours that is there under any Host.
+#[derive(Debug)]
+pub struct AnyHost;
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for AnyHost {
+    type Error = std::convert::Infallible;
+
+    async fn from_request(request: &'r Request<'_>) -> request::Outcome<Self, Self::Error> {
+        Aside::of(request).is_ours.store(true, Ordering::Relaxed);
+        Outcome::Success(Self)
+    }
+}
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for Visit {
+    type Error = Refusal;
+
+    async fn from_request(request: &'r Request<'_>) -> request::Outcome<Self, Refusal> {
+        let Some(app) = request.rocket().state::<Arc<App>>() else {
+            return Refusal::unavailable().stop(request);
+        };
+        Aside::of(request).is_ours.store(true, Ordering::Relaxed);
+        if !origin::is_for_us(request, app.settings.url()) {
+            return Refusal::misdirected(app.settings.url()).stop(request);
+        }
+        // Rocket takes a form's `_method=get` for the method: a GET that carries a form is none.
+        if matches!(request.method(), Method::Get | Method::Head)
+            && request.content_type().is_some_and(|kind| kind.is_form())
+        {
+            return Refusal::method_override().stop(request);
+        }
+        Outcome::Success(Self {
+            address: peer::client_address(request, &app.settings),
+            user_agent: request
+                .headers()
+                .get_one("user-agent")
+                .unwrap_or_default()
+                .to_owned(),
+        })
+    }
+}
+
+/// Whether a person opens a page with this request.
+#[derive(Clone, Copy, Debug)]
+pub struct Opened(pub bool);
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for Opened {
+    type Error = std::convert::Infallible;
+
+    async fn from_request(request: &'r Request<'_>) -> request::Outcome<Self, Self::Error> {
+        Outcome::Success(Self(navigates(request)))
+    }
+}
+
+/// Whether a browser opens this as a page, and not ahead of time.
+pub(crate) fn navigates(request: &Request<'_>) -> bool {
+    is_navigation(request) && !request.headers().contains("sec-purpose")
+}
+
+/// Whether this is for a page. Browsers without Sec-Fetch headers are told by `Accept`.
+pub(crate) fn is_navigation(request: &Request<'_>) -> bool {
+    let headers = request.headers();
+    match headers.get_one("sec-fetch-mode") {
+        Some(mode) => mode == "navigate",
+        None => {
+            let accept = headers.get_one("accept").unwrap_or_default();
+            accept.contains("text/html") && !headers.contains("x-requested-with")
+        }
+    }
+}
+
+/// Whether an error is better told in JSON than as a page.
+pub(crate) fn wants_json(request: &Request<'_>) -> bool {
+    request
+        .accept()
+        .map(Accept::preferred)
+        .is_some_and(|accepted| accepted.media_type() == &MediaType::JSON)
+        || request.uri().path().starts_with("/api/")
+}
