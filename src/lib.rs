@@ -45,16 +45,19 @@
 //! `audit`, `throttle`, `forward_auth`. In each, `mod.rs` has the use cases, `store` all its SQL,
 //! `guard` its request guards, `routes` its handlers. ARCHITECTURE.md walks through the main flows.
 
-mod account;
+#[doc(hidden)]
+pub mod account;
 mod admin;
 #[doc(hidden)]
 pub mod foundation;
-mod login;
+#[doc(hidden)]
+pub mod login;
 #[doc(hidden)]
 pub mod people;
 #[doc(hidden)]
 pub mod program;
-mod sessions;
+#[doc(hidden)]
+pub mod sessions;
 #[doc(hidden)]
 pub mod sites;
 #[doc(hidden)]
@@ -67,7 +70,7 @@ pub use foundation::clock::{Clock, Timestamp};
 pub use foundation::error::Error;
 pub use foundation::settings::{self, Settings};
 pub use people::users::User;
-#[doc(hidden)]
-pub use sessions::sweep;
 pub use sessions::{Admin, CurrentSession, CurrentUser, Denied, Session};
 pub use vestibule::Vestibule;
+#[doc(hidden)]
+pub use vestibule::{open_app, sweep};

@@ -1,22 +1,35 @@
 //! The fairing: opens the database, mounts the slices, keeps house while the server runs.
 
-use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rocket::fairing::{self, Fairing, Info, Kind};
-use rocket::futures::future::BoxFuture;
 use rocket::{Build, Orbit, Request, Response, Rocket};
 
-use crate::foundation::app::App;
+use crate::foundation::app::{App, AppBuilder, Work};
 use crate::foundation::clock::Clock;
 use crate::foundation::db::{self, Location, Lock};
 use crate::foundation::error::Error;
 use crate::foundation::settings::Settings;
 use crate::login::first_admin;
-use crate::web::assets;
-use crate::web::headers;
-use crate::{account, admin, login, sessions};
+use crate::web::pages::Templates;
+use crate::web::{Slice, headers};
+use crate::{account, admin, foundation, login, people, sessions, sites, web};
+
+/// Every feature. A new one is a folder and a line here.
+fn slices() -> Vec<Slice> {
+    let mut slices = vec![
+        web::slice(),
+        people::slice(),
+        sessions::slice(),
+        login::slice(),
+        first_admin::slice(),
+        account::slice(),
+        sites::slice(),
+    ];
+    slices.extend(admin::slices());
+    slices
+}
 
 /// Attached to a rocket, it brings sign-in and sessions: the guards, and the pages under `/login`,
 /// `/logout`, `/setup`, `/account`, `/reauthenticate` and `/api/session`.
@@ -64,17 +77,8 @@ impl Fairing for Vestibule {
                 }
             },
         };
-        let slices = [
-            login::routes(),
-            first_admin::routes(),
-            account::routes(),
-            admin::routes(),
-            sessions::routes(),
-            assets::routes(),
-        ];
-        Ok(slices
-            .into_iter()
-            .fold(rocket, |rocket, routes| rocket.mount("/", routes)))
+        let routes = slices().into_iter().map(|slice| slice.routes);
+        Ok(routes.fold(rocket, |rocket, routes| rocket.mount("/", routes)))
     }
 
     async fn on_liftoff(&self, rocket: &Rocket<Orbit>) {
@@ -84,14 +88,11 @@ impl Fairing for Vestibule {
         if app.settings.insecure_http && !app.settings.secure() {
             tracing::warn!("insecure_http: passwords and cookies can be read by anyone on the way");
         }
-        announce_setup(app).await;
+        app.launch().await;
         rocket::tokio::spawn(examine(app.clone()));
-        keep(rocket, app, sessions::WRITE_INTERVAL, |app| {
-            Box::pin(app.last_seen.write(app))
-        });
-        keep(rocket, app, sessions::SWEEP_INTERVAL, |app| {
-            Box::pin(sessions::sweep(app))
-        });
+        for (interval, work) in app.housekeeping() {
+            keep(rocket, app, *interval, *work);
+        }
     }
 
     async fn on_response<'r>(&self, request: &'r Request<'_>, response: &mut Response<'r>) {
@@ -102,38 +103,50 @@ impl Fairing for Vestibule {
     }
 
     async fn on_shutdown(&self, rocket: &Rocket<Orbit>) {
-        let Some(app) = rocket.state::<Arc<App>>() else {
-            return;
-        };
-        if let Err(error) = app.last_seen.write(app).await {
-            tracing::error!("the last uses of sessions could not be written: {error}");
+        if let Some(app) = rocket.state::<Arc<App>>() {
+            app.flush().await;
         }
     }
+}
+
+/// Opens a service with all its features, on a database that is ready ([`db::prepare`]).
+///
+/// # Errors
+/// The database cannot be opened, or a template of `templates_dir` cannot be parsed.
+pub async fn open_app(
+    settings: Settings,
+    clock: Clock,
+    location: &Location,
+) -> Result<Arc<App>, Error> {
+    let mut builder = AppBuilder::open(settings, clock, location).await?;
+    foundation::setup(&mut builder);
+    let mut pages = Vec::new();
+    for slice in slices() {
+        (slice.setup)(&mut builder)?;
+        pages.extend(slice.pages);
+    }
+    let templates = Templates::new(&builder.settings, pages)?;
+    builder.manage(templates);
+    Ok(builder.build())
 }
 
 async fn open(rocket: &Rocket<Build>) -> Result<(Arc<App>, Lock), Box<dyn std::error::Error>> {
     let settings = Settings::of_host(rocket.figment())?;
     let location = Location::parse(&settings.database_url)?;
     let lock = db::open_for_serving(&location).await?;
-    let app = App::open(settings, Clock::system(), &location).await?;
+    let app = open_app(settings, Clock::system(), &location).await?;
     Ok((app, lock))
 }
 
-/// On a first start, prints the link that makes the first admin.
-async fn announce_setup(app: &App) {
-    match first_admin::is_open(app).await {
-        Ok(true) => {
-            let code = app.setup_code.renew(app.clock.now());
-            let link = app.settings.link(&format!("/setup?code={}", code.reveal()));
-            // Not println: a closed standard output is no reason to stop.
-            let _ = writeln!(
-                std::io::stdout(),
-                "  Set up     {link}\n             makes the first admin; good for an hour, and once"
-            );
-        }
-        Ok(false) => {}
-        Err(error) => tracing::error!("{error}"),
+/// Does all housekeeping once, for tests.
+///
+/// # Errors
+/// The database failed; what is left is done the next time.
+pub async fn sweep(app: &App) -> Result<(), Error> {
+    for (_, work) in app.housekeeping() {
+        work(app).await?;
     }
+    Ok(())
 }
 
 async fn examine(app: Arc<App>) {
@@ -143,12 +156,7 @@ async fn examine(app: Arc<App>) {
 }
 
 /// Does `work` each `interval` until the server stops.
-fn keep(
-    rocket: &Rocket<Orbit>,
-    app: &Arc<App>,
-    interval: Duration,
-    work: fn(&App) -> BoxFuture<'_, Result<(), Error>>,
-) {
+fn keep(rocket: &Rocket<Orbit>, app: &Arc<App>, interval: Duration, work: Work) {
     let (app, shutdown) = (app.clone(), rocket.shutdown());
     rocket::tokio::spawn(async move {
         let mut ticks = rocket::tokio::time::interval(interval);
@@ -158,10 +166,7 @@ fn keep(
                 () = shutdown.clone() => return,
                 _ = ticks.tick() => {}
             }
-            if let Err(error) = work(&app).await {
-                tracing::error!("housekeeping: {error}");
-                error.note(&app);
-            }
+            app.attempt(work).await;
         }
     });
 }

@@ -11,7 +11,7 @@ use crate::login::{NoFields, Sensitive};
 use crate::sessions::listing::{self, MAX_LIMIT, Query, Sort, State};
 use crate::sessions::shown::Shown;
 use crate::sessions::{self, CurrentSession, CurrentUser, Which};
-use crate::web::pages::Page;
+use crate::web::pages::{Page, Template, template};
 use crate::web::{Answer, Failure, Refusal, Visit};
 
 const HERE: &str = "/account/sessions";
@@ -43,7 +43,7 @@ async fn list(
             .map(|found| Shown::new(found, current.session.id))
             .collect(),
     };
-    Ok(Answer::page(app, Status::Ok, &page, Some(&user))?)
+    Ok(Answer::page(app, Status::Ok, &page, Some(&user.0))?)
 }
 
 #[post("/account/sessions/<id>/revoke", data = "<_form>")]
@@ -55,7 +55,7 @@ async fn revoke(
     _form: Sensitive<NoFields>,
 ) -> Result<Answer, Failure> {
     let id = Uuid::try_parse(id).map_err(|_| Refusal::not_found())?;
-    let actor = Actor::user(&user, visit.address);
+    let actor = Actor::user(&user.0, visit.address);
     // Another user's session is as unknown as none.
     if sessions::revoke(
         app,
@@ -85,7 +85,7 @@ async fn revoke_others(
         user_id: user.id,
         keep: Some(current.session.id),
     };
-    sessions::revoke(app, &Actor::user(&user, visit.address), which).await?;
+    sessions::revoke(app, &Actor::user(&user.0, visit.address), which).await?;
     Ok(Answer::see_other(HERE))
 }
 
@@ -95,7 +95,7 @@ pub struct DevicesPage {
 }
 
 impl Page for DevicesPage {
-    const TEMPLATE: &'static str = "account/sessions.html";
+    const TEMPLATE: Template = template!("account/sessions.html");
 
     fn samples(text: &str) -> Vec<Self> {
         vec![

@@ -1,6 +1,7 @@
 //! One's own account: what it is, and its password.
 
 mod devices;
+pub mod lifecycle;
 mod routes;
 
 use std::time::Duration;
@@ -9,17 +10,23 @@ use crate::foundation::app::App;
 use crate::foundation::audit::{self, Actor, Event, Record};
 use crate::foundation::error::Error;
 use crate::foundation::token::Token;
-use crate::login::{Proof, prove};
-use crate::people::passwords::{Password, Weakness};
+use crate::login::{Verification, verify_password};
+use crate::people::passwords::{Hasher, Password, Weakness};
 use crate::people::users;
 use crate::sessions::{self, CurrentSession, Device, EndReason};
-
-pub(crate) use devices::DevicesPage;
-pub(crate) use routes::{AccountPage, PasswordPage};
+use crate::web::Slice;
+use crate::web::pages::PageKind;
+use devices::DevicesPage;
+use routes::{AccountPage, PasswordPage};
 
 #[must_use]
-pub fn routes() -> Vec<rocket::Route> {
-    [routes::routes(), devices::routes()].concat()
+pub fn slice() -> Slice {
+    let pages = vec![
+        PageKind::of::<AccountPage>(),
+        PageKind::of::<PasswordPage>(),
+        PageKind::of::<DevicesPage>(),
+    ];
+    Slice::new([routes::routes(), devices::routes()].concat(), pages)
 }
 
 /// What became of a change of password.
@@ -50,16 +57,17 @@ pub async fn change_password(
     if old.reveal() == new.reveal() {
         return Ok(Changed::Weak(Weakness::Same));
     }
-    let proven = match prove(app, Event::PasswordChange, &user.username, old, device).await? {
-        Proof::Right(proven) => proven,
-        Proof::Wrong => return Ok(Changed::WrongCurrent),
-        Proof::Throttled(wait) => return Ok(Changed::Throttled(wait)),
-    };
-    let hash = app.passwords.hash(new).await?;
+    let verified =
+        match verify_password(app, Event::PasswordChange, &user.username, old, device).await? {
+            Verification::Right(verified) => verified,
+            Verification::Wrong => return Ok(Changed::WrongCurrent),
+            Verification::Throttled(wait) => return Ok(Changed::Throttled(wait)),
+        };
+    let hash = app.state::<Hasher>().hash(new).await?;
     let now = app.clock.now();
     let actor = Actor::user(user, device.address);
     let mut tx = app.db.begin().await?;
-    let Some(user) = proven.settle(&mut tx).await? else {
+    let Some(user) = verified.settle(&mut tx).await? else {
         return Ok(Changed::WrongCurrent);
     };
     users::store_password(&mut tx, now, &user, &hash).await?;

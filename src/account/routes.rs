@@ -11,7 +11,7 @@ use crate::login::cookie_for;
 use crate::people::passwords::Password;
 use crate::people::users::User;
 use crate::sessions::{CurrentSession, CurrentUser, device};
-use crate::web::pages::Page;
+use crate::web::pages::{Page, Template, template};
 use crate::web::{Answer, Failure, Posted, Refusal, Visit};
 
 /// As many as a person looks through.
@@ -53,7 +53,7 @@ async fn show(
             })
             .collect(),
     };
-    Ok(Answer::page(app, Status::Ok, &page, Some(&user))?)
+    Ok(Answer::page(app, Status::Ok, &page, Some(&user.0))?)
 }
 
 /// Also for those who must change it before anything else.
@@ -123,7 +123,7 @@ struct ShownSignIn {
 }
 
 impl Page for AccountPage {
-    const TEMPLATE: &'static str = "account/account.html";
+    const TEMPLATE: Template = template!("account/account.html");
 
     fn samples(text: &str) -> Vec<Self> {
         let at = Timestamp::parse("2026-03-01T08:15:00Z").expect("a time");
@@ -171,7 +171,7 @@ impl PasswordPage {
 }
 
 impl Page for PasswordPage {
-    const TEMPLATE: &'static str = "account/password.html";
+    const TEMPLATE: Template = template!("account/password.html");
 
     fn samples(text: &str) -> Vec<Self> {
         let page = |error: Option<&str>, must_change| Self {

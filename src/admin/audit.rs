@@ -1,7 +1,7 @@
 //! The audit trail: read by page, and handed out whole as CSV or JSON Lines.
 
 use rocket::http::Status;
-use rocket::{FromForm, Route, get, routes};
+use rocket::{FromForm, get, routes};
 use serde::Serialize;
 use uuid::{Uuid, Version};
 
@@ -10,8 +10,8 @@ use super::query::{self, address, bad};
 use crate::foundation::app::App;
 use crate::foundation::audit::{self, Event, Filter, Shown};
 use crate::sessions::Admin;
-use crate::web::pages::Page;
-use crate::web::{Answer, Failure, Refusal, Visit};
+use crate::web::pages::{Page, PageKind, Template, template};
+use crate::web::{Answer, Failure, Refusal, Slice, Visit};
 
 const HERE: &str = "/admin/audit";
 const CSV: &str = "/admin/audit.csv";
@@ -19,8 +19,9 @@ const JSONL: &str = "/admin/audit.jsonl";
 const MAX_LIMIT: u32 = 200;
 
 #[must_use]
-pub fn routes() -> Vec<Route> {
-    routes![list, export_csv, export_jsonl]
+pub fn slice() -> Slice {
+    let routes = routes![list, export_csv, export_jsonl];
+    Slice::new(routes, vec![PageKind::of::<AuditPage>()])
 }
 
 /// What the address says; what is empty in the form is left out.
@@ -55,7 +56,7 @@ async fn list(app: &App, _visit: Visit, admin: Admin, asked: Asked<'_>) -> Resul
         records: entries.into_iter().map(Shown::from).collect(),
         query: asked.shown(limit),
     };
-    Ok(Answer::page(app, Status::Ok, &page, Some(&admin))?)
+    Ok(Answer::page(app, Status::Ok, &page, Some(&admin.0))?)
 }
 
 #[get("/admin/audit.csv?<asked..>")]
@@ -192,7 +193,7 @@ fn kinds() -> Vec<Kind> {
 }
 
 impl Page for AuditPage {
-    const TEMPLATE: &'static str = "admin/audit.html";
+    const TEMPLATE: Template = template!("admin/audit.html");
 
     fn samples(text: &str) -> Vec<Self> {
         let page = |text: &str, limit, records, place: Option<&str>| Self {

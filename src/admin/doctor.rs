@@ -1,18 +1,19 @@
 //! The doctor as a page: asks only hosts of configured sites.
 
 use rocket::http::Status;
-use rocket::{FromForm, Route, get, post, routes};
+use rocket::{FromForm, get, post, routes};
 use serde::Serialize;
 
 use crate::foundation::app::App;
 use crate::sessions::Admin;
 use crate::sites::doctor::{Client, Finding, Outcome, Trust, examine};
-use crate::web::pages::Page;
-use crate::web::{Answer, Failure, Posted, Refusal, Visit};
+use crate::web::pages::{Page, PageKind, Template, template};
+use crate::web::{Answer, Failure, Posted, Refusal, Slice, Visit};
 
 #[must_use]
-pub fn routes() -> Vec<Route> {
-    routes![form, look]
+pub fn slice() -> Slice {
+    let routes = routes![form, look];
+    Slice::new(routes, vec![PageKind::of::<DoctorPage>()])
 }
 
 #[get("/admin/doctor")]
@@ -21,7 +22,7 @@ fn form(app: &App, _visit: Visit, admin: Admin) -> Result<Answer, Failure> {
         app,
         Status::Ok,
         &DoctorPage::default(),
-        Some(&admin),
+        Some(&admin.0),
     )?)
 }
 
@@ -42,7 +43,7 @@ async fn look(
     let client = Client::new(&Trust::WellKnown).map_err(|_| Refusal::unavailable())?;
     let findings = examine(app, url.trim(), client).await?;
     let page = DoctorPage { url, findings };
-    Ok(Answer::page(app, Status::Ok, &page, Some(&admin))?)
+    Ok(Answer::page(app, Status::Ok, &page, Some(&admin.0))?)
 }
 
 #[derive(Default, Serialize)]
@@ -52,7 +53,7 @@ pub struct DoctorPage {
 }
 
 impl Page for DoctorPage {
-    const TEMPLATE: &'static str = "admin/doctor.html";
+    const TEMPLATE: Template = template!("admin/doctor.html");
 
     fn samples(text: &str) -> Vec<Self> {
         let finding = |outcome, cure: Option<&str>| Finding {

@@ -1,26 +1,25 @@
 //! The admin's pages: every live session, every user, every record, every protected site, and how things stand.
 
-pub(crate) mod audit;
+mod audit;
 mod chart;
-pub(crate) mod doctor;
+mod doctor;
 mod export;
-pub(crate) mod overview;
+mod overview;
 mod query;
-pub(crate) mod sessions;
-pub(crate) mod sites;
-pub(crate) mod users;
+mod sessions;
+mod sites;
+mod users;
 
-use rocket::Route;
+use crate::web::Slice;
 
 #[must_use]
-pub fn routes() -> Vec<Route> {
-    [
-        doctor::routes(),
-        overview::routes(),
-        sessions::routes(),
-        sites::routes(),
-        users::routes(),
-        audit::routes(),
+pub fn slices() -> Vec<Slice> {
+    vec![
+        overview::slice(),
+        sessions::slice(),
+        users::slice(),
+        sites::slice(),
+        audit::slice(),
+        doctor::slice(),
     ]
-    .concat()
 }

@@ -1,7 +1,7 @@
 //! How things stand: who is signed in, and how sign-ins went of late.
 
 use rocket::http::Status;
-use rocket::{Route, get, routes};
+use rocket::{get, routes};
 use serde::Serialize;
 
 use super::chart::{Chart, Day};
@@ -11,16 +11,17 @@ use crate::foundation::clock::{DAY, Timestamp};
 use crate::foundation::error::Error;
 use crate::people::users;
 use crate::sessions::{self, Admin};
-use crate::web::pages::{Page, grouped};
-use crate::web::{Answer, Failure, Visit};
+use crate::web::pages::{Page, PageKind, Template, grouped, template};
+use crate::web::{Answer, Failure, Slice, Visit};
 
 /// Days in the chart, today's included.
 const DAYS: u32 = 30;
 const RECORDS: u32 = 10;
 
 #[must_use]
-pub fn routes() -> Vec<Route> {
-    routes![show]
+pub fn slice() -> Slice {
+    let routes = routes![show];
+    Slice::new(routes, vec![PageKind::of::<OverviewPage>()])
 }
 
 #[get("/admin")]
@@ -40,7 +41,7 @@ async fn show(app: &App, _visit: Visit, admin: Admin) -> Result<Answer, Failure>
         chart: Chart::of(sign_ins_by_day(app, now).await?),
         records: records.into_iter().map(Shown::from).collect(),
     };
-    Ok(Answer::page(app, Status::Ok, &page, Some(&admin))?)
+    Ok(Answer::page(app, Status::Ok, &page, Some(&admin.0))?)
 }
 
 /// The last days of UTC, oldest first; the last one is not over.
@@ -65,7 +66,7 @@ pub struct OverviewPage {
 }
 
 impl Page for OverviewPage {
-    const TEMPLATE: &'static str = "admin/overview.html";
+    const TEMPLATE: Template = template!("admin/overview.html");
 
     fn samples(text: &str) -> Vec<Self> {
         let start = Timestamp::parse("2026-03-01T00:00:00Z").expect("a time");

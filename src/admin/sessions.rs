@@ -1,7 +1,7 @@
 //! Every session on one page, and the end of any of them.
 
 use rocket::http::Status;
-use rocket::{FromForm, Route, get, post, routes};
+use rocket::{FromForm, get, post, routes};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -13,8 +13,8 @@ use crate::login::Sensitive;
 use crate::sessions::listing::{self, Cursor, Listing, Query, Sort, State};
 use crate::sessions::shown::Shown;
 use crate::sessions::{self, Admin, CurrentSession, Which};
-use crate::web::pages::Page;
-use crate::web::{Answer, Failure, Refusal, Visit, back_to};
+use crate::web::pages::{Page, PageKind, Template, template};
+use crate::web::{Answer, Failure, Refusal, Slice, Visit, back_to};
 
 const HERE: &str = "/admin/sessions";
 
@@ -22,8 +22,15 @@ const HERE: &str = "/admin/sessions";
 const COUNT_MOST: u32 = 10_001;
 
 #[must_use]
-pub fn routes() -> Vec<Route> {
-    routes![list, revoke, revoke_everyone_form, revoke_everyone]
+pub fn slice() -> Slice {
+    let routes = routes![list, revoke, revoke_everyone_form, revoke_everyone];
+    Slice::new(
+        routes,
+        vec![
+            PageKind::of::<SessionsPage>(),
+            PageKind::of::<RevokeEveryonePage>(),
+        ],
+    )
 }
 
 #[get("/admin/sessions?<q>&<state>&<sort>&<after>&<limit>")]
@@ -132,7 +139,7 @@ async fn revoke(
     form: Sensitive<RevokeForm>,
 ) -> Result<Answer, Failure> {
     let id = Uuid::try_parse(id).map_err(|_| Refusal::not_found())?;
-    let actor = Actor::user(&admin, visit.address);
+    let actor = Actor::user(&admin.0, visit.address);
     if sessions::revoke(app, &actor, Which::One { id, of: None }).await? == 0 {
         return Err(Refusal::not_found().into());
     }
@@ -146,7 +153,7 @@ async fn revoke_everyone_form(app: &App, _visit: Visit, admin: Admin) -> Result<
         count: count_text(count),
         others: count_text(count.saturating_sub(1)),
     };
-    Ok(Answer::page(app, Status::Ok, &page, Some(&admin))?)
+    Ok(Answer::page(app, Status::Ok, &page, Some(&admin.0))?)
 }
 
 #[derive(FromForm)]
@@ -165,7 +172,7 @@ async fn revoke_everyone(
 ) -> Result<Answer, Failure> {
     let own_too = form.0.own.as_deref() == Some("on");
     let keep = (!own_too).then_some(current.session.id);
-    sessions::revoke_everyone(app, &Actor::user(&admin, visit.address), keep).await?;
+    sessions::revoke_everyone(app, &Actor::user(&admin.0, visit.address), keep).await?;
     Ok(Answer::see_other(if own_too { "/login" } else { HERE }))
 }
 
@@ -189,7 +196,7 @@ struct ShownQuery {
 }
 
 impl Page for SessionsPage {
-    const TEMPLATE: &'static str = "admin/sessions.html";
+    const TEMPLATE: Template = template!("admin/sessions.html");
 
     fn samples(text: &str) -> Vec<Self> {
         let page = |state, sessions, place: Option<&str>| Self {
@@ -219,7 +226,7 @@ pub struct RevokeEveryonePage {
 }
 
 impl Page for RevokeEveryonePage {
-    const TEMPLATE: &'static str = "admin/revoke_everyone.html";
+    const TEMPLATE: Template = template!("admin/revoke_everyone.html");
 
     fn samples(_: &str) -> Vec<Self> {
         vec![Self {

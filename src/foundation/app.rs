@@ -2,76 +2,108 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
-use rocket::request::{self, FromRequest, Outcome};
-use rocket::{Ignite, Request, Rocket, Sentinel};
+use prometheus_client::registry::Registry;
+use rocket::futures::future::BoxFuture;
+use state::TypeMap;
 
-use crate::foundation::clock::{Clock, Seldom, Sparing};
-use crate::foundation::db::{Db, Location};
-use crate::foundation::error::Error;
-use crate::foundation::metrics::Metrics;
-use crate::foundation::settings::Settings;
-use crate::foundation::throttle::Throttle;
-use crate::login::first_admin::SetupCode;
-use crate::people::passwords::Hasher;
-use crate::sessions::LastSeen;
-use crate::sites::policy;
-use crate::web::Refusal;
-use crate::web::pages::Pages;
+use super::clock::Clock;
+use super::db::{Db, Location};
+use super::error::Error;
+use super::metrics;
+use super::settings::Settings;
+use super::throttle::Throttle;
 
-/// Settings, clock, database and what is kept in memory.
+/// Work that a feature has the service do, such as housekeeping.
+pub type Work = fn(&App) -> BoxFuture<'_, Result<(), Error>>;
+
+/// Settings, clock, database, throttle, and what each feature keeps in memory.
 pub struct App {
     pub settings: Settings,
     pub clock: Clock,
     pub db: Db,
-    pub passwords: Hasher,
     pub throttle: Throttle,
-    pub last_seen: LastSeen,
-    pub setup_code: SetupCode,
-    pub pages: Pages,
-    pub metrics: Metrics,
-    pub policy: policy::Cached,
-    pub untrusted_peers: Seldom,
-    pub denials: Sparing,
-    pub refused_connections: Seldom,
+    state: TypeMap![Send + Sync],
+    metrics: Registry,
+    hooks: Hooks,
+}
+
+/// What features have the service do, and when.
+#[derive(Default)]
+struct Hooks {
+    launch: Vec<Work>,
+    regularly: Vec<(Duration, Work)>,
+    scrape: Vec<Work>,
+    close: Vec<Work>,
 }
 
 impl App {
-    /// Opens a database that is ready ([`crate::foundation::db::prepare`]).
+    /// What a feature keeps in memory, by its type.
+    ///
+    /// # Panics
+    /// No feature of this service manages a `T`.
+    #[must_use]
+    pub fn state<T: Send + Sync + 'static>(&self) -> &T {
+        self.state.get()
+    }
+
+    /// The same; `None` where no feature manages a `T`.
+    #[must_use]
+    pub fn try_state<T: Send + Sync + 'static>(&self) -> Option<&T> {
+        self.state.try_get()
+    }
+
+    /// Does what is done once the server listens. A failure is logged and does not stop it.
+    pub async fn launch(&self) {
+        for work in &self.hooks.launch {
+            self.attempt(*work).await;
+        }
+    }
+
+    /// What is done again and again, and how often.
+    #[must_use]
+    pub fn housekeeping(&self) -> &[(Duration, Work)] {
+        &self.hooks.regularly
+    }
+
+    /// Everything that is counted, in Prometheus' (OpenMetrics) text.
     ///
     /// # Errors
-    /// The database cannot be opened, or a template of `templates_dir` cannot be parsed.
-    pub async fn open(
-        settings: Settings,
-        clock: Clock,
-        location: &Location,
-    ) -> Result<Arc<Self>, Error> {
-        let db = Db::open(location).await?;
-        clock.resume(&db).await?;
-        let passwords = Hasher::new(&settings.passwords)?;
-        Ok(Arc::new(Self {
-            metrics: Metrics::new(&db, &passwords),
-            db,
-            passwords,
-            throttle: Throttle::new(settings.throttle.clone()),
-            last_seen: LastSeen::default(),
-            setup_code: SetupCode::default(),
-            pages: Pages::new(&settings)?,
-            policy: policy::Cached::default(),
-            untrusted_peers: Seldom::default(),
-            denials: Sparing::default(),
-            refused_connections: Seldom::default(),
-            settings,
-            clock,
-        }))
+    /// The database failed.
+    pub async fn scrape(&self) -> Result<String, Error> {
+        for work in &self.hooks.scrape {
+            work(self).await?;
+        }
+        Ok(metrics::encode(&self.metrics))
+    }
+
+    /// Writes what is only in memory.
+    pub async fn flush(&self) {
+        for work in &self.hooks.close {
+            self.attempt(*work).await;
+        }
     }
 
     /// Writes what is only in memory and closes the database.
     pub async fn close(&self) {
-        if let Err(error) = self.last_seen.write(self).await {
-            tracing::error!("the last uses of sessions could not be written: {error}");
-        }
+        self.flush().await;
         self.db.close().await;
+    }
+
+    /// Does `work`; what fails is logged, and told to the database if it tells of damage.
+    pub async fn attempt(&self, work: Work) {
+        if let Err(error) = work(self).await {
+            tracing::error!("housekeeping: {error}");
+            self.note(&error);
+        }
+    }
+
+    /// Takes note of an error that tells of damage to the database.
+    pub fn note(&self, error: &Error) {
+        if let Error::Database(error) = error {
+            self.db.note(error);
+        }
     }
 }
 
@@ -83,20 +115,79 @@ impl fmt::Debug for App {
     }
 }
 
-#[rocket::async_trait]
-impl<'r> FromRequest<'r> for &'r App {
-    type Error = Refusal;
-
-    async fn from_request(request: &'r Request<'_>) -> request::Outcome<Self, Refusal> {
-        match request.rocket().state::<Arc<App>>() {
-            Some(app) => Outcome::Success(app),
-            None => Refusal::unavailable().stop(request),
-        }
-    }
+/// An [`App`] that features add what they need to.
+pub struct AppBuilder {
+    pub settings: Settings,
+    pub db: Db,
+    /// Where features register what they count.
+    pub metrics: Registry,
+    clock: Clock,
+    state: TypeMap![Send + Sync],
+    hooks: Hooks,
 }
 
-impl Sentinel for &App {
-    fn abort(rocket: &Rocket<Ignite>) -> bool {
-        rocket.state::<Arc<App>>().is_none()
+impl AppBuilder {
+    /// Opens a database that is ready ([`super::db::prepare`]).
+    ///
+    /// # Errors
+    /// The database cannot be opened.
+    pub async fn open(
+        settings: Settings,
+        clock: Clock,
+        location: &Location,
+    ) -> Result<Self, Error> {
+        let db = Db::open(location).await?;
+        clock.resume(&db).await?;
+        Ok(Self {
+            metrics: metrics::registry(),
+            settings,
+            db,
+            clock,
+            state: <TypeMap![Send + Sync]>::new(),
+            hooks: Hooks::default(),
+        })
+    }
+
+    /// Keeps a feature's state in memory: one value of each type.
+    pub fn manage<T: Send + Sync + 'static>(&mut self, state: T) {
+        assert!(
+            self.state.set(state),
+            "{} is managed twice",
+            std::any::type_name::<T>()
+        );
+    }
+
+    /// Does `work` once the server listens.
+    pub fn on_launch(&mut self, work: Work) {
+        self.hooks.launch.push(work);
+    }
+
+    /// Does `work` each `interval` while the server runs.
+    pub fn every(&mut self, interval: Duration, work: Work) {
+        self.hooks.regularly.push((interval, work));
+    }
+
+    /// Does `work` before metrics are read, for gauges that are looked up.
+    pub fn on_scrape(&mut self, work: Work) {
+        self.hooks.scrape.push(work);
+    }
+
+    /// Does `work` before the database is closed.
+    pub fn on_close(&mut self, work: Work) {
+        self.hooks.close.push(work);
+    }
+
+    #[must_use]
+    pub fn build(mut self) -> Arc<App> {
+        self.state.freeze();
+        Arc::new(App {
+            throttle: Throttle::new(self.settings.throttle.clone()),
+            settings: self.settings,
+            clock: self.clock,
+            db: self.db,
+            state: self.state,
+            metrics: self.metrics,
+            hooks: self.hooks,
+        })
     }
 }

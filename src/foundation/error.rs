@@ -2,13 +2,7 @@
 
 use std::fmt;
 
-use std::sync::Arc;
-
-use rocket::Request;
 use rocket::http::Status;
-use rocket::response::{self, Responder};
-
-use crate::foundation::app::App;
 
 /// Something failed that should not; whoever asks is answered with an error, never let in.
 #[derive(Debug)]
@@ -38,20 +32,6 @@ impl Error {
             }
         }
     }
-
-    /// Logs it, and notes what it tells of the database.
-    pub(crate) fn report(&self, request: &Request<'_>) {
-        tracing::error!(path = %request.uri().path(), "{self}");
-        if let Some(app) = request.rocket().state::<Arc<App>>() {
-            self.note(app);
-        }
-    }
-
-    pub(crate) fn note(&self, app: &App) {
-        if let Self::Database(error) = self {
-            app.db.note(error);
-        }
-    }
 }
 
 impl fmt::Display for Error {
@@ -68,14 +48,6 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
-
-/// So that a host's handler can hand it on with `?`; the host's own catcher answers.
-impl<'r> Responder<'r, 'static> for Error {
-    fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
-        self.report(request);
-        Err(self.status())
-    }
-}
 
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {

@@ -1,26 +1,45 @@
 //! Signing in and out, and proving once more who one is.
 
+mod destination;
 pub mod first_admin;
-mod proof;
+mod metrics;
 mod routes;
 mod sensitive;
-mod way;
+mod verification;
 
 use std::time::Duration;
 
 use crate::foundation::app::App;
 use crate::foundation::audit::{self, Actor, Event, Record};
 use crate::foundation::error::Error;
-use crate::foundation::metrics;
 use crate::foundation::token::Token;
 use crate::people::passwords::Password;
-use crate::sessions::{self, CurrentSession, Device, EndReason, Session};
+use crate::sessions::{self, CurrentSession, Device, EndReason, LastUses, Session};
+use crate::web::Slice;
+use crate::web::pages::PageKind;
+use destination::ContinuePage;
+use routes::{ReauthenticatePage, SignInPage, SignOutPage};
+use sensitive::PasswordAgainPage;
 
-pub(crate) use proof::{Proof, prove};
-pub use routes::routes;
-pub(crate) use routes::{ReauthenticatePage, SignInPage, SignOutPage, cookie_for};
-pub(crate) use sensitive::{NoFields, PasswordAgainPage, Sensitive};
-pub(crate) use way::ContinuePage;
+pub use destination::{Entrance, External, Gateway};
+pub(crate) use routes::cookie_for;
+pub(crate) use sensitive::{NoFields, Sensitive};
+pub(crate) use verification::{Verification, verify_password};
+
+#[must_use]
+pub fn slice() -> Slice {
+    let pages = vec![
+        PageKind::of::<SignInPage>(),
+        PageKind::of::<SignOutPage>(),
+        PageKind::of::<ReauthenticatePage>(),
+        PageKind::of::<PasswordAgainPage>(),
+        PageKind::of::<ContinuePage>(),
+    ];
+    Slice::new(routes::routes(), pages).with_setup(|builder| {
+        metrics::register(builder);
+        Ok(())
+    })
+}
 
 /// What the sign-in form holds.
 #[derive(Debug)]
@@ -52,12 +71,15 @@ pub async fn sign_in(
     current: Option<&Session>,
 ) -> Result<Outcome, Error> {
     let outcome = try_to_sign_in(app, form, device, current).await;
-    app.metrics.count_sign_in(match &outcome {
-        Ok(Outcome::SignedIn(..)) => metrics::SignIn::Ok,
-        Ok(Outcome::Wrong) => metrics::SignIn::Refused,
-        Ok(Outcome::Throttled(_)) => metrics::SignIn::Throttled,
-        Err(_) => metrics::SignIn::Failed,
-    });
+    metrics::count(
+        app,
+        match &outcome {
+            Ok(Outcome::SignedIn(..)) => metrics::SignIn::Ok,
+            Ok(Outcome::Wrong) => metrics::SignIn::Refused,
+            Ok(Outcome::Throttled(_)) => metrics::SignIn::Throttled,
+            Err(_) => metrics::SignIn::Failed,
+        },
+    );
     outcome
 }
 
@@ -67,14 +89,15 @@ async fn try_to_sign_in(
     device: &Device,
     current: Option<&Session>,
 ) -> Result<Outcome, Error> {
-    let proven = match prove(app, Event::SignIn, &form.username, &form.password, device).await? {
-        Proof::Right(proven) => proven,
-        Proof::Wrong => return Ok(Outcome::Wrong),
-        Proof::Throttled(wait) => return Ok(Outcome::Throttled(wait)),
-    };
+    let verified =
+        match verify_password(app, Event::SignIn, &form.username, &form.password, device).await? {
+            Verification::Right(verified) => verified,
+            Verification::Wrong => return Ok(Outcome::Wrong),
+            Verification::Throttled(wait) => return Ok(Outcome::Throttled(wait)),
+        };
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
-    let Some(user) = proven.settle(&mut tx).await? else {
+    let Some(user) = verified.settle(&mut tx).await? else {
         return Ok(Outcome::Wrong);
     };
     let actor = Actor::user(&user, device.address);
@@ -116,7 +139,7 @@ pub async fn sign_out(app: &App, current: &CurrentSession, device: &Device) -> R
     tx.touches_nothing_more();
     let record = Record::of(Event::SignOut, &current.user).session(current.session.id);
     audit::commit(tx, now, &actor, &[record]).await?;
-    app.last_seen.forget(&current.token_hash);
+    app.state::<LastUses>().forget(&current.token_hash);
     Ok(())
 }
 
@@ -139,7 +162,7 @@ pub async fn reauthenticate(
     password: &Password,
     device: &Device,
 ) -> Result<Reauthenticated, Error> {
-    let proven = match prove(
+    let verified = match verify_password(
         app,
         Event::Reauthenticate,
         &current.user.username,
@@ -148,12 +171,12 @@ pub async fn reauthenticate(
     )
     .await?
     {
-        Proof::Right(proven) => proven,
-        Proof::Wrong => return Ok(Reauthenticated::Wrong),
-        Proof::Throttled(wait) => return Ok(Reauthenticated::Throttled(wait)),
+        Verification::Right(verified) => verified,
+        Verification::Wrong => return Ok(Reauthenticated::Wrong),
+        Verification::Throttled(wait) => return Ok(Reauthenticated::Throttled(wait)),
     };
     let mut tx = app.db.begin().await?;
-    let Some(user) = proven.settle(&mut tx).await? else {
+    let Some(user) = verified.settle(&mut tx).await? else {
         return Ok(Reauthenticated::Wrong);
     };
     let token = sessions::rotate(app, &mut tx, &current.session).await?;

@@ -2,16 +2,17 @@ use rocket::http::{ContentType, Status};
 use rocket::{FromForm, Route, get, post, routes};
 use serde::Serialize;
 
-use super::way::Way;
+use super::destination::{Destination, Entrance};
 use super::{LoginForm, Outcome, Reauthenticated, reauthenticate, sign_in, sign_out};
 use crate::foundation::app::App;
 use crate::foundation::error::Error;
+use crate::foundation::person::Person;
 use crate::foundation::token::Token;
 use crate::people::passwords::Password;
 use crate::people::users::User;
 use crate::sessions::{CurrentSession, Denied, Session};
 use crate::web::cookies::{DomainCookie, HostCookie};
-use crate::web::pages::Page;
+use crate::web::pages::{Page, Template, template};
 use crate::web::{Answer, Failure, Opened, Posted, Refusal, Visit, back_to};
 
 /// Where people are sent who asked for no other page.
@@ -51,23 +52,24 @@ async fn sign_in_form(
     retry: Option<&str>,
     signed_out: Option<&str>,
 ) -> Result<Answer, Failure> {
-    let way = Way::find(app, rd, flow).await?;
+    let destination = Destination::find(app, rd, flow).await?;
     match &current {
-        Some(current) if switch.is_none() && (opened.0 || !way.needs_ticket()) => {
-            let (next, cookie) = if current.user.must_change_password {
-                ("/account/password".to_owned(), None)
-            } else {
-                way.next(app, &current.token_hash, retry.is_some()).await?
-            };
+        Some(current) if switch.is_none() && (opened.0 || !destination.needs_ticket()) => {
+            if current.user.must_change_password {
+                return Ok(Answer::see_other("/account/password"));
+            }
+            let session = &current.token_hash;
+            let entrance = destination.entrance(app, session, retry.is_some());
+            let Entrance { url, cookie } = entrance.await?;
             Ok(cookie
                 .into_iter()
-                .fold(Answer::see_other(&next), Answer::cookie))
+                .fold(Answer::see_other(&url), Answer::cookie))
         }
         _ => {
-            let user = current.as_ref().map(|current| &current.user);
+            let user = current.as_ref().map(|current| &current.user as &dyn Person);
             let page = SignInPage {
                 signed_out: signed_out.is_some(),
-                ..SignInPage::new(rd, flow, &way)
+                ..SignInPage::new(rd, flow, &destination)
             };
             Ok(Answer::page(app, Status::Ok, &page, user)?)
         }
@@ -91,8 +93,8 @@ async fn sign_in_post(
     form: Posted<SignInForm>,
 ) -> Result<Answer, Failure> {
     let Posted(form) = form;
-    let way = Way::find(app, form.rd.as_deref(), form.flow.as_deref()).await?;
-    let page = SignInPage::new(form.rd.as_deref(), form.flow.as_deref(), &way);
+    let destination = Destination::find(app, form.rd.as_deref(), form.flow.as_deref()).await?;
+    let page = SignInPage::new(form.rd.as_deref(), form.flow.as_deref(), &destination);
     let login = LoginForm {
         username: form.username,
         password: Password::new(form.password),
@@ -102,7 +104,8 @@ async fn sign_in_post(
     match sign_in(app, &login, &visit.device(), current).await? {
         Outcome::SignedIn(token, session) => {
             let cookie = cookie_for(app, &token, &session);
-            Ok(way.leave(app, &token.hash()).await?.cookie(cookie))
+            let answer = destination.continue_to(app, &token.hash()).await?;
+            Ok(answer.cookie(cookie))
         }
         Outcome::Wrong => Ok(page.refused(app, Status::Unauthorized, WRONG)?.challenge()),
         Outcome::Throttled(wait) => Err(Refusal::throttled(wait)
@@ -118,12 +121,8 @@ fn sign_out_form(
     current: Option<CurrentSession>,
 ) -> Result<Answer, Failure> {
     let user = current.map(|current| current.user);
-    Ok(Answer::page(
-        app,
-        Status::Ok,
-        &SignOutPage {},
-        user.as_ref(),
-    )?)
+    let user = user.as_ref().map(|user| user as &dyn Person);
+    Ok(Answer::page(app, Status::Ok, &SignOutPage {}, user)?)
 }
 
 #[derive(FromForm)]
@@ -234,12 +233,12 @@ pub struct SignInPage {
 
 impl SignInPage {
     /// The user name is not shown again: known and unknown ones get the same page, byte for byte.
-    fn new(rd: Option<&str>, flow: Option<&str>, way: &Way) -> Self {
+    fn new(rd: Option<&str>, flow: Option<&str>, destination: &Destination) -> Self {
         Self {
             rd: rd.unwrap_or_default().to_owned(),
             flow: flow.unwrap_or_default().to_owned(),
             error: None,
-            destination: way.host(),
+            destination: destination.host().map(str::to_owned),
             signed_out: false,
         }
     }
@@ -258,7 +257,7 @@ impl SignInPage {
 }
 
 impl Page for SignInPage {
-    const TEMPLATE: &'static str = "login/sign_in.html";
+    const TEMPLATE: Template = template!("login/sign_in.html");
 
     fn samples(text: &str) -> Vec<Self> {
         let empty = || Self {
@@ -290,7 +289,7 @@ impl Page for SignInPage {
 pub struct SignOutPage {}
 
 impl Page for SignOutPage {
-    const TEMPLATE: &'static str = "login/sign_out.html";
+    const TEMPLATE: Template = template!("login/sign_out.html");
 
     fn samples(_: &str) -> Vec<Self> {
         vec![Self {}]
@@ -319,7 +318,7 @@ impl ReauthenticatePage {
 }
 
 impl Page for ReauthenticatePage {
-    const TEMPLATE: &'static str = "login/reauthenticate.html";
+    const TEMPLATE: Template = template!("login/reauthenticate.html");
 
     fn samples(text: &str) -> Vec<Self> {
         vec![Self {

@@ -14,7 +14,7 @@ use super::{Reauthenticated, reauthenticate};
 use crate::foundation::app::App;
 use crate::people::passwords::Password;
 use crate::sessions::CurrentSession;
-use crate::web::pages::Page;
+use crate::web::pages::{Page, Template, template};
 use crate::web::{Answer, Aside, Failure, Fields, Refusal, Visit};
 
 /// The field in which the password comes along with the form that it is for.
@@ -156,7 +156,7 @@ impl PasswordAgainPage {
 }
 
 impl Page for PasswordAgainPage {
-    const TEMPLATE: &'static str = "login/password_again.html";
+    const TEMPLATE: Template = template!("login/password_again.html");
 
     fn samples(text: &str) -> Vec<Self> {
         let fields = Fields(vec![(text.to_owned(), text.to_owned())]);

@@ -2,3 +2,10 @@
 
 pub mod passwords;
 pub mod users;
+
+use crate::web::Slice;
+
+#[must_use]
+pub fn slice() -> Slice {
+    Slice::new(Vec::new(), Vec::new()).with_setup(passwords::setup)
+}

@@ -10,11 +10,11 @@ use rocket::shield::Shield;
 use rocket::{Build, Request, Rocket, catch, catchers, get, routes};
 
 use crate::foundation::app::App;
-use crate::foundation::metrics::{self, Reason};
+use crate::foundation::metrics;
 use crate::foundation::settings::Server;
 use crate::sessions::CurrentSession;
-use crate::sites;
 use crate::vestibule::Vestibule;
+use crate::web::denials::{Reason, count};
 use crate::web::headers::WholeSite;
 use crate::web::{Answer, Failure, Refusal, Visit};
 
@@ -27,8 +27,6 @@ pub fn rocket(app: Arc<App>, server: &Server) -> Rocket<Build> {
         .attach(Shield::new())
         .manage(WholeSite)
         .mount("/", routes![home, healthz, readyz, told_metrics])
-        .mount("/", sites::routes())
-        .mount("/", sites::enter_routes())
         .register("/", catchers![error])
 }
 
@@ -77,12 +75,12 @@ async fn told_metrics(app: &App, bearer: Bearer<'_>) -> Result<Answer, Failure> 
         return Err(Refusal::not_found().into());
     };
     if !bearer.0.is_some_and(|given| secret.is(given)) {
-        app.metrics.count_denial(Reason::Unauthenticated);
+        count(app, Reason::Unauthenticated);
         let message = "metrics_token is needed: Authorization: Bearer …";
         return Ok(Answer::text(Status::Unauthorized, message.to_owned())
             .header("WWW-Authenticate", "Bearer".to_owned()));
     }
-    let text = metrics::told(app).await?;
+    let text = app.scrape().await?;
     Ok(Answer::text(Status::Ok, text).content_type(metrics::content_type()))
 }
 

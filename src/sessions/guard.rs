@@ -13,11 +13,11 @@ use rocket::{Request, Rocket, Sentinel};
 
 use super::{Session, resume};
 use crate::foundation::app::App;
-use crate::foundation::metrics::{Reason, count_denial};
 use crate::foundation::token::{Token, TokenHash};
 use crate::people::users::User;
-use crate::web::Aside;
 use crate::web::cookies::{Found, HostCookie};
+use crate::web::denials::{Denied, Reason, count_denial};
+use crate::web::{Aside, report};
 
 /// The session that a request belongs to, with its user.
 ///
@@ -44,19 +44,6 @@ pub struct CurrentUser(pub User);
 #[derive(Clone, Debug)]
 pub struct Admin(pub User);
 
-/// Why a guard did not let a request through.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Denied {
-    /// Nobody is signed in, or not any more.
-    Unauthenticated,
-    /// Signed in, and a new password must be chosen first.
-    PasswordChangeRequired,
-    /// Signed in, and not an admin.
-    Forbidden,
-    /// The database did not answer: try again.
-    Unavailable,
-}
-
 /// Who presented what; the same for all guards of a request.
 enum Lookup {
     Nobody,
@@ -77,7 +64,7 @@ async fn look_up(request: &Request<'_>, app: &Arc<App>) -> Lookup {
             app: app.clone(),
         })),
         Err(error) => {
-            error.report(request);
+            report(&error, request);
             Lookup::Failed
         }
     }

@@ -6,7 +6,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::last_seen::Use;
+use super::last_use::{LastUse, LastUses};
 use super::{Session, store};
 use crate::foundation::app::App;
 use crate::foundation::db::View;
@@ -19,7 +19,7 @@ use crate::people::users::User;
 pub struct Row {
     session: Session,
     pub user: User,
-    used: Mutex<Use>,
+    used: Mutex<LastUse>,
 }
 
 /// What a secret of a protected host stands for. Another session than the one of this token never has it.
@@ -98,12 +98,12 @@ pub fn kept_at_site(
 /// A row that was judged, with its last use.
 struct Live {
     row: Arc<Row>,
-    used: Use,
+    used: LastUse,
 }
 
 impl Row {
     fn new(session: Session, user: User) -> Arc<Self> {
-        let used = Use {
+        let used = LastUse {
             at: session.last_seen_at,
             idle_end: session.idle_expires_at,
         };
@@ -117,24 +117,24 @@ impl Row {
     /// Judges the times, and notes the use of a session that is live.
     fn if_live(self: Arc<Self>, app: &App, hash: &TokenHash) -> Option<Live> {
         let now = app.clock.now();
-        let used = app.last_seen.latest(hash, *self.used());
+        let last_uses = app.state::<LastUses>();
+        let used = last_uses.latest(hash, *self.used());
         let end = used.idle_end.min(self.session.max_expires_at);
         if now >= end || self.user.disabled_at.is_some() {
             app.clock.count();
             return None;
         }
-        app.last_seen
-            .note(hash, &self.session, used, now, &app.settings.sessions);
+        last_uses.record(hash, &self.session, used, now, &app.settings.sessions);
         Some(Live { row: self, used })
     }
 
     /// After a use was written.
-    pub(super) fn was_used(&self, latest: Use) {
+    pub(super) fn was_used(&self, latest: LastUse) {
         let mut used = self.used();
         *used = used.later(latest);
     }
 
-    fn used(&self) -> std::sync::MutexGuard<'_, Use> {
+    fn used(&self) -> std::sync::MutexGuard<'_, LastUse> {
         self.used.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -5,16 +5,16 @@
 
 pub mod device;
 mod guard;
-mod last_seen;
+mod housekeeping;
+mod last_use;
 pub mod listing;
 mod look_up;
+mod metrics;
 mod object;
 mod routes;
 pub mod shown;
 mod store;
-mod sweep;
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -27,13 +27,30 @@ use crate::foundation::db::Tx;
 use crate::foundation::error::Error;
 use crate::foundation::token::{Token, TokenHash};
 use crate::people::users::User;
+use crate::web::Slice;
+pub use crate::web::{Denied, Device};
 
-pub use guard::{Admin, CurrentSession, CurrentUser, Denied};
-pub use last_seen::{LastSeen, WRITE_INTERVAL};
+pub use guard::{Admin, CurrentSession, CurrentUser};
+pub use housekeeping::write_last_uses;
+pub use last_use::LastUses;
 pub(crate) use look_up::{Row, kept_at_site, resume, resume_at_site};
-pub use routes::routes;
 pub use store::Found;
-pub use sweep::{INTERVAL as SWEEP_INTERVAL, sweep};
+
+#[must_use]
+pub fn slice() -> Slice {
+    Slice::new(routes::routes(), Vec::new()).with_setup(|builder| {
+        builder.manage(LastUses::default());
+        builder.every(housekeeping::WRITE_INTERVAL, |app| {
+            Box::pin(write_last_uses(app))
+        });
+        builder.every(housekeeping::SWEEP_INTERVAL, |app| {
+            Box::pin(housekeeping::sweep(app))
+        });
+        builder.on_close(|app| Box::pin(write_last_uses(app)));
+        metrics::register(builder);
+        Ok(())
+    })
+}
 
 /// How one signed in; more than one with a second factor.
 pub const PASSWORD: &str = "password";
@@ -104,13 +121,6 @@ impl EndReason {
             Self::Disabled => "disabled",
         }
     }
-}
-
-/// From where a session is started.
-#[derive(Clone, Debug)]
-pub struct Device {
-    pub address: IpAddr,
-    pub user_agent: String,
 }
 
 /// Starts a session within the transaction that decided on it, and ends the least recently used

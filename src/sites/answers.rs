@@ -1,26 +1,31 @@
 //! What a proxy is told: let the request through, send its visitor to sign in, or neither.
 
 use std::net::IpAddr;
-use std::time::Duration;
 
-use rocket::Request;
 use rocket::http::Status;
 use serde::Serialize;
 
-use super::enter::{expire_planted, flow_cookie, presented, sign_in_address};
-use super::forwarded::{Dialect, Forwarded, Unusable};
+use super::flow::{expire_planted, flow, flow_cookie, sign_in_address};
+
 use super::host::Host;
+use super::original_request::{Dialect, OriginalRequest, Unusable};
+use super::request::ProxyRequest;
 use super::tickets::MOST_RD_BYTES;
 use crate::foundation::app::App;
 use crate::foundation::error::Error;
-use crate::foundation::token::Token;
+use crate::foundation::log_limit::{LogLimiter, RateLimitedLog};
 use crate::people::users::User;
-use crate::web::cookies::{HostCookie, without_ours};
-use crate::web::pages::Page;
-use crate::web::{Answer, navigates};
+use crate::web::Answer;
+use crate::web::cookies::without_ours;
+use crate::web::navigation::navigates;
+use crate::web::pages::{Page, Template, template};
 
-/// An untrusted peer is named in the log this often.
-const NAME_PEER_EVERY: Duration = Duration::from_secs(60);
+/// Keeps denials from filling the log.
+#[derive(Default)]
+pub(super) struct DenialLog {
+    untrusted_peers: LogLimiter,
+    denials: RateLimitedLog,
+}
 
 /// Denials logged in a minute: enough to see what is wrong, too few to fill a disk.
 const MOST_LOGGED: u32 = 60;
@@ -29,10 +34,10 @@ pub(super) fn refuse(app: &App, dialect: Dialect, unusable: Unusable) -> Answer 
     match unusable {
         Unusable::Untrusted(peer) => {
             name_untrusted(app, peer);
-            told_about(Status::Forbidden, "untrusted_proxy", peer.to_string())
+            error_json_about(Status::Forbidden, "untrusted_proxy", peer.to_string())
         }
         Unusable::Malformed(what) => {
-            if let Some(left_out) = app.denials.tell(app.clock.now(), MOST_LOGGED) {
+            if let Some(left_out) = admit(app) {
                 tracing::info!(what, left_out, "denied: the proxy's request cannot be read");
             }
             let status = if dialect == Dialect::AuthRequest {
@@ -40,23 +45,30 @@ pub(super) fn refuse(app: &App, dialect: Dialect, unusable: Unusable) -> Answer 
             } else {
                 Status::BadRequest
             };
-            told_about(status, "malformed", what.to_owned())
+            error_json_about(status, "malformed", what.to_owned())
         }
     }
 }
 
 pub(super) fn name_untrusted(app: &App, peer: IpAddr) {
-    if app.untrusted_peers.is_due(app.clock.now(), NAME_PEER_EVERY) {
+    let log = app.state::<DenialLog>();
+    if log.untrusted_peers.is_due(app.clock.now()) {
         tracing::warn!(%peer, "forward auth was asked by an address that is no trusted proxy; if it is yours, add it to trusted_proxies");
     }
 }
 
+/// Whether to log a denial; with how many were left out before.
+fn admit(app: &App) -> Option<u64> {
+    let log = app.state::<DenialLog>();
+    log.denials.admit(app.clock.now(), MOST_LOGGED)
+}
+
 /// Denied: no such site.
 pub(super) fn unknown_site(app: &App, host: &Host) -> Answer {
-    if let Some(left_out) = app.denials.tell(app.clock.now(), MOST_LOGGED) {
+    if let Some(left_out) = admit(app) {
         tracing::info!(%host, left_out, "denied: no such site");
     }
-    told_about(Status::Forbidden, "unknown_site", host.to_string())
+    error_json_about(Status::Forbidden, "unknown_site", host.to_string())
 }
 
 /// nginx hands on only a 401 and its Location.
@@ -70,7 +82,7 @@ pub(super) fn redirect_status(dialect: Dialect, method: &str) -> Status {
 
 /// Every header that a proxy copies is there once, empty where there is nothing to say: one that is
 /// missing would let the client's own through.
-pub(super) fn allow(request: &Request<'_>, dialect: Dialect, user: Option<&User>) -> Answer {
+pub(super) fn allow(request: &ProxyRequest, dialect: Dialect, user: Option<&User>) -> Answer {
     let text = |of: fn(&User) -> String| user.map(of).unwrap_or_default();
     let mut answer = Answer::text(Status::Ok, String::new())
         .header("Remote-User", text(|user| user.username.clone()))
@@ -80,7 +92,7 @@ pub(super) fn allow(request: &Request<'_>, dialect: Dialect, user: Option<&User>
             text(|user| user.email.clone().unwrap_or_default()),
         )
         .header("Remote-Groups", text(|user| user.groups.join(",")))
-        .header("Cookie", without_ours(request.headers().get("cookie")));
+        .header("Cookie", without_ours(request.cookies()));
     if dialect == Dialect::ExtAuthz {
         answer = answer.header(
             "x-envoy-auth-headers-to-remove",
@@ -95,30 +107,30 @@ const REMOVED_BY_ENVOY: &str = "remote_user,remote_name,remote_email,remote_grou
 
 pub(super) fn ask_to_sign_in(
     app: &App,
-    request: &Request<'_>,
+    request: &ProxyRequest,
     dialect: Dialect,
-    forwarded: &Forwarded,
+    original: &OriginalRequest,
 ) -> Answer {
-    if !navigates(request) {
-        return told(Status::Unauthorized, "unauthenticated").challenge();
+    if !navigates(request.headers()) {
+        return error_json(Status::Unauthorized, "unauthenticated").challenge();
     }
-    let flow = presented(request, HostCookie::flow(&app.settings)).unwrap_or_else(Token::generate);
-    let url = forwarded.url();
+    let flow = flow(app, request);
+    let url = original.url();
     let rd = if url.len() > MOST_RD_BYTES {
-        forwarded.home()
+        original.home()
     } else {
         url
     };
-    let status = redirect_status(dialect, &forwarded.method);
+    let status = redirect_status(dialect, &original.method);
     let answer = Answer::text(status, String::new()).header(
         "Location",
-        sign_in_address(app, &rd, &forwarded.method, &flow),
+        sign_in_address(app, &rd, &original.method, &flow),
     );
     if dialect == Dialect::AuthRequest {
         // nginx hands on one cookie; planted ones go when a ticket is exchanged.
         return answer.cookie(flow_cookie(app, &flow)).challenge();
     }
-    let planted = expire_planted(app, request, &forwarded.host);
+    let planted = expire_planted(app, request, &original.host);
     planted
         .into_iter()
         .fold(answer, Answer::cookie)
@@ -127,40 +139,40 @@ pub(super) fn ask_to_sign_in(
 
 pub(super) fn forbid(
     app: &App,
-    request: &Request<'_>,
-    forwarded: &Forwarded,
+    request: &ProxyRequest,
+    original: &OriginalRequest,
     user: Option<&User>,
 ) -> Result<Answer, Error> {
-    if let Some(left_out) = app.denials.tell(app.clock.now(), MOST_LOGGED) {
-        tracing::info!(host = %forwarded.host, method = forwarded.method, user = user.map(|user| user.username.as_str()), left_out, "denied by the site's rules");
+    if let Some(left_out) = admit(app) {
+        tracing::info!(host = %original.host, method = original.method, user = user.map(|user| user.username.as_str()), left_out, "denied by the site's rules");
     }
-    if !navigates(request) {
-        return Ok(told(Status::Forbidden, "forbidden"));
+    if !navigates(request.headers()) {
+        return Ok(error_json(Status::Forbidden, "forbidden"));
     }
-    let flow = presented(request, HostCookie::flow(&app.settings)).unwrap_or_else(Token::generate);
+    let flow = flow(app, request);
     let page = ForbiddenPage {
-        host: forwarded.host.to_string(),
+        host: original.host.to_string(),
         username: user.map(|user| user.username.clone()),
-        switch: sign_in_address(app, &forwarded.home(), "GET", &flow) + "&switch=1",
+        switch: sign_in_address(app, &original.home(), "GET", &flow) + "&switch=1",
     };
     Ok(Answer::page(app, Status::Forbidden, &page, None)?.cookie(flow_cookie(app, &flow)))
 }
 
 #[derive(Serialize)]
-struct Told {
+struct ErrorJson {
     error: &'static str,
     /// For whoever sets up the proxy, and the doctor: what the proxy itself said or is.
     #[serde(skip_serializing_if = "Option::is_none")]
     about: Option<String>,
 }
 
-pub(super) fn told(status: Status, error: &'static str) -> Answer {
-    Answer::json(status, &Told { error, about: None })
+pub(super) fn error_json(status: Status, error: &'static str) -> Answer {
+    Answer::json(status, &ErrorJson { error, about: None })
 }
 
-fn told_about(status: Status, error: &'static str, about: String) -> Answer {
+fn error_json_about(status: Status, error: &'static str, about: String) -> Answer {
     let about = Some(about);
-    Answer::json(status, &Told { error, about })
+    Answer::json(status, &ErrorJson { error, about })
 }
 
 /// A signed-in user who is not let in.
@@ -173,7 +185,7 @@ pub struct ForbiddenPage {
 }
 
 impl Page for ForbiddenPage {
-    const TEMPLATE: &'static str = "forward_auth/forbidden.html";
+    const TEMPLATE: Template = template!("forward_auth/forbidden.html");
 
     fn samples(text: &str) -> Vec<Self> {
         let page = |username| Self {

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::decision::{Asked, Decision, Mismatch, Reason, judge, mismatch};
 use super::rules::Site;
-use super::{forwarded::Forwarded, path, policy};
+use super::{OriginalRequest, path, policy};
 use crate::foundation::app::App;
 use crate::foundation::error::Error;
 use crate::people::users::User;
@@ -37,7 +37,7 @@ pub struct Step {
 /// The database failed.
 pub async fn explain(
     app: &App,
-    request: &Forwarded,
+    request: &OriginalRequest,
     user: Option<&User>,
 ) -> Result<Explanation, Error> {
     let policy = policy::current(app).await?;

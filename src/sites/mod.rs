@@ -1,36 +1,55 @@
-//! Forward auth: tells a reverse proxy who is at the door of a protected site.
+//! Protected sites: tells a reverse proxy who is at the door (forward auth).
 //!
-//! The proxy asks about each request (`forwarded`); sites and rules decide (`decision`), kept in
-//! memory and live from the next change on (`policy`). Each protected host has a cookie of its
+//! The proxy asks about each request (`original_request`); sites and rules decide (`decision`), kept
+//! in memory and live from the next change on (`policy`). Each protected host has a cookie of its
 //! own, which a one-time ticket brings there (`tickets`), so that the session's own cookie never
 //! leaves the sign-in host.
 
 mod answers;
+pub mod authz;
 pub mod decision;
 pub mod doctor;
 mod enter;
 pub mod explain;
-mod forwarded;
+mod flow;
+mod gateway;
 pub mod host;
+mod original_request;
 pub mod path;
 pub mod policy;
-mod routes;
+mod request;
 pub mod rules;
 mod store;
 mod tickets;
 
+use std::time::Duration;
+
 use crate::foundation::app::App;
+use crate::web::Slice;
+use crate::web::pages::PageKind;
+use answers::{DenialLog, ForbiddenPage};
 use host::Host;
 use policy::Policy;
 use rules::Site;
 
-pub(crate) use answers::ForbiddenPage;
-pub(crate) use enter::PATH as ENTER_PATH;
-pub use enter::routes as enter_routes;
-pub use forwarded::Forwarded;
-pub use routes::routes;
-pub(crate) use store::delete_old_tickets;
-pub(crate) use tickets::{SiteAddress, mint, site_address};
+pub use original_request::OriginalRequest;
+pub use request::ProxyRequest;
+pub(crate) use tickets::site_address;
+
+/// How often tickets are looked for that nobody came with.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
+
+/// What proxies ask is answered by the program's listener ([`authz`]), not by routes.
+#[must_use]
+pub fn slice() -> Slice {
+    Slice::new(Vec::new(), vec![PageKind::of::<ForbiddenPage>()]).with_setup(|builder| {
+        builder.manage(policy::Cached::default());
+        builder.manage(DenialLog::default());
+        builder.manage(gateway::registered());
+        builder.every(SWEEP_INTERVAL, |app| Box::pin(tickets::sweep(app)));
+        Ok(())
+    })
+}
 
 impl App {
     /// The sign-in host's name without its port, which cookies ignore.

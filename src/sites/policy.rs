@@ -67,8 +67,8 @@ pub async fn at(app: &App, generation: Generation, version: i64) -> Result<Arc<P
 }
 
 async fn read(app: &App, version: i64) -> Result<Arc<Policy>, Error> {
-    let known = app
-        .policy
+    let cached = app.state::<Cached>();
+    let known = cached
         .0
         .read()
         .unwrap_or_else(PoisonError::into_inner)
@@ -78,7 +78,7 @@ async fn read(app: &App, version: i64) -> Result<Arc<Policy>, Error> {
     }
     let (version, sites) = store::policy(app.db.reader(), app.settings.url().scheme()).await?;
     let policy = Arc::new(Policy { version, sites });
-    *app.policy.0.write().unwrap_or_else(PoisonError::into_inner) = policy.clone();
+    *cached.0.write().unwrap_or_else(PoisonError::into_inner) = policy.clone();
     Ok(policy)
 }
 

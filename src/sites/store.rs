@@ -288,7 +288,7 @@ pub(super) async fn insert_secret(
 }
 
 /// Tickets that nobody came with.
-pub(crate) async fn delete_old_tickets(
+pub(super) async fn delete_old_tickets(
     connection: &mut Connection,
     now: Timestamp,
     limit: u32,

@@ -201,3 +201,22 @@ pub async fn spend(
     tx.commit().await?;
     Ok(outcome)
 }
+
+/// Tickets a transaction, so that no other write waits long.
+const BATCH: u32 = 500;
+
+/// Removes tickets that nobody came with.
+///
+/// # Errors
+/// The database failed; what is left is done the next time.
+pub(super) async fn sweep(app: &App) -> Result<(), Error> {
+    loop {
+        let mut tx = app.db.begin().await?;
+        let deleted = store::delete_old_tickets(&mut tx, app.clock.now(), BATCH).await?;
+        tx.touches_nothing_more();
+        tx.commit().await?;
+        if deleted < u64::from(BATCH) {
+            return Ok(());
+        }
+    }
+}

@@ -8,12 +8,12 @@ use rocket::response::{self, Responder, Response};
 use rocket::{Request, serde::json};
 use serde::Serialize;
 
-use super::{Refusal, wants_json};
+use super::denials::count_denial;
+use super::pages::{Page, Templates};
+use super::{ErrorPage, Refusal, wants_json};
 use crate::foundation::app::App;
 use crate::foundation::error::Error;
-use crate::foundation::metrics::count_denial;
-use crate::people::users::User;
-use crate::web::pages::{self, Page};
+use crate::foundation::person::Person;
 
 /// A finished answer.
 #[derive(Clone, Debug)]
@@ -33,9 +33,9 @@ impl Answer {
         app: &App,
         status: Status,
         page: &P,
-        viewer: Option<&User>,
+        viewer: Option<&dyn Person>,
     ) -> Result<Self, Error> {
-        let body = app.pages.render(page, viewer)?;
+        let body = app.state::<Templates>().render(page, viewer)?;
         Ok(Self {
             status,
             content_type: ContentType::HTML,
@@ -92,12 +92,10 @@ impl Answer {
         self.header("Set-Cookie", set_cookie)
     }
 
-    /// Headers and body, for an answer that Rocket does not send.
-    pub(crate) fn into_parts(self) -> (Vec<(String, String)>, String) {
-        let content_type = Header::from(self.content_type);
-        let headers = [content_type].into_iter().chain(self.headers);
-        let told = headers.map(|header| (header.name.to_string(), header.value.into_owned()));
-        (told.collect(), self.body)
+    /// Status, headers and body, for an answer that Rocket does not send.
+    pub(crate) fn into_parts(mut self) -> (Status, Vec<Header<'static>>, String) {
+        self.headers.push(Header::from(self.content_type));
+        (self.status, self.headers, self.body)
     }
 
     /// Names the challenge of a 401 (RFC 9110, 11.6.1). Never Basic: browsers would ask by themselves.
@@ -134,10 +132,26 @@ impl Failure {
         match self {
             Self::Refused(refusal) => *refusal,
             Self::Broke(error) => {
-                error.report(request);
+                report(&error, request);
                 Refusal::of_status(error.status())
             }
         }
+    }
+}
+
+/// Logs what broke, and notes what it tells of the database.
+pub(crate) fn report(error: &Error, request: &Request<'_>) {
+    tracing::error!(path = %request.uri().path(), "{error}");
+    if let Some(app) = request.rocket().state::<Arc<App>>() {
+        app.note(error);
+    }
+}
+
+/// So that a host's handler can hand it on with `?`; the host's own catcher answers.
+impl<'r> Responder<'r, 'static> for Error {
+    fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
+        report(&self, request);
+        Err(self.status())
     }
 }
 
@@ -211,8 +225,8 @@ impl Refusal {
     }
 
     pub(crate) fn as_page(&self, app: Option<&App>) -> Answer {
-        let page = app
-            .and_then(|app| Answer::page(app, self.status, &pages::ErrorPage::of(self), None).ok());
+        let page =
+            app.and_then(|app| Answer::page(app, self.status, &ErrorPage::of(self), None).ok());
         page.unwrap_or_else(|| Answer::text(self.status, self.message.clone()))
     }
 }

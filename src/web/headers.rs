@@ -7,10 +7,10 @@ use rocket::http::{Header, Method, Status};
 use rocket::response::Responder;
 use rocket::{Request, Response};
 
-use super::{Answer, Refusal, navigates, wants_json};
+use super::denials::{Denied, Reason, count_denial};
+use super::navigation::navigates;
+use super::{Answer, Refusal, wants_json};
 use crate::foundation::app::App;
-use crate::foundation::metrics::{Reason, count_denial};
-use crate::sessions::Denied;
 
 /// Nothing is loaded but our stylesheet and icon; nothing is framed, nothing runs.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'";
@@ -127,7 +127,7 @@ fn answer_for_denial<'r>(request: &'r Request<'_>, response: &mut Response<'r>) 
         }
         (Some(Denied::PasswordChangeRequired), Status::Forbidden) => {
             count_denial(request, Some(Reason::PasswordChangeRequired));
-            if navigates(request) {
+            if navigates(request.headers()) {
                 redirect(response, "/account/password")
             } else {
                 tell(request, response, Refusal::of_status(Status::Forbidden));
@@ -144,7 +144,7 @@ fn answer_for_denial<'r>(request: &'r Request<'_>, response: &mut Response<'r>) 
 }
 
 fn answer_unauthenticated<'r>(request: &'r Request<'_>, response: &mut Response<'r>) {
-    if navigates(request) && !wants_json(request) {
+    if navigates(request.headers()) && !wants_json(request) {
         let back = matches!(request.method(), Method::Get | Method::Head)
             .then(|| request.uri().to_string());
         let rd: String = back

@@ -1,27 +1,45 @@
-//! HTTP, as far as Rocket leaves it to us: which requests are heard at all, and what every answer
-//! has.
+//! What every page needs: which requests are taken at all, forms, cookies, answers and their headers,
+//! templates.
 //!
 //! A GET route asks for a [`Visit`], a POST route for a [`Visit`] and its form as [`Posted`]; each
-//! answers with an [`Answer`] or a [`Failure`].
+//! answers with an [`Answer`] or a [`Failure`]. A feature announces its routes and pages as a
+//! [`Slice`].
 
 mod answer;
-pub mod assets;
+mod assets;
 pub mod cookies;
+pub(crate) mod denials;
+mod error_page;
 mod form;
 pub(crate) mod headers;
+pub(crate) mod navigation;
 mod origin;
 pub mod pages;
 pub(crate) mod peer;
-mod received;
 mod refusal;
 pub mod return_to;
+mod slice;
 mod visit;
 
+pub(crate) use answer::report;
 pub use answer::{Answer, Failure};
+pub use denials::Denied;
+pub use error_page::ErrorPage;
 pub use form::{Fields, Posted};
 pub(crate) use headers::Aside;
-pub(crate) use received::Received;
 pub use refusal::{Link, Refusal};
 pub use return_to::back_to;
-pub use visit::{AnyHost, Opened, Visit};
-pub(crate) use visit::{is_navigation, navigates, wants_json};
+pub use slice::Slice;
+pub(crate) use visit::wants_json;
+pub use visit::{AnyHost, Device, Opened, Visit};
+
+use pages::PageKind;
+
+/// What every page shares: stylesheet, icon, the page of errors, and the counts of denials.
+#[must_use]
+pub fn slice() -> Slice {
+    Slice::new(assets::routes(), vec![PageKind::of::<ErrorPage>()]).with_setup(|builder| {
+        denials::register(builder);
+        Ok(())
+    })
+}

@@ -11,29 +11,24 @@ use crate::foundation::settings::Settings;
 /// the socket's own address is trusted; anything missing or unparsable leaves the socket's address,
 /// so that nobody dodges the throttle by it.
 pub fn client_address(request: &Request<'_>, settings: &Settings) -> IpAddr {
-    forwarded_address(request, settings).unwrap_or_else(|| socket_address(request))
-}
-
-/// What trusted proxies say of the client's address; the socket's own where that is no proxy.
-/// `None` where they say nothing that can be read.
-pub fn forwarded_address(request: &Request<'_>, settings: &Settings) -> Option<IpAddr> {
-    let peer = socket_address(request);
-    if !is_trusted(peer, &settings.trusted_proxies) {
-        return Some(peer);
-    }
-    let headers: Vec<&str> = request.headers().get("x-forwarded-for").collect();
-    let hops = headers.iter().rev().flat_map(|header| header.rsplit(','));
-    forwarded_for(hops, &settings.trusted_proxies)
-}
-
-/// Whoever holds the other end of the socket.
-pub fn socket_address(request: &Request<'_>) -> IpAddr {
     // No socket: dispatched in process.
-    request
+    let peer = request
         .remote()
         .map_or(IpAddr::from([127, 0, 0, 1]), |remote| {
             remote.ip().to_canonical()
-        })
+        });
+    let headers: Vec<&str> = request.headers().get("x-forwarded-for").collect();
+    forwarded_address(peer, &headers, settings).unwrap_or(peer)
+}
+
+/// What trusted proxies say of the client's address in their X-Forwarded-For headers; the socket's own
+/// where that is no proxy. `None` where they say nothing that can be read.
+pub fn forwarded_address(peer: IpAddr, headers: &[&str], settings: &Settings) -> Option<IpAddr> {
+    if !is_trusted(peer, &settings.trusted_proxies) {
+        return Some(peer);
+    }
+    let hops = headers.iter().rev().flat_map(|header| header.rsplit(','));
+    forwarded_for(hops, &settings.trusted_proxies)
 }
 
 pub fn is_trusted(address: IpAddr, proxies: &[IpNet]) -> bool {

@@ -11,7 +11,7 @@ use rocket::request;
 use url::Url;
 
 use super::Aside;
-use crate::foundation::metrics::Reason;
+use super::denials::Reason;
 
 /// An error as it is told: a page for browsers, JSON for programs.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,14 +4,14 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use rocket::Request;
 use rocket::http::{Accept, MediaType, Method};
 use rocket::outcome::Outcome;
 use rocket::request::{self, FromRequest};
+use rocket::{Ignite, Request, Rocket, Sentinel};
 
+use super::navigation::navigates;
 use super::{Aside, Refusal, origin, peer};
 use crate::foundation::app::App;
-use crate::sessions::Device;
 
 /// A request that was meant for this service.
 #[derive(Debug)]
@@ -30,9 +30,34 @@ impl Visit {
     }
 }
 
+/// From where a request comes.
+#[derive(Clone, Debug)]
+pub struct Device {
+    pub address: IpAddr,
+    pub user_agent: String,
+}
+
 /// Marks a route of ours that is there under any Host.
 #[derive(Debug)]
 pub struct AnyHost;
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for &'r App {
+    type Error = Refusal;
+
+    async fn from_request(request: &'r Request<'_>) -> request::Outcome<Self, Refusal> {
+        match request.rocket().state::<Arc<App>>() {
+            Some(app) => Outcome::Success(app),
+            None => Refusal::unavailable().stop(request),
+        }
+    }
+}
+
+impl Sentinel for &App {
+    fn abort(rocket: &Rocket<Ignite>) -> bool {
+        rocket.state::<Arc<App>>().is_none()
+    }
+}
 
 #[rocket::async_trait]
 impl<'r> FromRequest<'r> for AnyHost {
@@ -82,24 +107,7 @@ impl<'r> FromRequest<'r> for Opened {
     type Error = std::convert::Infallible;
 
     async fn from_request(request: &'r Request<'_>) -> request::Outcome<Self, Self::Error> {
-        Outcome::Success(Self(navigates(request)))
-    }
-}
-
-/// Whether a browser opens this as a page, and not ahead of time.
-pub(crate) fn navigates(request: &Request<'_>) -> bool {
-    is_navigation(request) && !request.headers().contains("sec-purpose")
-}
-
-/// Whether this is for a page. Browsers without Sec-Fetch headers are told by `Accept`.
-pub(crate) fn is_navigation(request: &Request<'_>) -> bool {
-    let headers = request.headers();
-    match headers.get_one("sec-fetch-mode") {
-        Some(mode) => mode == "navigate",
-        None => {
-            let accept = headers.get_one("accept").unwrap_or_default();
-            accept.contains("text/html") && !headers.contains("x-requested-with")
-        }
+        Outcome::Success(Self(navigates(request.headers())))
     }
 }
 

@@ -3,10 +3,10 @@
 use std::net::IpAddr;
 use std::process::Command;
 use std::time::Duration;
+use vestibule::account::lifecycle;
 
 use serde_json::Value;
 use vestibule::foundation::audit::{self, Actor, Event, Record, Source};
-use vestibule::people::users;
 
 use crate::support::{Answer, Client, PASSWORD, TestApp};
 
@@ -98,9 +98,9 @@ async fn aud_01_each_event_is_one_record_with_all_its_fields() {
         ("user_delete", "ok", "alice", "command line"),
     ]);
     let operator = Actor::operator();
-    let disabled = users::disable(&app.app, &operator, "alice").await;
+    let disabled = lifecycle::disable(&app.app, &operator, "alice").await;
     disabled.expect("a database").expect("a user");
-    let deleted = users::delete(&app.app, &operator, "alice").await;
+    let deleted = lifecycle::delete(&app.app, &operator, "alice").await;
     deleted.expect("a database").expect("a user");
 
     let records = exported(&mut admin, "").await;

@@ -1,10 +1,12 @@
 //! The audit trail: one record for each thing that happened, and nothing in it that harms its reader.
 
 use std::process::Command;
+use vestibule::account::lifecycle;
+use vestibule::login::first_admin::SetupCode;
 
 use vestibule::foundation::audit::{Actor, Entry, Filter, list, tame};
 use vestibule::people::passwords::Password;
-use vestibule::people::users::{self, Changes};
+use vestibule::people::users::Changes;
 
 use crate::support::{PASSWORD, TestApp, logged};
 
@@ -39,7 +41,7 @@ async fn told(app: &TestApp) -> Vec<String> {
 #[rocket::async_test]
 async fn aud_01_whatever_a_person_does_gives_one_record() {
     let app = TestApp::start().await;
-    let code = app.app.setup_code.renew(app.clock.now()).reveal();
+    let code = app.app.state::<SetupCode>().renew(app.clock.now()).reveal();
     let mut root = app.anonymous();
     let wrong = [("code", "x"), ("username", "root"), ("password", PASSWORD)];
     root.post("/setup", &wrong).await;
@@ -100,14 +102,14 @@ async fn aud_01_whatever_an_operator_does_gives_one_record() {
     };
     let before = told(&app).await.len();
     let done = [
-        users::change(app_, &operator, "alice", join).await,
-        users::set_password(app_, &operator, "alice", &password).await,
-        users::disable(app_, &operator, "alice").await,
-        users::enable(app_, &operator, "alice").await,
-        users::delete(app_, &operator, "alice").await,
+        lifecycle::change(app_, &operator, "alice", join).await,
+        lifecycle::set_password(app_, &operator, "alice", &password).await,
+        lifecycle::disable(app_, &operator, "alice").await,
+        lifecycle::enable(app_, &operator, "alice").await,
+        lifecycle::delete(app_, &operator, "alice").await,
         // Refused ones change nothing and tell nothing.
-        users::delete(app_, &operator, "alice").await,
-        users::disable(app_, &operator, "admin").await,
+        lifecycle::delete(app_, &operator, "alice").await,
+        lifecycle::disable(app_, &operator, "admin").await,
     ];
     let worked = done
         .into_iter()
@@ -239,12 +241,12 @@ async fn aud_02_a_change_and_its_record_are_there_together_or_not_at_all() {
         assert_eq!(state().await, before, "{path}");
     }
     assert!(
-        users::disable(&app.app, &Actor::operator(), "alice")
+        lifecycle::disable(&app.app, &Actor::operator(), "alice")
             .await
             .is_err()
     );
     assert!(
-        users::delete(&app.app, &Actor::operator(), "alice")
+        lifecycle::delete(&app.app, &Actor::operator(), "alice")
             .await
             .is_err()
     );
@@ -258,7 +260,7 @@ async fn aud_02_a_change_and_its_record_are_there_together_or_not_at_all() {
     assert_eq!(app.anonymous().sign_in("alice", PASSWORD).await.status, 503);
     assert_eq!(alice.post("/account/password", &change).await.status, 503);
     assert!(
-        users::disable(&app.app, &Actor::operator(), "alice")
+        lifecycle::disable(&app.app, &Actor::operator(), "alice")
             .await
             .is_err()
     );

@@ -1,6 +1,7 @@
 //! Guessing passwords: how many tries are heard, whose, and when they come back.
 
 use std::time::Duration;
+use vestibule::people::passwords::Hasher;
 
 use rocket::futures::future::join_all;
 use rocket::http::Method;
@@ -31,7 +32,7 @@ async fn bru_01_after_five_wrong_passwords_none_is_hashed_until_one_comes_back()
             .await;
         assert_eq!(answer.status, 401, "try {n}");
     }
-    let hashed = app.app.passwords.computed();
+    let hashed = app.app.state::<Hasher>().computed();
     for n in 0..20 {
         let password = if n % 2 == 0 { WRONG } else { PASSWORD };
         let answer = app
@@ -41,7 +42,7 @@ async fn bru_01_after_five_wrong_passwords_none_is_hashed_until_one_comes_back()
             .await;
         assert_eq!((answer.status, answer.header("retry-after")), (429, "900"));
     }
-    assert_eq!(app.app.passwords.computed(), hashed);
+    assert_eq!(app.app.state::<Hasher>().computed(), hashed);
     app.wait(ACCOUNT_INTERVAL).await;
     assert_eq!(app.anonymous().sign_in("alice", PASSWORD).await.status, 303);
 }
@@ -68,7 +69,7 @@ async fn bru_01_one_try_comes_back_each_interval_and_no_more() {
 async fn bru_02_tries_at_once_do_not_overrun_the_limit() {
     let app = TestApp::start().await;
     app.user("alice").await;
-    let hashed = app.app.passwords.computed();
+    let hashed = app.app.state::<Hasher>().computed();
     let tries = (0..200).map(|n| {
         let mut client = app.anonymous().at(&elsewhere(n));
         async move { client.sign_in("alice", WRONG).await }
@@ -76,7 +77,7 @@ async fn bru_02_tries_at_once_do_not_overrun_the_limit() {
     let answers = join_all(tries).await;
     let heard = answers.iter().filter(|answer| answer.status != 429).count();
     assert!(heard <= ACCOUNT_TRIES, "{heard} were heard");
-    let hashed = app.app.passwords.computed() - hashed;
+    let hashed = app.app.state::<Hasher>().computed() - hashed;
     assert_eq!(hashed, heard as u64);
     assert!(hashed > 0, "the limit is no lock");
     let longest = answers
@@ -94,7 +95,7 @@ async fn bru_02_tries_at_once_do_not_overrun_the_limit() {
 async fn bru_03_all_paths_that_check_a_password_share_one_limit() {
     let app = TestApp::start().await;
     let mut alice = app.signed_in("alice").await;
-    let hashed = app.app.passwords.computed();
+    let hashed = app.app.state::<Hasher>().computed();
     for _ in 0..4 {
         alice.clone().sign_in("alice", WRONG).await;
         alice.post("/reauthenticate", &[("password", WRONG)]).await;
@@ -104,7 +105,10 @@ async fn bru_03_all_paths_that_check_a_password_share_one_limit() {
         ];
         alice.post("/account/password", &fields).await;
     }
-    assert_eq!(app.app.passwords.computed() - hashed, ACCOUNT_TRIES as u64);
+    assert_eq!(
+        app.app.state::<Hasher>().computed() - hashed,
+        ACCOUNT_TRIES as u64
+    );
     assert_eq!(alice.clone().sign_in("alice", PASSWORD).await.status, 429);
     assert_eq!(
         alice

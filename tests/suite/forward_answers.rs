@@ -2,6 +2,7 @@
 
 use rocket::http::Method;
 use vestibule::people::users::NewUser;
+use vestibule::sessions::write_last_uses;
 
 use crate::support::proxy::{EXT_AUTHZ, PAGE, Person, SCRIPT, way};
 use crate::support::{Answer, TestApp, Wire, logged};
@@ -550,7 +551,7 @@ async fn a_denial_writes_nothing_to_the_database() {
             }
         }
     }
-    app.app.last_seen.write(&app.app).await.expect("a database");
+    write_last_uses(&app.app).await.expect("a database");
     assert_eq!(before, app.files());
 }
 

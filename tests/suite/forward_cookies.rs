@@ -1,11 +1,12 @@
 //! Cookies of protected hosts: each good for its host alone, each ended with its session.
 
 use std::time::Duration;
+use vestibule::account::lifecycle;
 
 use rocket::http::Method;
 use vestibule::foundation::audit::Actor;
 use vestibule::people::passwords::Password;
-use vestibule::people::users::{self, Changes};
+use vestibule::people::users::Changes;
 
 use crate::support::proxy::{PAGE, Person, SCRIPT, way};
 use crate::support::{Client, PASSWORD, TestApp};
@@ -300,13 +301,14 @@ const DEEDS: [(&str, Deed); 9] = [
     ("password set by an operator", |app, _| {
         Box::pin(async {
             let password = Password::new("another horse battery".to_owned());
-            let set = users::set_password(&app.app, &Actor::operator(), "alice", &password).await;
+            let set =
+                lifecycle::set_password(&app.app, &Actor::operator(), "alice", &password).await;
             set.expect("a database").expect("a password");
         })
     }),
     ("disable", |app, _| {
         Box::pin(async {
-            let done = users::disable(&app.app, &Actor::operator(), "alice").await;
+            let done = lifecycle::disable(&app.app, &Actor::operator(), "alice").await;
             done.expect("a database").expect("a user");
         })
     }),
@@ -316,13 +318,13 @@ const DEEDS: [(&str, Deed); 9] = [
                 admin: Some(true),
                 ..Changes::default()
             };
-            let done = users::change(&app.app, &Actor::operator(), "alice", changes).await;
+            let done = lifecycle::change(&app.app, &Actor::operator(), "alice", changes).await;
             done.expect("a database").expect("a user");
         })
     }),
     ("delete", |app, _| {
         Box::pin(async {
-            let done = users::delete(&app.app, &Actor::operator(), "alice").await;
+            let done = lifecycle::delete(&app.app, &Actor::operator(), "alice").await;
             done.expect("a database").expect("a user");
         })
     }),

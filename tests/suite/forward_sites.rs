@@ -1,8 +1,8 @@
 //! Sites and rules as they are kept: which hosts are taken, and that a change holds at once.
 
-use vestibule::foundation::app::App;
 use vestibule::foundation::audit::Actor;
 use vestibule::foundation::db::Location;
+use vestibule::open_app;
 use vestibule::sites::policy::{self, Refused};
 use vestibule::sites::rules::Fallback;
 
@@ -196,7 +196,7 @@ async fn a_change_by_another_process_holds_from_the_next_request_on() {
     // As the command line does while the server runs.
     let path = app.folder.path().join("vestibule.db");
     let location = Location::parse(&format!("sqlite:{}", path.display())).expect("a path");
-    let other = App::open(app.app.settings.clone(), app.clock.clone(), &location)
+    let other = open_app(app.app.settings.clone(), app.clock.clone(), &location)
         .await
         .expect("a service");
     other.db.acknowledge_beside_a_server();

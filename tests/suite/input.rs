@@ -1,6 +1,8 @@
 //! Bad input: refused with a 4xx, never believed, never a failure of the server.
 
 use std::time::{Duration, Instant};
+use vestibule::account::lifecycle;
+use vestibule::login::first_admin::SetupCode;
 
 use proptest::prelude::*;
 use rocket::http::Method;
@@ -362,7 +364,7 @@ const INJECTIONS: [&str; 12] = [
 async fn inp_05_sql_in_a_field_is_text() {
     let app = TestApp::with("throttle.address_tries = 10000\nthrottle.account_tries = 10000").await;
     let mut alice = app.signed_in("alice").await;
-    let code = app.app.setup_code.renew(app.clock.now()).reveal();
+    let code = app.app.state::<SetupCode>().renew(app.clock.now()).reveal();
     for sql in INJECTIONS {
         let quoted: String = url::form_urlencoded::byte_serialize(sql.as_bytes()).collect();
         for fields in [
@@ -424,7 +426,7 @@ async fn inp_05_sql_in_a_field_is_text() {
             display_name: Some(sql.to_owned()),
             ..Changes::default()
         };
-        let changed = users::change(&app.app, &Actor::operator(), "alice", changes).await;
+        let changed = lifecycle::change(&app.app, &Actor::operator(), "alice", changes).await;
         assert_eq!(
             changed.expect("a database").expect("a user").display_name,
             sql.trim()
@@ -530,8 +532,8 @@ async fn inp_07_a_session_is_found_by_the_hash_of_its_secret() {
 #[rocket::async_test]
 async fn inp_07_of_the_set_up_code_only_a_hash_is_kept() {
     let app = TestApp::start().await;
-    let code = app.app.setup_code.renew(app.clock.now());
-    let kept = format!("{:?}", app.app.setup_code);
+    let code = app.app.state::<SetupCode>().renew(app.clock.now());
+    let kept = format!("{:?}", app.app.state::<SetupCode>());
     assert!(kept.contains("TokenHash(…)"), "{kept}");
     assert_eq!(format!("{code:?}"), "Token(…)");
 }

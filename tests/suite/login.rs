@@ -1,6 +1,9 @@
 //! Signing in: who gets in, who does not, and how little the answers tell.
 
 use std::time::{Duration, Instant};
+use vestibule::account::lifecycle;
+use vestibule::login::first_admin::SetupCode;
+use vestibule::people::passwords::Hasher;
 
 use rocket::http::Method;
 use vestibule::foundation::audit::Actor;
@@ -13,7 +16,7 @@ const PATIENT: &str = "throttle.account_tries = 10000\nthrottle.address_tries = 
 
 async fn disabled(app: &TestApp, username: &str) {
     app.user(username).await;
-    let done = users::disable(&app.app, &Actor::operator(), username).await;
+    let done = lifecycle::disable(&app.app, &Actor::operator(), username).await;
     done.expect("a database").expect("a user");
 }
 
@@ -72,13 +75,13 @@ impl Class {
     }
 
     async fn measure(&mut self, app: &TestApp) {
-        let hashed = app.app.passwords.computed();
+        let hashed = app.app.state::<Hasher>().computed();
         let mut client = app.anonymous();
         let before = Instant::now();
         client.sign_in(self.username, &self.password).await;
         self.times.push(before.elapsed());
         assert_eq!(
-            app.app.passwords.computed() - hashed,
+            app.app.state::<Hasher>().computed() - hashed,
             self.hashes,
             "{}",
             self.name
@@ -196,7 +199,7 @@ async fn log_05_an_overlong_password_is_refused_before_it_is_hashed() {
     let app = TestApp::start().await;
     let mut alice = app.signed_in("alice").await;
     let long = "x".repeat(1_025);
-    let hashed = app.app.passwords.computed();
+    let hashed = app.app.state::<Hasher>().computed();
     type Fields<'a> = &'a [(&'a str, &'a str)];
     let forms: [(&str, Fields, u16); 4] = [
         ("/login", &[("username", "alice"), ("password", &long)], 401),
@@ -220,7 +223,7 @@ async fn log_05_an_overlong_password_is_refused_before_it_is_hashed() {
     }
     let huge = "x".repeat(32 * 1024);
     assert_eq!(alice.sign_in("alice", &huge).await.status, 413);
-    assert_eq!(app.app.passwords.computed(), hashed);
+    assert_eq!(app.app.state::<Hasher>().computed(), hashed);
 }
 
 #[rocket::async_test]
@@ -360,8 +363,8 @@ async fn set_up(client: &mut Client, code: &str, username: &str) -> Answer {
 #[rocket::async_test]
 async fn log_08_the_first_admin_needs_the_code_which_is_good_once() {
     let app = TestApp::start().await;
-    let code = app.app.setup_code.renew(app.clock.now()).reveal();
-    let other = app.app.passwords.computed();
+    let code = app.app.state::<SetupCode>().renew(app.clock.now()).reveal();
+    let other = app.app.state::<Hasher>().computed();
     for wrong in ["", "x", &"A".repeat(43), &code[..42]] {
         assert_eq!(
             set_up(&mut app.anonymous(), wrong, "eve").await.status,
@@ -370,7 +373,7 @@ async fn log_08_the_first_admin_needs_the_code_which_is_good_once() {
         );
     }
     assert_eq!(
-        app.app.passwords.computed(),
+        app.app.state::<Hasher>().computed(),
         other,
         "nothing is hashed for a wrong code"
     );
@@ -384,10 +387,10 @@ async fn log_08_the_first_admin_needs_the_code_which_is_good_once() {
 #[rocket::async_test]
 async fn log_08_the_code_ends_after_an_hour_and_once_there_is_an_admin() {
     let app = TestApp::start().await;
-    let code = app.app.setup_code.renew(app.clock.now()).reveal();
+    let code = app.app.state::<SetupCode>().renew(app.clock.now()).reveal();
     app.wait(Duration::from_secs(60 * 60)).await;
     assert_eq!(set_up(&mut app.anonymous(), &code, "eve").await.status, 403);
-    let code = app.app.setup_code.renew(app.clock.now()).reveal();
+    let code = app.app.state::<SetupCode>().renew(app.clock.now()).reveal();
     app.admin().await;
     assert_eq!(set_up(&mut app.anonymous(), &code, "eve").await.status, 404);
     assert_eq!(app.sql("SELECT username FROM users").await, ["admin"]);
@@ -569,7 +572,7 @@ async fn log_11_a_password_that_must_be_changed_gives_no_right_but_to_change_it(
         must_change_password: Some(true),
         ..Changes::default()
     };
-    let done = users::change(&app.app, &Actor::operator(), "admin", changes).await;
+    let done = lifecycle::change(&app.app, &Actor::operator(), "admin", changes).await;
     done.expect("a database").expect("a user");
     let mut admin = app.sign_in_again("admin").await;
     assert_eq!(admin.session().await.status, 401);

@@ -3,6 +3,8 @@
 
 use std::pin::pin;
 use std::time::{Duration, Instant};
+use vestibule::account::lifecycle;
+use vestibule::sessions::write_last_uses;
 
 use rocket::futures::future::{Either, select};
 use rocket::http::Method;
@@ -11,7 +13,6 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection as _, SqliteConnection};
 use vestibule::foundation::audit::Actor;
 use vestibule::foundation::db::ACKNOWLEDGE_AFTER;
-use vestibule::people::users;
 use vestibule::sites::policy;
 
 use crate::support::proxy::{Person, rule};
@@ -166,7 +167,7 @@ async fn what_changes_no_session_leaves_memory_as_it_is() {
     assert_eq!(wrong.status, 401);
     app.wait(Duration::from_secs(120)).await;
     assert_eq!(alice.session().await.status, 200);
-    app.app.last_seen.write(&app.app).await.expect("a write");
+    write_last_uses(&app.app).await.expect("a write");
     assert!(app.app.db.is_writable().await);
     app.sweep().await;
     assert_eq!(app.app.db.memory().times_emptied(), emptied);
@@ -192,10 +193,10 @@ async fn a_use_that_was_written_is_not_noted_again() {
     warm(&app, &mut alice).await;
     app.clock.advance(Duration::from_secs(120));
     warm(&app, &mut alice).await;
-    app.app.last_seen.write(&app.app).await.expect("a write");
+    write_last_uses(&app.app).await.expect("a write");
     let written = count(&app, "write").await;
     warm(&app, &mut alice).await;
-    app.app.last_seen.write(&app.app).await.expect("a write");
+    write_last_uses(&app.app).await.expect("a write");
     assert_eq!(count(&app, "write").await, written);
 }
 
@@ -207,7 +208,7 @@ async fn a_use_of_a_session_that_has_signed_out_is_not_written() {
     assert_eq!(alice.session().await.status, 200);
     assert_eq!(alice.post("/logout", &[]).await.status, 303);
     let written = count(&app, "write").await;
-    app.app.last_seen.write(&app.app).await.expect("a write");
+    write_last_uses(&app.app).await.expect("a write");
     assert_eq!(count(&app, "write").await, written);
 }
 
@@ -224,7 +225,7 @@ async fn a_commit_that_nobody_waits_for_is_not_missed() {
         warm(&app, &mut alice).await;
         let actor = Actor::operator();
         let finished = {
-            let disabling = pin!(users::disable(&app.app, &actor, "alice"));
+            let disabling = pin!(lifecycle::disable(&app.app, &actor, "alice"));
             matches!(
                 select(disabling, pin!(some_turns(polls))).await,
                 Either::Left(_)
@@ -246,7 +247,7 @@ async fn a_commit_that_nobody_waits_for_is_not_missed() {
         if finished {
             break;
         }
-        let _ = users::enable(&app.app, &actor, "alice").await;
+        let _ = lifecycle::enable(&app.app, &actor, "alice").await;
         polls += 1 + polls / 8;
     }
     assert!(done_unseen > 0, "no commit was given up while it happened");

@@ -4,6 +4,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
+use vestibule::people::passwords::Hasher;
 
 use rocket::http::Method;
 
@@ -244,9 +245,9 @@ async fn hashes_that_wait_for_a_thread_are_told() {
         let mut browser = app.anonymous();
         rocket::tokio::spawn(async move { browser.sign_in("alice", PASSWORD).await })
     };
-    let computed = app.app.passwords.computed();
+    let computed = app.app.state::<Hasher>().computed();
     let mut tries = vec![sign_in()];
-    while app.app.passwords.computed() == computed {
+    while app.app.state::<Hasher>().computed() == computed {
         rocket::tokio::task::yield_now().await;
     }
     // The thread is busy with the first, so no more than these wait.

@@ -21,7 +21,7 @@ const WITHOUT_PAGE: [&str; 0] = [];
 /// it changes with every colour.
 async fn pages(text: &str) -> Vec<(String, String)> {
     let app = TestApp::start().await;
-    let samples = render_samples(&app.app.pages, text).expect("every page renders");
+    let samples = render_samples(&app.app, text).expect("every page renders");
     samples
         .into_iter()
         .map(|(name, html)| {

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
+use vestibule::account::lifecycle;
+use vestibule::login::first_admin::SetupCode;
 
 use vestibule::foundation::audit::Actor;
 use vestibule::people::passwords::{Password, Weakness, check};
@@ -214,7 +216,7 @@ async fn pwd_04_every_way_to_a_password_is_judged() {
     app.user("alice").await;
     let weak = Password::new("password1234567".to_owned());
     let operator = Actor::operator();
-    let set = users::set_password(&app.app, &operator, "alice", &weak).await;
+    let set = lifecycle::set_password(&app.app, &operator, "alice", &weak).await;
     assert_eq!(
         set.expect("a database"),
         Err(users::Refused::Weak(Weakness::Common))
@@ -228,7 +230,7 @@ async fn pwd_04_every_way_to_a_password_is_judged() {
         made.expect("a database"),
         Err(users::Refused::Weak(Weakness::Common))
     );
-    let code = app.app.setup_code.renew(app.clock.now()).reveal();
+    let code = app.app.state::<SetupCode>().renew(app.clock.now()).reveal();
     let fields = [
         ("code", code.as_str()),
         ("username", "root"),
@@ -392,7 +394,7 @@ async fn pwd_08_a_password_that_others_may_know_must_be_changed_at_the_next_sign
         must_change_password: Some(true),
         ..Changes::default()
     };
-    let flagged = users::change(&app.app, &Actor::operator(), "alice", changes).await;
+    let flagged = lifecycle::change(&app.app, &Actor::operator(), "alice", changes).await;
     flagged.expect("a database").expect("a user");
     let mut alice = app.sign_in_again("alice").await;
     let sent = alice.get("/account").await;

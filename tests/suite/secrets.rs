@@ -1,12 +1,13 @@
 //! Secrets at rest: what a thief of the files learns.
 
 use std::path::Path;
+use vestibule::account::lifecycle;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use vestibule::foundation::audit::Actor;
 use vestibule::foundation::db::{self, Location};
-use vestibule::people::users::{self, NewUser};
+use vestibule::people::users::NewUser;
 
 use crate::support::TestApp;
 
@@ -108,7 +109,7 @@ async fn sec_05_what_is_deleted_leaves_the_file() {
         words.iter().all(|word| stands_in(&files, word.as_bytes())),
         "they were there"
     );
-    let deleted = users::delete(&app.app, &Actor::operator(), "alice").await;
+    let deleted = lifecycle::delete(&app.app, &Actor::operator(), "alice").await;
     deleted.expect("a database").expect("a user");
     app.app.close().await;
     let files = all_bytes(app.folder.path());

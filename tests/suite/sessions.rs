@@ -3,13 +3,16 @@
 use std::collections::BTreeSet;
 use std::pin::pin;
 use std::time::Duration;
+use vestibule::account::lifecycle;
+use vestibule::login::first_admin::SetupCode;
+use vestibule::sessions::write_last_uses;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rocket::futures::future::{Either, join, join_all, select};
 use rocket::tokio::task::yield_now;
 use vestibule::foundation::audit::Actor;
-use vestibule::people::users::{self, Changes};
+use vestibule::people::users::Changes;
 
 use crate::support::{Client, PASSWORD, TestApp};
 
@@ -33,7 +36,7 @@ async fn count_live(browsers: &mut [Client]) -> usize {
 }
 
 async fn change(app: &TestApp, username: &str, changes: Changes) {
-    users::change(&app.app, &Actor::operator(), username, changes)
+    lifecycle::change(&app.app, &Actor::operator(), username, changes)
         .await
         .expect("a database")
         .expect("a known user");
@@ -56,7 +59,7 @@ async fn ses_01_a_secret_is_32_random_bytes() {
     }
     // The set-up code comes from the same generator, and costs no password's hash.
     for _ in 0..20_000 {
-        secrets.insert(app.app.setup_code.renew(app.clock.now()).reveal());
+        secrets.insert(app.app.state::<SetupCode>().renew(app.clock.now()).reveal());
     }
     assert_eq!(secrets.len(), 20_008, "all differ");
 
@@ -253,7 +256,7 @@ async fn ses_07_uses_that_are_written_together_touch_live_sessions_alone_and_put
          UPDATE sessions SET last_seen_at = last_seen_at + 180000000, idle_expires_at = idle_expires_at + 180000000 WHERE rowid = 100",
     )
     .await;
-    app.app.last_seen.write(&app.app).await.expect("a write");
+    write_last_uses(&app.app).await.expect("a write");
     let moved = "SELECT count(*) || ' by ' || ((last_seen_at - created_at) / 1000000) || ' and ' || ((idle_expires_at - created_at) / 1000000)
                  FROM sessions GROUP BY last_seen_at, idle_expires_at ORDER BY last_seen_at";
     assert_eq!(
@@ -272,7 +275,7 @@ async fn ses_08_disabling_a_user_ends_all_sessions_for_good() {
     let mut browsers = app.many_signed_in("alice", 3).await;
     assert_eq!(count_live(&mut browsers).await, 3);
     let operator = Actor::operator();
-    users::disable(&app.app, &operator, "alice")
+    lifecycle::disable(&app.app, &operator, "alice")
         .await
         .expect("a database")
         .expect("alice");
@@ -282,7 +285,7 @@ async fn ses_08_disabling_a_user_ends_all_sessions_for_good() {
     let unknown = app.anonymous().sign_in("nobody", PASSWORD).await;
     assert_eq!((refused.status, &refused.body), (401, &unknown.body));
 
-    users::enable(&app.app, &operator, "alice")
+    lifecycle::enable(&app.app, &operator, "alice")
         .await
         .expect("a database")
         .expect("alice");
@@ -295,7 +298,7 @@ async fn ses_08_deleting_a_user_ends_all_sessions() {
     let app = TestApp::start().await;
     let mut browsers = app.many_signed_in("alice", 3).await;
     let mut other = app.signed_in("bob").await;
-    users::delete(&app.app, &Actor::operator(), "alice")
+    lifecycle::delete(&app.app, &Actor::operator(), "alice")
         .await
         .expect("a database")
         .expect("alice");
@@ -541,7 +544,7 @@ async fn bru_10_guessing_secrets_writes_nothing_and_shuts_nobody_out() {
     let mut guesser = app.anonymous();
     let ((), log) = crate::support::logged(async {
         for _ in 0..2_000 {
-            let guess = app.app.setup_code.renew(app.clock.now()).reveal();
+            let guess = app.app.state::<SetupCode>().renew(app.clock.now()).reveal();
             guesser.cookies.insert("__Host-vestibule".to_owned(), guess);
             assert_eq!(guesser.session().await.status, 401);
         }

@@ -5,7 +5,7 @@ mod pages;
 use std::net::IpAddr;
 
 use rocket::http::Status;
-use rocket::{FromForm, Route, get, post, routes};
+use rocket::{FromForm, get, post, routes};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -16,20 +16,21 @@ use crate::foundation::error::Error;
 use crate::login::{NoFields, Sensitive};
 use crate::people::users::{self};
 use crate::sessions::Admin;
-use crate::sites::Forwarded;
+use crate::sites::OriginalRequest;
 use crate::sites::explain::{Explanation, explain};
 use crate::sites::policy;
 use crate::sites::rules::{self, Fallback, Malformed, Rule, Site};
-use crate::web::{Answer, Failure, Refusal, Visit};
+use crate::web::pages::PageKind;
+use crate::web::{Answer, Failure, Refusal, Slice, Visit};
 
-pub(crate) use pages::{ExplainPage, RulesPage, SitePage, SitesPage};
+use pages::{ExplainPage, RulesPage, SitePage, SitesPage};
 use pages::{ExplainQuery, ShownSite};
 
 const HERE: &str = "/admin/sites";
 
 #[must_use]
-pub fn routes() -> Vec<Route> {
-    routes![
+pub fn slice() -> Slice {
+    let routes = routes![
         list,
         all_rules,
         add,
@@ -39,7 +40,16 @@ pub fn routes() -> Vec<Route> {
         add_rule,
         remove_rule,
         explain_request
-    ]
+    ];
+    Slice::new(
+        routes,
+        vec![
+            PageKind::of::<SitesPage>(),
+            PageKind::of::<RulesPage>(),
+            PageKind::of::<SitePage>(),
+            PageKind::of::<ExplainPage>(),
+        ],
+    )
 }
 
 #[get("/admin/sites")]
@@ -61,7 +71,7 @@ async fn all_rules(app: &App, _visit: Visit, admin: Admin) -> Result<Answer, Fai
         app,
         Status::Ok,
         &RulesPage { sites },
-        Some(&admin),
+        Some(&admin.0),
     )?)
 }
 
@@ -83,7 +93,7 @@ async fn add(
     let refused = match fallback(&form.fallback) {
         Ok(fallback) => match policy::add_site(
             app,
-            &Actor::user(&admin, visit.address),
+            &Actor::user(&admin.0, visit.address),
             &form.host,
             fallback,
             &form.note,
@@ -126,7 +136,7 @@ async fn change(
     let refused = match fallback(&form.0.fallback) {
         Ok(fallback) => match policy::change_site(
             app,
-            &Actor::user(&admin, visit.address),
+            &Actor::user(&admin.0, visit.address),
             site.id,
             fallback,
             &form.0.note,
@@ -156,7 +166,7 @@ async fn remove(
     _form: Sensitive<NoFields>,
 ) -> Result<Answer, Failure> {
     let site = find(app, id).await?;
-    match policy::remove_site(app, &Actor::user(&admin, visit.address), site.id).await? {
+    match policy::remove_site(app, &Actor::user(&admin.0, visit.address), site.id).await? {
         Ok(()) => Ok(Answer::see_other(HERE)),
         Err(_) => Err(Refusal::not_found().into()),
     }
@@ -228,8 +238,14 @@ async fn add_rule(
     let site = find(app, id).await?;
     let refused = match form.0.rule() {
         Ok((rule, at)) => {
-            match policy::add_rule(app, &Actor::user(&admin, visit.address), site.id, rule, at)
-                .await?
+            match policy::add_rule(
+                app,
+                &Actor::user(&admin.0, visit.address),
+                site.id,
+                rule,
+                at,
+            )
+            .await?
             {
                 Ok(_) => return Ok(Answer::see_other(&format!("{HERE}/{}", site.id))),
                 Err(refused) => refused.to_string(),
@@ -253,7 +269,7 @@ async fn remove_rule(
     _form: Sensitive<NoFields>,
 ) -> Result<Answer, Failure> {
     let id = Uuid::try_parse(id).map_err(|_| Refusal::not_found())?;
-    match policy::remove_rule(app, &Actor::user(&admin, visit.address), id).await? {
+    match policy::remove_rule(app, &Actor::user(&admin.0, visit.address), id).await? {
         Ok(site) => Ok(Answer::see_other(&format!("{HERE}/{site}"))),
         Err(_) => Err(Refusal::not_found().into()),
     }
@@ -300,7 +316,7 @@ async fn explain_request(
             told,
             error,
         },
-        Some(&admin),
+        Some(&admin.0),
     )?)
 }
 
@@ -309,7 +325,7 @@ async fn told(
     asked: &ExplainQuery,
     address: Option<IpAddr>,
 ) -> Result<(Option<Explanation>, Option<String>), Error> {
-    let request = match Forwarded::of_url(app, &asked.url, &asked.method, address) {
+    let request = match OriginalRequest::of_url(app, &asked.url, &asked.method, address) {
         Ok(request) => request,
         Err(malformed) => return Ok((None, Some(sentence(&malformed)))),
     };

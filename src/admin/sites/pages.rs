@@ -12,7 +12,7 @@ use crate::sites::explain::Explanation;
 use crate::sites::policy;
 use crate::sites::rules::{Rule, Site};
 use crate::web::Answer;
-use crate::web::pages::Page;
+use crate::web::pages::{Page, Template, template};
 
 #[derive(Serialize)]
 pub struct ShownSite {
@@ -107,7 +107,7 @@ impl SitesPage {
 }
 
 impl Page for SitesPage {
-    const TEMPLATE: &'static str = "admin/sites.html";
+    const TEMPLATE: Template = template!("admin/sites.html");
 
     fn samples(text: &str) -> Vec<Self> {
         let form = SiteForm {
@@ -137,7 +137,7 @@ pub struct RulesPage {
 }
 
 impl Page for RulesPage {
-    const TEMPLATE: &'static str = "admin/rules.html";
+    const TEMPLATE: Template = template!("admin/rules.html");
 
     fn samples(text: &str) -> Vec<Self> {
         vec![
@@ -172,7 +172,7 @@ impl SitePage {
 }
 
 impl Page for SitePage {
-    const TEMPLATE: &'static str = "admin/site.html";
+    const TEMPLATE: Template = template!("admin/site.html");
 
     fn samples(text: &str) -> Vec<Self> {
         let page = |error: Option<&str>| Self {
@@ -200,7 +200,7 @@ pub struct ExplainPage {
 }
 
 impl Page for ExplainPage {
-    const TEMPLATE: &'static str = "admin/explain.html";
+    const TEMPLATE: Template = template!("admin/explain.html");
 
     fn samples(text: &str) -> Vec<Self> {
         let text = || text.to_owned();

@@ -3,9 +3,10 @@
 mod pages;
 
 use rocket::http::Status;
-use rocket::{FromForm, Route, get, post, routes};
+use rocket::{FromForm, get, post, routes};
 use uuid::Uuid;
 
+use crate::account::lifecycle;
 use crate::admin::query::{self, address};
 use crate::foundation::app::App;
 use crate::foundation::audit::{self, Actor, Filter};
@@ -16,9 +17,10 @@ use crate::people::users::{self, Changes, NewUser, Outcome, User};
 use crate::sessions::listing::{self, MAX_LIMIT, Query, Sort, State};
 use crate::sessions::shown::Shown;
 use crate::sessions::{self, Admin, CurrentSession, Which};
-use crate::web::{Answer, Failure, Refusal, Visit};
+use crate::web::pages::PageKind;
+use crate::web::{Answer, Failure, Refusal, Slice, Visit};
 
-pub(crate) use pages::{DeletePage, NewUserPage, UserPage, UsersPage};
+use pages::{DeletePage, NewUserPage, UserPage, UsersPage};
 use pages::{ShownForm, ShownUser, UserFacts};
 
 const HERE: &str = "/admin/users";
@@ -27,8 +29,8 @@ const HERE: &str = "/admin/users";
 const RECORDS_SHOWN: u32 = 20;
 
 #[must_use]
-pub fn routes() -> Vec<Route> {
-    routes![
+pub fn slice() -> Slice {
+    let routes = routes![
         list,
         create_form,
         create,
@@ -40,7 +42,16 @@ pub fn routes() -> Vec<Route> {
         revoke_sessions,
         delete_form,
         delete
-    ]
+    ];
+    Slice::new(
+        routes,
+        vec![
+            PageKind::of::<UsersPage>(),
+            PageKind::of::<NewUserPage>(),
+            PageKind::of::<UserPage>(),
+            PageKind::of::<DeletePage>(),
+        ],
+    )
 }
 
 #[get("/admin/users?<q>&<after>&<limit>")]
@@ -73,7 +84,7 @@ async fn list(
         users: found.into_iter().map(ShownUser::from).collect(),
         q: q.to_owned(),
     };
-    Ok(Answer::page(app, Status::Ok, &page, Some(&admin))?)
+    Ok(Answer::page(app, Status::Ok, &page, Some(&admin.0))?)
 }
 
 #[get("/admin/users/new")]
@@ -82,7 +93,7 @@ fn create_form(app: &App, _visit: Visit, admin: Admin) -> Result<Answer, Failure
         app,
         Status::Ok,
         &NewUserPage::default(),
-        Some(&admin),
+        Some(&admin.0),
     )?)
 }
 
@@ -124,7 +135,7 @@ async fn create(
         must_change_password: true,
     };
     let password = Password::generate();
-    match users::create(app, &Actor::user(&admin, visit.address), new, &password).await? {
+    match users::create(app, &Actor::user(&admin.0, visit.address), new, &password).await? {
         Ok(user) => Ok(user_page(app, user, &current, Told::Password(&password)).await?),
         Err(refused) => {
             let page = NewUserPage {
@@ -135,7 +146,7 @@ async fn create(
                 app,
                 Status::UnprocessableEntity,
                 &page,
-                Some(&admin),
+                Some(&admin.0),
             )?)
         }
     }
@@ -186,9 +197,9 @@ async fn change(
             .collect(),
         add_groups: groups,
     };
-    let outcome = users::change(
+    let outcome = lifecycle::change(
         app,
-        &Actor::user(&admin, visit.address),
+        &Actor::user(&admin.0, visit.address),
         &user.username,
         changes,
     )
@@ -207,9 +218,9 @@ async fn set_password(
     _form: Sensitive<NoFields>,
 ) -> Result<Answer, Failure> {
     let user = find(app, id).await?;
-    let actor = Actor::user(&admin, visit.address);
+    let actor = Actor::user(&admin.0, visit.address);
     let password = Password::generate();
-    match users::set_one_time_password(app, &actor, &user.username, &password).await? {
+    match lifecycle::set_one_time_password(app, &actor, &user.username, &password).await? {
         Ok(user) => Ok(user_page(app, user, &current, Told::Password(&password)).await?),
         Err(refused) => Ok(user_page(app, user, &current, Told::Error(refused.to_string())).await?),
     }
@@ -225,7 +236,8 @@ async fn disable(
     _form: Sensitive<NoFields>,
 ) -> Result<Answer, Failure> {
     let user = find(app, id).await?;
-    let outcome = users::disable(app, &Actor::user(&admin, visit.address), &user.username).await;
+    let outcome =
+        lifecycle::disable(app, &Actor::user(&admin.0, visit.address), &user.username).await;
     answer(app, user, &current, outcome).await
 }
 
@@ -239,7 +251,8 @@ async fn enable(
     _form: Sensitive<NoFields>,
 ) -> Result<Answer, Failure> {
     let user = find(app, id).await?;
-    let outcome = users::enable(app, &Actor::user(&admin, visit.address), &user.username).await;
+    let outcome =
+        lifecycle::enable(app, &Actor::user(&admin.0, visit.address), &user.username).await;
     answer(app, user, &current, outcome).await
 }
 
@@ -254,7 +267,7 @@ async fn revoke_sessions(
     let user = find(app, id).await?;
     sessions::revoke(
         app,
-        &Actor::user(&admin, visit.address),
+        &Actor::user(&admin.0, visit.address),
         Which::AllOf {
             user_id: user.id,
             keep: None,
@@ -272,7 +285,7 @@ async fn delete_form(app: &App, _visit: Visit, admin: Admin, id: &str) -> Result
         app,
         Status::Ok,
         &DeletePage { user, sessions },
-        Some(&admin),
+        Some(&admin.0),
     )?)
 }
 
@@ -286,7 +299,7 @@ async fn delete(
     _form: Sensitive<NoFields>,
 ) -> Result<Answer, Failure> {
     let user = find(app, id).await?;
-    match users::delete(app, &Actor::user(&admin, visit.address), &user.username).await? {
+    match lifecycle::delete(app, &Actor::user(&admin.0, visit.address), &user.username).await? {
         Ok(_) => Ok(Answer::see_other(HERE)),
         Err(refused) => Ok(user_page(app, user, &current, Told::Error(refused.to_string())).await?),
     }

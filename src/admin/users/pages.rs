@@ -6,7 +6,7 @@ use crate::foundation::audit;
 use crate::foundation::clock::Timestamp;
 use crate::people::users::{Listed, User};
 use crate::sessions::shown::Shown;
-use crate::web::pages::Page;
+use crate::web::pages::{Page, Template, template};
 
 #[derive(Serialize)]
 pub struct UsersPage {
@@ -35,7 +35,7 @@ impl From<Listed> for ShownUser {
 }
 
 impl Page for UsersPage {
-    const TEMPLATE: &'static str = "admin/users.html";
+    const TEMPLATE: Template = template!("admin/users.html");
 
     fn samples(text: &str) -> Vec<Self> {
         let user = || ShownUser {
@@ -69,7 +69,7 @@ pub struct ShownForm {
 }
 
 impl Page for NewUserPage {
-    const TEMPLATE: &'static str = "admin/user_new.html";
+    const TEMPLATE: Template = template!("admin/user_new.html");
 
     fn samples(text: &str) -> Vec<Self> {
         let form = ShownForm {
@@ -126,7 +126,7 @@ impl From<User> for UserFacts {
 }
 
 impl Page for UserPage {
-    const TEMPLATE: &'static str = "admin/user.html";
+    const TEMPLATE: Template = template!("admin/user.html");
 
     fn samples(text: &str) -> Vec<Self> {
         let page = |disabled_at, told: Option<&str>| Self {
@@ -155,7 +155,7 @@ pub struct DeletePage {
 }
 
 impl Page for DeletePage {
-    const TEMPLATE: &'static str = "admin/user_delete.html";
+    const TEMPLATE: Template = template!("admin/user_delete.html");
 
     fn samples(text: &str) -> Vec<Self> {
         vec![Self {

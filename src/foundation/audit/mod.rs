@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::foundation::clock::Timestamp;
 use crate::foundation::db::{Connection, Tx};
 use crate::foundation::error::Error;
-use crate::people::users::User;
+use crate::foundation::person::Person;
 
 pub use filter::{Filter, address, moment, search, until};
 pub use id::{first_id_at, new_id_at};
@@ -124,9 +124,9 @@ impl Actor {
     }
 
     #[must_use]
-    pub fn user(user: &User, address: IpAddr) -> Self {
+    pub fn user(user: &impl Person, address: IpAddr) -> Self {
         Self {
-            username: Some(user.username.clone()),
+            username: Some(user.username().to_owned()),
             ..Self::visitor(address)
         }
     }
@@ -156,10 +156,10 @@ pub struct Record {
 
 impl Record {
     #[must_use]
-    pub fn of(event: Event, user: &User) -> Self {
+    pub fn of(event: Event, user: &impl Person) -> Self {
         Self {
-            user_id: Some(user.id),
-            username: Some(user.username.clone()),
+            user_id: Some(user.id()),
+            username: Some(user.username().to_owned()),
             ..Self::anonymous(event)
         }
     }
@@ -263,7 +263,7 @@ async fn write(
 
 fn log(actor: &Actor, record: &Record) {
     tracing::info!(
-        target: "vestibule::foundation::audit",
+        target: "vestibule::audit",
         event = record.event.as_str(),
         result = if record.ok { "ok" } else { "refused" },
         user = record.username.as_deref().map(tame),

@@ -6,8 +6,8 @@ use std::time::Duration;
 use url::{Host, Url};
 
 use super::{DAY, Listen, Secret, Server, Settings};
+use super::{MOST_ITERATIONS, MOST_LANES, MOST_MEMORY_KIB};
 use crate::foundation::db::Location;
-use crate::people::passwords;
 
 /// Why settings were not taken: a sentence for each fault, which names its key.
 #[derive(Debug, PartialEq, Eq)]
@@ -155,19 +155,19 @@ impl Settings {
                 "memory_kib",
                 u64::from(passwords.memory_kib),
                 19_456,
-                u64::from(passwords::MOST_MEMORY_KIB),
+                u64::from(MOST_MEMORY_KIB),
             ),
             (
                 "iterations",
                 u64::from(passwords.iterations),
                 2,
-                u64::from(passwords::MOST_ITERATIONS),
+                u64::from(MOST_ITERATIONS),
             ),
             (
                 "lanes",
                 u64::from(passwords.lanes),
                 1,
-                u64::from(passwords::MOST_LANES),
+                u64::from(MOST_LANES),
             ),
             ("hashing_threads", passwords.threads() as u64, 1, 256),
         ];

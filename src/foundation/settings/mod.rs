@@ -25,6 +25,12 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const MINUTE: Duration = Duration::from_secs(60);
 
+/// The most that a password's hash may take, by these settings or as it is stored: a hash obeys what
+/// is stored, so a row from elsewhere could otherwise take all memory.
+pub const MOST_MEMORY_KIB: u32 = 256 * 1024;
+pub const MOST_ITERATIONS: u32 = 16;
+pub const MOST_LANES: u32 = 16;
+
 /// What Vestibule can be told; the keys of `[default.vestibule]`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]

@@ -15,12 +15,34 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
+use crate::foundation::app::{App, AppBuilder};
 use crate::foundation::clock::Timestamp;
 use crate::foundation::db::{Connection, Db};
 use crate::foundation::error::Error;
 use crate::foundation::settings;
 
-pub(crate) use store::delete_full;
+/// Rows a transaction, so that no other write waits long.
+const BATCH: u32 = 500;
+
+/// How often buckets are looked for that are full again.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
+
+/// Removes the rows of buckets that are full again, each minute.
+pub(crate) fn register(builder: &mut AppBuilder) {
+    builder.every(SWEEP_INTERVAL, |app| Box::pin(sweep(app)));
+}
+
+async fn sweep(app: &App) -> Result<(), Error> {
+    loop {
+        let mut tx = app.db.begin().await?;
+        let deleted = store::delete_full(&mut tx, app.clock.now(), BATCH).await?;
+        tx.touches_nothing_more();
+        tx.commit().await?;
+        if deleted < u64::from(BATCH) {
+            return Ok(());
+        }
+    }
+}
 
 /// What is counted.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -45,7 +45,7 @@ pub(super) async fn fill(connection: &mut Connection, bucket: &str) -> Result<()
 }
 
 /// Drops the rows of buckets that are full again.
-pub(crate) async fn delete_full(
+pub(super) async fn delete_full(
     connection: &mut Connection,
     now: Timestamp,
     limit: u32,

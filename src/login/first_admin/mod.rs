@@ -2,6 +2,7 @@
 
 mod routes;
 
+use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,12 +12,35 @@ use crate::foundation::clock::Timestamp;
 use crate::foundation::error::Error;
 use crate::foundation::throttle::Reserved;
 use crate::foundation::token::{Token, TokenHash};
-use crate::people::passwords::Password;
+use crate::people::passwords::{Hasher, Password};
 use crate::people::users::{self, NewUser, Refused};
 use crate::sessions::{self, Device};
+use crate::web::Slice;
+use crate::web::pages::PageKind;
+use routes::SetupPage;
 
-pub(crate) use routes::SetupPage;
-pub use routes::routes;
+#[must_use]
+pub fn slice() -> Slice {
+    Slice::new(routes::routes(), vec![PageKind::of::<SetupPage>()]).with_setup(|builder| {
+        builder.manage(SetupCode::default());
+        builder.on_launch(|app| Box::pin(announce(app)));
+        Ok(())
+    })
+}
+
+/// On a first start, prints the link that makes the first admin.
+async fn announce(app: &App) -> Result<(), Error> {
+    if is_open(app).await? {
+        let code = app.state::<SetupCode>().renew(app.clock.now());
+        let link = app.settings.link(&format!("/setup?code={}", code.reveal()));
+        // Not println: a closed standard output is no reason to stop.
+        let _ = writeln!(
+            std::io::stdout(),
+            "  Set up     {link}\n             makes the first admin; good for an hour, and once"
+        );
+    }
+    Ok(())
+}
 
 /// How long a code is good. A restart gives a new one.
 const LIFETIME: Duration = Duration::from_secs(60 * 60);
@@ -99,7 +123,7 @@ pub async fn make_first_admin(
         Reserved::Granted(reservation) => reservation,
         Reserved::Throttled { retry_after } => return Ok(Outcome::Throttled(retry_after)),
     };
-    if !app.setup_code.is(&form.code, now) {
+    if !app.state::<SetupCode>().is(&form.code, now) {
         let mut tx = app.db.begin().await?;
         reservation.failed(&mut tx, now).await?;
         let record = Record::anonymous(Event::Setup).refused();
@@ -118,7 +142,7 @@ pub async fn make_first_admin(
     if let Err(weakness) = app.check_password(&form.password, &new.username) {
         return Ok(Outcome::Refused(Refused::Weak(weakness)));
     }
-    let hash = app.passwords.hash(&form.password).await?;
+    let hash = app.state::<Hasher>().hash(&form.password).await?;
     let mut tx = app.db.begin().await?;
     if users::any_admin(&mut *tx).await? {
         return Ok(Outcome::Done);
@@ -129,6 +153,6 @@ pub async fn make_first_admin(
     let (token, session) = sessions::start(app, &mut tx, user.id, device, false).await?;
     let record = Record::of(Event::Setup, &user).session(session.id);
     audit::commit(tx, now, &Actor::user(&user, device.address), &[record]).await?;
-    app.setup_code.spend();
+    app.state::<SetupCode>().spend();
     Ok(Outcome::Made(token))
 }

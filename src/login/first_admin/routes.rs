@@ -6,7 +6,7 @@ use super::{FirstAdmin, Outcome, is_open, make_first_admin};
 use crate::foundation::app::App;
 use crate::people::passwords::Password;
 use crate::web::cookies::HostCookie;
-use crate::web::pages::Page;
+use crate::web::pages::{Page, Template, template};
 use crate::web::{Answer, Failure, Posted, Refusal, Visit};
 
 #[must_use]
@@ -95,7 +95,7 @@ impl SetupPage {
 }
 
 impl Page for SetupPage {
-    const TEMPLATE: &'static str = "setup/first_admin.html";
+    const TEMPLATE: Template = template!("setup/first_admin.html");
 
     fn samples(text: &str) -> Vec<Self> {
         let page = |error: Option<&str>, code: &str| Self {

@@ -9,13 +9,7 @@ use prometheus_client::metrics::counter::Counter;
 use super::Password;
 use super::threads::{Memory, Threads};
 use crate::foundation::error::Error;
-use crate::foundation::settings;
-
-/// The most that a stored hash, or a setting, may ask for: the hash obeys what is stored, so a row
-/// from elsewhere could otherwise take all memory.
-pub const MOST_MEMORY_KIB: u32 = 256 * 1024;
-pub const MOST_ITERATIONS: u32 = 16;
-pub const MOST_LANES: u32 = 16;
+use crate::foundation::settings::{self, MOST_ITERATIONS, MOST_LANES, MOST_MEMORY_KIB};
 
 /// How a password compares to a stored hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

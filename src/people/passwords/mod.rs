@@ -5,8 +5,43 @@ mod hasher;
 mod policy;
 mod threads;
 
-pub use hasher::{Hasher, MOST_ITERATIONS, MOST_LANES, MOST_MEMORY_KIB, Verdict};
+use prometheus_client::metrics::gauge::Gauge;
+
+use crate::foundation::app::AppBuilder;
+use crate::foundation::error::Error;
+
+pub use hasher::{Hasher, Verdict};
 pub use policy::{MAX_BYTES, Weakness, check};
+
+/// Keeps the hasher, and counts what it computes.
+pub(crate) fn setup(builder: &mut AppBuilder) -> Result<(), Error> {
+    let hasher = Hasher::new(&builder.settings.passwords)?;
+    builder.metrics.register(
+        "password_hashes",
+        "Password hashes computed",
+        hasher.computed_counter(),
+    );
+    let queued = Gauge::<i64>::default();
+    builder.metrics.register(
+        "password_hashes_queued",
+        "Password hashes that wait for a thread",
+        queued.clone(),
+    );
+    builder.manage(hasher);
+    builder.manage(Queued(queued));
+    builder.on_scrape(|app| {
+        Box::pin(async {
+            let queued = app.state::<Hasher>().queued();
+            app.state::<Queued>()
+                .0
+                .set(i64::try_from(queued).unwrap_or(i64::MAX));
+            Ok(())
+        })
+    });
+    Ok(())
+}
+
+struct Queued(Gauge);
 
 /// A password on its way to be hashed; never shown, wiped when it is dropped.
 #[derive(Clone)]

@@ -10,7 +10,7 @@ use crate::foundation::audit::{self, Actor, Event, Record};
 use crate::foundation::clock::Timestamp;
 use crate::foundation::db::Connection;
 use crate::foundation::error::Error;
-use crate::people::passwords::Password;
+use crate::people::passwords::{Hasher, Password};
 
 /// Adds a user with a password.
 ///
@@ -24,7 +24,7 @@ pub async fn create(app: &App, actor: &Actor, new: NewUser, password: &Password)
     if let Err(weakness) = app.check_password(password, &new.username) {
         return Ok(Err(Refused::Weak(weakness)));
     }
-    let hash = app.passwords.hash(password).await?;
+    let hash = app.state::<Hasher>().hash(password).await?;
     let mut tx = app.db.begin().await?;
     let Some(user) = insert(&mut tx, app.clock.now(), new, &hash).await? else {
         return Ok(Err(Refused::Taken));
@@ -89,7 +89,7 @@ pub(crate) fn checked(new: NewUser) -> Result<NewUser, InvalidName> {
     })
 }
 
-pub(super) fn rights(user: &User) -> String {
+pub(crate) fn rights(user: &User) -> String {
     let admin = if user.admin { "admin" } else { "no admin" };
     if user.groups.is_empty() {
         admin.to_owned()

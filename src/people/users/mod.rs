@@ -12,18 +12,19 @@ use uuid::Uuid;
 use crate::foundation::app::App;
 use crate::foundation::clock::Timestamp;
 use crate::foundation::error::Error;
+use crate::foundation::person::Person;
 use crate::people::passwords::Weakness;
 
-pub use change::{change, delete, disable, enable};
+pub use change::Changed;
+pub(crate) use change::apply;
 pub use create::create;
-pub(crate) use create::{checked, insert};
+pub(crate) use create::{checked, insert, rights};
 pub use name::{InvalidName, group_name, text_of_person, username};
 pub(crate) use password::store_password;
-pub use password::{set_one_time_password, set_password};
 pub use store::{Listed, by_id, by_name, count, list};
 pub(crate) use store::{
-    addresses_by_name, any_admin, by_unchanged_password, like_pattern, matching, rehash,
-    secret_by_name, user_columns,
+    addresses_by_name, any_admin, by_unchanged_password, delete, like_pattern, matching, rehash,
+    secret_by_name, set_disabled, update, user_columns,
 };
 
 /// A person who signs in.
@@ -52,6 +53,24 @@ impl User {
         } else {
             &self.display_name
         }
+    }
+}
+
+impl Person for User {
+    fn id(&self) -> Uuid {
+        self.id
+    }
+
+    fn username(&self) -> &str {
+        &self.username
+    }
+
+    fn shown_name(&self) -> &str {
+        self.shown_name()
+    }
+
+    fn is_admin(&self) -> bool {
+        self.admin
     }
 }
 

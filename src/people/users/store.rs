@@ -242,7 +242,7 @@ pub(super) async fn insert(
     Ok(done.rows_affected() == 1)
 }
 
-pub(super) async fn update(connection: &mut Connection, user: &User) -> Result<(), sqlx::Error> {
+pub(crate) async fn update(connection: &mut Connection, user: &User) -> Result<(), sqlx::Error> {
     sqlx::query("UPDATE users SET display_name = $2, email = $3, admin = $4, must_change_password = $5 WHERE id = $1")
         .bind(user.id)
         .bind(&user.display_name)
@@ -285,7 +285,7 @@ pub(crate) async fn rehash(
     Ok(())
 }
 
-pub(super) async fn set_disabled(
+pub(crate) async fn set_disabled(
     connection: &mut Connection,
     id: Uuid,
     at: Option<Timestamp>,
@@ -298,7 +298,7 @@ pub(super) async fn set_disabled(
     Ok(())
 }
 
-pub(super) async fn delete(connection: &mut Connection, id: Uuid) -> Result<(), sqlx::Error> {
+pub(crate) async fn delete(connection: &mut Connection, id: Uuid) -> Result<(), sqlx::Error> {
     sqlx::query("DELETE FROM users WHERE id = $1")
         .bind(id)
         .execute(connection)

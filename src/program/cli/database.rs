@@ -6,11 +6,11 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::hardening::own_database;
 use super::{Done, logging, output, runtime};
-use crate::foundation::app::App;
 use crate::foundation::audit::{self, Actor, Event, Record};
 use crate::foundation::clock::Clock;
 use crate::foundation::db::{self, Location};
 use crate::foundation::settings::{Effective, Settings};
+use crate::vestibule::open_app;
 
 #[derive(Subcommand)]
 pub enum Command {
@@ -134,7 +134,7 @@ async fn restore(settings: Settings, location: &Location, file: &Path) -> Done {
 /// In the trail of the database that is in place now, which may need a migration first.
 async fn record_restore(settings: Settings, location: &Location, file: &Path) -> Done {
     db::prepare(location).await?;
-    let app = App::open(settings, Clock::system(), location).await?;
+    let app = open_app(settings, Clock::system(), location).await?;
     let record = Record::anonymous(Event::DatabaseRestore).detail(file.to_string_lossy());
     app.clock.believe();
     let mut tx = app.db.begin().await?;

@@ -7,7 +7,7 @@ use super::{Done, output, with_app};
 use crate::foundation::app::App;
 use crate::foundation::settings::Effective;
 use crate::sites::explain::explain;
-use crate::sites::{Forwarded, rules};
+use crate::sites::{OriginalRequest, rules};
 
 #[derive(Args)]
 #[command(
@@ -33,7 +33,7 @@ pub fn run(command: &Explain, effective: Effective) -> Done {
 }
 
 async fn show(app: &App, command: &Explain) -> Done {
-    let request = Forwarded::of_url(app, &command.url, &command.method, command.from)
+    let request = OriginalRequest::of_url(app, &command.url, &command.method, command.from)
         .map_err(|malformed| malformed.to_string())?;
     let user = match &command.user {
         Some(name) => Some(find(app, name).await?),

@@ -15,7 +15,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use crate::foundation::settings::{LogFormat, LogLevel, Settings};
 
 /// The target of the audit trail's lines: one for each sign-in and change, none left out.
-const AUDIT: &str = "vestibule::foundation::audit";
+const AUDIT: &str = "vestibule::audit";
 
 /// Lines a second that one place in the program may write: an attack fills no disk.
 const LINES_A_SECOND: u32 = 50;

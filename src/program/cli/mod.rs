@@ -30,6 +30,7 @@ use crate::foundation::app::App;
 use crate::foundation::clock::Clock;
 use crate::foundation::db;
 use crate::foundation::settings::{Effective, Sources};
+use crate::vestibule::open_app;
 
 /// Signs people in, keeps their sessions, and tells any reverse proxy who is at the door.
 #[derive(Parser)]
@@ -140,7 +141,7 @@ fn dispatch(cli: Cli) -> Done {
 async fn open(effective: Effective) -> Result<Arc<App>, Fault> {
     let location = own_database(&effective.settings.database_url)?;
     db::prepare(&location).await?;
-    let app = App::open(effective.settings, Clock::system(), &location).await?;
+    let app = open_app(effective.settings, Clock::system(), &location).await?;
     app.db.acknowledge_beside_a_server();
     Ok(app)
 }

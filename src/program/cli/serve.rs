@@ -10,6 +10,7 @@ use crate::foundation::db::{self, Trouble};
 use crate::foundation::settings::Effective;
 use crate::program::listener::{self, Listener};
 use crate::program::site;
+use crate::vestibule::open_app;
 
 pub fn run(effective: Effective) -> Done {
     let _logging = logging::init(&effective.settings);
@@ -23,7 +24,7 @@ async fn serve(effective: Effective) -> Done {
     let location = own_database(&settings.database_url)?;
     // Held until the process ends.
     let _lock = db::open_for_serving(&location).await?;
-    let app = App::open(settings, Clock::system(), &location).await?;
+    let app = open_app(settings, Clock::system(), &location).await?;
     let listener = Listener::bind(&app.settings, &server).await?;
     print_banner(&app, &listener);
     let rocket = site::rocket(app.clone(), &server);

@@ -2,6 +2,7 @@ use clap::Subcommand;
 
 use super::password::{PasswordSource, hand_over};
 use super::{Done, Fault, output, with_app};
+use crate::account::lifecycle;
 use crate::foundation::app::App;
 use crate::foundation::audit::Actor;
 use crate::foundation::settings::Effective;
@@ -118,7 +119,7 @@ pub fn run(command: Command, effective: Effective) -> Done {
             }
             Command::Passwd { name, .. } => {
                 let (password, generated) = password.unwrap_or_else(|| unreachable!("read above"));
-                let user = told(users::set_password(app, &actor, &name, &password).await)?;
+                let user = told(lifecycle::set_password(app, &actor, &name, &password).await)?;
                 output::err(&format!(
                     "Set the password of {} and ended all sessions of that user.",
                     user.username
@@ -145,18 +146,21 @@ pub fn run(command: Command, effective: Effective) -> Done {
                 };
                 say_done(
                     "Changed",
-                    &told(users::change(app, &actor, &name, changes).await)?,
+                    &told(lifecycle::change(app, &actor, &name, changes).await)?,
                 )
             }
-            Command::Disable { name } => {
-                say_done("Disabled", &told(users::disable(app, &actor, &name).await)?)
-            }
-            Command::Enable { name } => {
-                say_done("Enabled", &told(users::enable(app, &actor, &name).await)?)
-            }
-            Command::Delete { name, .. } => {
-                say_done("Deleted", &told(users::delete(app, &actor, &name).await)?)
-            }
+            Command::Disable { name } => say_done(
+                "Disabled",
+                &told(lifecycle::disable(app, &actor, &name).await)?,
+            ),
+            Command::Enable { name } => say_done(
+                "Enabled",
+                &told(lifecycle::enable(app, &actor, &name).await)?,
+            ),
+            Command::Delete { name, .. } => say_done(
+                "Deleted",
+                &told(lifecycle::delete(app, &actor, &name).await)?,
+            ),
         }
     })
 }

@@ -5,13 +5,15 @@ use std::io;
 use http_body_util::channel::{Channel, Sender};
 use http_body_util::{Either, Full};
 use hyper::body::Bytes;
-use hyper::header::{CACHE_CONTROL, CONTENT_LENGTH, HeaderName, HeaderValue};
+use hyper::header::{CACHE_CONTROL, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 use rocket::local::asynchronous::LocalResponse;
 use rocket::tokio::io::AsyncReadExt;
 use rocket::tokio::sync::oneshot;
 
 use super::Front;
+use crate::foundation::app::App;
+use crate::web::headers;
 
 pub(super) type Body = Either<Full<Bytes>, Channel<Bytes, io::Error>>;
 
@@ -39,17 +41,26 @@ pub(super) fn set_header<B>(response: &mut Response<B>, name: &str, value: &str)
     true
 }
 
-impl Front {
-    /// Sets the headers of every answer; only that of caching gives way to what the answer says.
-    pub(super) fn dress<B>(&self, response: &mut Response<B>) {
-        let headers = response.headers_mut();
-        for (name, value) in &self.common {
-            if *name != CACHE_CONTROL || !headers.contains_key(name) {
-                headers.insert(name, value.clone());
-            }
+/// The headers of every answer.
+pub(super) fn common_headers(app: &App) -> HeaderMap {
+    let header = |(name, value): (&'static str, &'static str)| {
+        let name = HeaderName::from_bytes(name.as_bytes()).expect("it is a constant");
+        (name, HeaderValue::from_static(value))
+    };
+    headers::of_every_answer(app).map(header).collect()
+}
+
+/// Sets the headers of every answer; only that of caching gives way to what the answer says.
+pub(super) fn add_common_headers<B>(response: &mut Response<B>, common: &HeaderMap) {
+    let headers = response.headers_mut();
+    for (name, value) in common {
+        if *name != CACHE_CONTROL || !headers.contains_key(name) {
+            headers.insert(name, value.clone());
         }
     }
+}
 
+impl Front {
     fn head_of(&self, answer: &LocalResponse<'_>) -> Option<Response<()>> {
         let mut head = Response::new(());
         head.headers_mut()
@@ -61,7 +72,7 @@ impl Front {
                 return None;
             }
         }
-        self.dress(&mut head);
+        add_common_headers(&mut head, &self.common);
         // What GET would answer with, where the body itself is not sent.
         if let Some(length) = answer.body().preset_size() {
             head.headers_mut().insert(CONTENT_LENGTH, length.into());

@@ -5,7 +5,7 @@
 //! HTTP/1 by itself and dispatches into Rocket in process, through the one public way there is
 //! (`rocket::local`). A site that embeds Vestibule keeps Rocket's listener.
 //!
-//! 1. `listener` binds, or takes over, a socket and accepts.
+//! 1. `socket` binds, or takes over, a socket and accepts.
 //! 2. `places` counts connections: so many in all, so many from one address.
 //! 3. `connection` speaks HTTP/1, cuts whoever is slow, and dresses hyper's refusals.
 //! 4. `request` refuses what no route should see, takes the body in, and dispatches.
@@ -13,18 +13,19 @@
 //! 6. `drain` ends it all: what runs is finished, what is new is told to come back.
 
 mod answer;
+mod check;
 mod connection;
 mod drain;
-mod listener;
 mod places;
 mod refused;
 mod request;
+mod socket;
 
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+use hyper::header::HeaderMap;
 use rocket::local::asynchronous::Client;
 use rocket::tokio;
 use rocket::{Build, Rocket};
@@ -32,11 +33,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::foundation::app::App;
+use crate::foundation::log_limit::LogLimiter;
 use crate::foundation::settings::Shutdown;
-use crate::web::headers::{self, SetByListener};
-use listener::Stream;
-pub use listener::{Listener, Unusable};
+use crate::web::headers::SetByListener;
+pub use check::check_in_process;
 use places::Places;
+use socket::Stream;
+pub use socket::{Listener, Unusable};
 
 /// What connections share.
 struct Front {
@@ -45,6 +48,7 @@ struct Front {
     /// The headers of every answer.
     common: HeaderMap,
     places: Places,
+    refused_connections: LogLimiter,
     /// Connections from before the drain, and handlers that outlive their connection.
     running: TaskTracker,
     draining: CancellationToken,
@@ -68,7 +72,8 @@ pub async fn serve(
 ) -> Result<(), rocket::Error> {
     let front = Arc::new(Front {
         places: Places::new(&app.settings.trusted_proxies),
-        common: common_headers(&app),
+        common: answer::common_headers(&app),
+        refused_connections: LogLimiter::default(),
         app,
         client: Client::untracked(rocket.manage(SetByListener)).await?,
         running: TaskTracker::new(),
@@ -84,26 +89,14 @@ pub async fn serve(
     Ok(())
 }
 
-fn common_headers(app: &App) -> HeaderMap {
-    let header = |(name, value): (&'static str, &'static str)| {
-        let name = HeaderName::from_bytes(name.as_bytes()).expect("it is a constant");
-        (name, HeaderValue::from_static(value))
-    };
-    headers::of_every_answer(app).map(header).collect()
-}
-
 impl Front {
     async fn accept(self: &Arc<Self>, listener: &Listener) -> std::convert::Infallible {
         loop {
             match listener.accept().await {
                 Ok(stream) => self.welcome(stream),
-                Err(error) if listener::is_the_clients(&error) => {}
+                Err(error) if socket::is_the_clients(&error) => {}
                 Err(error) => {
-                    if self
-                        .app
-                        .refused_connections
-                        .is_due(self.app.clock.now(), Duration::from_secs(60))
-                    {
+                    if self.refused_connections.is_due(self.app.clock.now()) {
                         tracing::error!("no connection can be accepted: {error}");
                     }
                     tokio::time::sleep(NO_DESCRIPTOR).await;

@@ -4,12 +4,13 @@ use hyper::body::Bytes;
 use hyper::header::{ACCEPT, CONNECTION, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Response, StatusCode};
-use rocket::http::Status;
+use rocket::http::{Header, Status};
 use tokio_util::either::Either;
 
-use super::answer::{Body, set_header, whole};
+use super::answer::{Body, add_common_headers, set_header, whole};
 use super::{Front, Stream};
 use crate::foundation::app::App;
+use crate::web::denials::count;
 use crate::web::{Refusal, headers};
 
 impl Front {
@@ -25,11 +26,11 @@ impl Front {
         *response.status_mut() = StatusCode::from_u16(told.status.code).unwrap_or_default();
         let close = HeaderValue::from_static("close");
         response.headers_mut().insert(CONNECTION, close);
-        for (name, value) in &told.headers {
-            let is_set = set_header(&mut response, name, value);
-            debug_assert!(is_set, "{name} is ours");
+        for header in &told.headers {
+            let is_set = set_header(&mut response, header.name.as_str(), &header.value);
+            debug_assert!(is_set, "{} is a constant", header.name);
         }
-        self.dress(&mut response);
+        add_common_headers(&mut response, &self.common);
         response
     }
 
@@ -61,8 +62,8 @@ pub(super) fn as_bytes(app: &App, status: u16) -> Vec<u8> {
     let mut add = |name: &str, value: &str| {
         page += &format!("{}: {value}\r\n", name.to_ascii_lowercase());
     };
-    for (name, value) in &told.headers {
-        add(name, value);
+    for header in &told.headers {
+        add(header.name.as_str(), &header.value);
     }
     for (name, value) in headers::of_every_answer(app) {
         add(name, value);
@@ -75,18 +76,18 @@ pub(super) fn as_bytes(app: &App, status: u16) -> Vec<u8> {
 struct Told {
     status: Status,
     /// Without those of every answer.
-    headers: Vec<(String, String)>,
+    headers: Vec<Header<'static>>,
     body: String,
 }
 
 impl Told {
     fn of(app: &App, refusal: &Refusal, json: bool) -> Self {
         if let Some(reason) = refusal.reason() {
-            app.metrics.count_denial(reason);
+            count(app, reason);
         }
-        let (headers, body) = refusal.answer(Some(app), json).into_parts();
+        let (status, headers, body) = refusal.answer(Some(app), json).into_parts();
         Self {
-            status: refusal.status,
+            status,
             headers,
             body,
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body as _, Incoming};
-use hyper::header::{HOST, HeaderValue};
+use hyper::header::HOST;
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, Version};
 use rocket::http::uri::Origin;
@@ -19,8 +19,8 @@ use rocket::tokio::time::timeout;
 use super::Front;
 use super::answer::Body;
 use super::refused::is_for_a_program;
-use crate::sites::ENTER_PATH;
-use crate::web::{Received, Refusal};
+use crate::sites::authz::is_for_proxies;
+use crate::web::Refusal;
 
 const MOST_TARGET_BYTES: usize = 8 * 1_024;
 const MOST_FIELD_BYTES: usize = 8 * 1_024;
@@ -52,9 +52,6 @@ const ONCE: [&str; 5] = [
     "sec-fetch-mode",
 ];
 
-/// The endpoints that proxies ask, about requests of any method and form.
-const CHECKS: &str = "/api/authz/";
-
 impl Front {
     pub(super) async fn answer(
         self: Arc<Self>,
@@ -69,22 +66,12 @@ impl Front {
         if let Some(refusal) = refusal(&asked) {
             return self.refuse(&asked, &refusal);
         }
-        if only_looks(&asked) && body.is_end_stream() {
-            return self.check(remote, &asked).await;
+        if is_for_proxies(asked.uri.path()) {
+            let has_body = !body.is_end_stream();
+            return self.check(remote, asked, has_body).await;
         }
         // Boxed: every connection keeps room for this future, and each request moves it.
         Box::pin(self.take_in_and_handle(remote, asked, body)).await
-    }
-
-    /// A question writes nothing that must be finished: it goes when its connection is cut.
-    async fn check(&self, remote: Option<SocketAddr>, asked: &Parts) -> Response<Body> {
-        let Ok(request) = self.request(remote, asked, Vec::new()) else {
-            return self.refuse(asked, &Refusal::of_status(Status::BadRequest));
-        };
-        let mut answer = Box::pin(request.dispatch()).await;
-        let answer = self.in_one_piece(&mut answer).await;
-        answer
-            .unwrap_or_else(|| self.refuse(asked, &Refusal::of_status(Status::InternalServerError)))
     }
 
     async fn take_in_and_handle(
@@ -126,8 +113,7 @@ impl Front {
         })
     }
 
-    /// The request as Rocket takes it: the same as its own listener makes of it, and the method and
-    /// target as they came where it has no words for them.
+    /// The request as Rocket takes it: the same as its own listener makes of it.
     fn request<'f>(
         &'f self,
         remote: Option<SocketAddr>,
@@ -138,18 +124,17 @@ impl Front {
             .uri
             .path_and_query()
             .map_or("/", |target| target.as_str());
-        let readable = readable(raw);
-        let is_as_it_came = matches!(readable, Cow::Borrowed(_));
-        let method = rocket_method(&asked.method);
-        let mut request = self.client.req(method.unwrap_or(RocketMethod::Get), "/");
-        let target = match readable {
+        let target = match readable(raw) {
             Cow::Borrowed(target) => Origin::parse(target)?,
             Cow::Owned(target) => Origin::parse_owned(target)?,
         };
+        let method = match asked.method {
+            Method::HEAD => RocketMethod::Head,
+            Method::POST => RocketMethod::Post,
+            _ => RocketMethod::Get,
+        };
+        let mut request = self.client.req(method, "/");
         request.inner_mut().set_uri(target);
-        if method.is_none() || !is_as_it_came {
-            Received::keep(request.inner(), asked.method.as_str(), raw);
-        }
         for (name, value) in &asked.headers {
             let value = String::from_utf8_lossy(value.as_bytes());
             request
@@ -164,18 +149,6 @@ impl Front {
         }
         Ok(request)
     }
-}
-
-/// Whether this is a proxy's question, and not about a ticket, which is spent by it.
-fn only_looks(asked: &Parts) -> bool {
-    let path = asked.uri.path();
-    let told = ["x-forwarded-uri", "x-original-url"].map(|name| asked.headers.get(name));
-    let told = told.into_iter().flatten().map(HeaderValue::as_bytes);
-    let spends = |text: &[u8]| {
-        let mut parts = text.windows(ENTER_PATH.len());
-        parts.any(|part| part == ENTER_PATH.as_bytes())
-    };
-    path.starts_with(CHECKS) && !told.chain([path.as_bytes()]).any(spends)
 }
 
 /// What is wrong with a request, whatever it asks for.
@@ -211,7 +184,7 @@ fn refusal(asked: &Parts) -> Option<Refusal> {
         return status(Status::BadRequest);
     }
     let is_known = [Method::GET, Method::HEAD, Method::POST].contains(&asked.method);
-    if !is_known && !target.starts_with(CHECKS) {
+    if !is_known && !is_for_proxies(asked.uri.path()) {
         return status(Status::MethodNotAllowed);
     }
     None
@@ -230,21 +203,6 @@ async fn take_in(body: Incoming) -> Result<Vec<u8>, Refusal> {
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refusal::too_large()),
         Ok(Err(_)) => Err(Refusal::incomplete_body()),
         Err(_) => Err(Refusal::of_status(Status::RequestTimeout)),
-    }
-}
-
-fn rocket_method(method: &Method) -> Option<RocketMethod> {
-    match *method {
-        Method::GET => Some(RocketMethod::Get),
-        Method::HEAD => Some(RocketMethod::Head),
-        Method::POST => Some(RocketMethod::Post),
-        Method::PUT => Some(RocketMethod::Put),
-        Method::DELETE => Some(RocketMethod::Delete),
-        Method::PATCH => Some(RocketMethod::Patch),
-        Method::OPTIONS => Some(RocketMethod::Options),
-        Method::TRACE => Some(RocketMethod::Trace),
-        Method::CONNECT => Some(RocketMethod::Connect),
-        _ => None,
     }
 }
 
@@ -276,33 +234,6 @@ fn readable(target: &str) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn asked(target: &str, headers: &[(&str, &str)]) -> Parts {
-        let mut request = Request::builder().uri(target);
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        request.body(()).expect("a request").into_parts().0
-    }
-
-    #[test]
-    fn a_question_about_a_ticket_is_finished_whatever_is_cut() {
-        let ticket = "/.vestibule/enter?ticket=a";
-        let url = "https://app.example.com/.vestibule/enter?ticket=a";
-        for (target, headers) in [
-            ("/api/authz/forward-auth", vec![("x-forwarded-uri", ticket)]),
-            ("/api/authz/auth-request", vec![("x-original-url", url)]),
-            ("/api/authz/ext-authz/.vestibule/enter?ticket=a", vec![]),
-            ("/login", vec![]),
-        ] {
-            assert!(!only_looks(&asked(target, &headers)), "{target}");
-        }
-        assert!(only_looks(&asked(
-            "/api/authz/forward-auth",
-            &[("x-forwarded-uri", "/reports")]
-        )));
-        assert!(only_looks(&asked("/api/authz/ext-authz/reports", &[])));
-    }
 
     #[test]
     fn a_target_is_made_readable_without_another_meaning() {

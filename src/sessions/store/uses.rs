@@ -6,7 +6,7 @@ use sqlx::{QueryBuilder, Sqlite};
 
 use crate::foundation::db::Connection;
 use crate::foundation::token::TokenHash;
-use crate::sessions::last_seen::Use;
+use crate::sessions::last_use::LastUse;
 
 /// How many last uses one statement writes. With 256, SQLite reads all sessions instead of finding each.
 pub(in crate::sessions) const USES_TOGETHER: usize = 64;
@@ -15,20 +15,20 @@ pub(in crate::sessions) const USES_TOGETHER: usize = 64;
 /// their other ends. False if one of them was not, or was seen later.
 pub(in crate::sessions) async fn touch(
     connection: &mut Connection,
-    noted: &[(TokenHash, Use)],
+    recorded: &[(TokenHash, LastUse)],
 ) -> Result<bool, sqlx::Error> {
-    let done = touching(noted).build().execute(connection).await?;
-    Ok(done.rows_affected() == noted.len() as u64)
+    let done = touching(recorded).build().execute(connection).await?;
+    Ok(done.rows_affected() == recorded.len() as u64)
 }
 
-fn touching(noted: &[(TokenHash, Use)]) -> QueryBuilder<Sqlite> {
+fn touching(recorded: &[(TokenHash, LastUse)]) -> QueryBuilder<Sqlite> {
     // Filled up with NULL, which no hash is equal to, so that there is one statement to prepare.
-    let rows = noted.iter().map(Some).chain(iter::repeat(None));
+    let rows = recorded.iter().map(Some).chain(iter::repeat(None));
     let mut sql = QueryBuilder::<Sqlite>::new("WITH used (token_hash, at, idle_end) AS (");
-    sql.push_values(rows.take(USES_TOGETHER), |mut row, noted| {
-        row.push_bind(noted.map(|(hash, _)| hash.as_bytes()))
-            .push_bind(noted.map(|(_, used)| used.at))
-            .push_bind(noted.map(|(_, used)| used.idle_end));
+    sql.push_values(rows.take(USES_TOGETHER), |mut row, recorded| {
+        row.push_bind(recorded.map(|(hash, _)| hash.as_bytes()))
+            .push_bind(recorded.map(|(_, used)| used.at))
+            .push_bind(recorded.map(|(_, used)| used.idle_end));
     });
     // No RETURNING: its rows would cost as much as the statements that they save.
     sql.push(

@@ -1,5 +1,3 @@
-use rocket::local::asynchronous::LocalResponse;
-
 /// An answer, read to its end.
 #[derive(Clone, Debug)]
 pub struct Answer {
@@ -9,21 +7,15 @@ pub struct Answer {
 }
 
 impl Answer {
-    pub async fn read(response: LocalResponse<'_>) -> Self {
-        let headers = response
-            .headers()
-            .iter()
-            .map(|header| {
-                (
-                    header.name().as_str().to_ascii_lowercase(),
-                    header.value().to_owned(),
-                )
-            })
-            .collect();
+    pub fn read(response: http::Response<String>) -> Self {
+        let header = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
+            let value = String::from_utf8_lossy(value.as_bytes());
+            (name.as_str().to_owned(), value.into_owned())
+        };
         Self {
-            status: response.status().code,
-            headers,
-            body: response.into_string().await.unwrap_or_default(),
+            status: response.status().as_u16(),
+            headers: response.headers().iter().map(header).collect(),
+            body: response.into_body(),
         }
     }
 

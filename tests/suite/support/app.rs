@@ -1,5 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
+use vestibule::open_app;
+use vestibule::sessions::write_last_uses;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -61,7 +63,7 @@ impl TestApp {
         let path = folder.path().join("vestibule.db");
         let location = Location::parse(&path.to_string_lossy()).expect("a path");
         db::prepare(&location).await.expect("a database");
-        let app = App::open(settings(lines), clock.clone(), &location)
+        let app = open_app(settings(lines), clock.clone(), &location)
             .await
             .expect("a service");
         let rocket = vestibule::program::site::rocket(app.clone(), &Server::default());
@@ -246,11 +248,7 @@ impl TestApp {
 
     /// Time passes; what was noted of sessions before is written first, as the server does each second.
     pub async fn wait(&self, duration: Duration) {
-        self.app
-            .last_seen
-            .write(&self.app)
-            .await
-            .expect("a database");
+        write_last_uses(&self.app).await.expect("a database");
         self.clock.advance(duration);
     }
 

@@ -1,9 +1,10 @@
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use rocket::http::{Header, Method};
+use rocket::http::Method;
 use rocket::local::asynchronous::Client as Local;
+
+use vestibule::testing::in_process::{Request, dispatch};
 
 use super::{Answer, ORIGIN, TestApp};
 
@@ -153,15 +154,14 @@ impl Client {
         headers: &[(String, String)],
         body: impl AsRef<[u8]>,
     ) -> Answer {
-        let mut request = self
-            .local
-            .req(method, path.to_owned())
-            .remote(socket.parse::<SocketAddr>().expect("an address"))
-            .body(body);
-        for (name, value) in headers {
-            request.add_header(Header::new(name.clone(), value.clone()));
-        }
-        Answer::read(request.dispatch().await).await
+        let request = Request {
+            remote: socket.parse().expect("an address"),
+            method: method.as_str(),
+            target: path,
+            headers: headers.to_vec(),
+            body: body.as_ref(),
+        };
+        Answer::read(dispatch(&self.local, &request).await)
     }
 
     fn keep(&mut self, answer: &Answer) {

@@ -11,21 +11,21 @@ use crate::foundation::clock::Timestamp;
 use crate::foundation::db::Tx;
 use crate::foundation::error::Error;
 use crate::foundation::throttle::{self, Reservation, Reserved};
-use crate::people::passwords::{self, Password, Verdict};
+use crate::people::passwords::{self, Hasher, Password, Verdict};
 use crate::people::users::{self, User};
 use crate::sessions::Device;
 
 /// What a check of a password came to.
 #[derive(Debug)]
-pub(crate) enum Proof {
-    Right(Proven),
+pub(crate) enum Verification {
+    Right(Verified),
     Wrong,
     Throttled(Duration),
 }
 
-/// A password that was right when it was checked; [`Proven::settle`] says whether it still is.
+/// A password that was right when it was checked; [`Verified::settle`] says whether it still is.
 #[derive(Debug)]
-pub(crate) struct Proven {
+pub(crate) struct Verified {
     username: String,
     changed_at: Timestamp,
     reservation: Reservation,
@@ -34,16 +34,16 @@ pub(crate) struct Proven {
 }
 
 /// Checks `password` for `username`, for the sake of `event`.
-pub(crate) async fn prove(
+pub(crate) async fn verify_password(
     app: &App,
     event: Event,
     username: &str,
     password: &Password,
     device: &Device,
-) -> Result<Proof, Error> {
+) -> Result<Verification, Error> {
     if password.reveal().len() > passwords::MAX_BYTES {
         // Nobody's: it costs neither a hash nor a try.
-        return Ok(Proof::Wrong);
+        return Ok(Verification::Wrong);
     }
     let now = app.clock.now();
     let secret = users::secret_by_name(app.db.reader(), username).await?;
@@ -57,26 +57,26 @@ pub(crate) async fn prove(
         .await?
     {
         Reserved::Granted(reservation) => reservation,
-        Reserved::Throttled { retry_after } => return Ok(Proof::Throttled(retry_after)),
+        Reserved::Throttled { retry_after } => return Ok(Verification::Throttled(retry_after)),
     };
     let stored = secret
         .as_ref()
         .and_then(|secret| secret.password_hash.as_deref());
-    let verdict = app.passwords.verify(password, stored).await?;
+    let verdict = app.state::<Hasher>().verify(password, stored).await?;
     let changed_at = match secret {
         Some(secret) if verdict != Verdict::Wrong && secret.disabled_at.is_none() => {
             secret.password_changed_at
         }
         _ => {
             write_failure(app, event, username, &reservation, device).await?;
-            return Ok(Proof::Wrong);
+            return Ok(Verification::Wrong);
         }
     };
     let rehashed = match verdict {
-        Verdict::RightButOld => Some(app.passwords.hash(password).await?),
+        Verdict::RightButOld => Some(app.state::<Hasher>().hash(password).await?),
         _ => None,
     };
-    Ok(Proof::Right(Proven {
+    Ok(Verification::Right(Verified {
         username: username.to_owned(),
         changed_at,
         reservation,
@@ -84,8 +84,8 @@ pub(crate) async fn prove(
     }))
 }
 
-impl Proven {
-    /// The user, within the transaction that acts on the proof; `None` if the password was changed
+impl Verified {
+    /// The user, within the transaction that acts on it; `None` if the password was changed
     /// or the user barred since it was checked.
     pub(crate) async fn settle(self, tx: &mut Tx) -> Result<Option<User>, Error> {
         let Some(user) = users::by_unchanged_password(tx, &self.username, self.changed_at).await?

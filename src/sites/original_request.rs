@@ -1,17 +1,16 @@
-//! What a proxy says of the request it asks about: taken only from a trusted one, each thing once.
+//! The request that a proxy asks about: taken only from a trusted one, each thing once.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
 
-use rocket::Request;
-use rocket::data::Data;
 use url::Url;
 
 use super::host::Host;
+use super::request::ProxyRequest;
 use super::rules::{self, Malformed};
 use crate::foundation::app::App;
-use crate::foundation::metrics::Reason;
-use crate::web::{Received, peer};
+use crate::web::denials::Reason;
+use crate::web::peer;
 
 /// How a proxy tells of the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +25,7 @@ pub enum Dialect {
 
 /// The request to a protected site.
 #[derive(Clone, Debug)]
-pub struct Forwarded {
+pub struct OriginalRequest {
     pub method: String,
     pub scheme: &'static str,
     pub host: Host,
@@ -57,38 +56,33 @@ impl Unusable {
     }
 }
 
-impl Forwarded {
+impl OriginalRequest {
     /// # Errors
     /// See [`Unusable`].
-    pub fn read(
-        request: &Request<'_>,
-        app: &App,
-        dialect: Dialect,
-        below: &str,
-        carries_body: bool,
-    ) -> Result<Self, Unusable> {
-        let peer = peer::socket_address(request);
-        if !peer::is_trusted(peer, &app.settings.trusted_proxies) {
-            return Err(Unusable::Untrusted(peer));
+    pub fn read(request: &ProxyRequest, app: &App, dialect: Dialect) -> Result<Self, Unusable> {
+        if !peer::is_trusted(request.peer, &app.settings.trusted_proxies) {
+            return Err(Unusable::Untrusted(request.peer));
         }
-        if carries_body {
+        if request.has_body() {
             return Err(Unusable::Malformed("a body"));
         }
-        let said = Said::by(request);
+        let headers = ForwardedHeaders(request);
         let parts = match dialect {
-            Dialect::ForwardAuth => of_forward_auth(&said),
-            Dialect::AuthRequest => of_auth_request(&said),
-            Dialect::ExtAuthz => of_ext_authz(&said, request, below),
+            Dialect::ForwardAuth => of_forward_auth(&headers),
+            Dialect::AuthRequest => of_auth_request(&headers),
+            Dialect::ExtAuthz => of_ext_authz(&headers),
         }?;
-        let forwarded = parts.checked(app, peer::forwarded_address(request, &app.settings))?;
-        if forwarded.is_contradicted(&said, &parts) {
+        let hops: Vec<&str> = request.all("x-forwarded-for").collect();
+        let address = peer::forwarded_address(request.peer, &hops, &app.settings);
+        let original = parts.checked(app, address)?;
+        if original.is_contradicted(&headers, &parts) {
             return Err(Unusable::Malformed("contradictory headers"));
         }
-        Ok(forwarded)
+        Ok(original)
     }
 
     /// Whether any header, needed or not, says something else of the request than was taken.
-    fn is_contradicted(&self, said: &Said<'_>, taken: &Parts<'_>) -> bool {
+    fn is_contradicted(&self, headers: &ForwardedHeaders<'_>, taken: &Parts<'_>) -> bool {
         let same_method = |method: &str| method == self.method;
         let same_scheme = |scheme: &str| secure_or_not(scheme) == Some(self.scheme);
         let same_host = |other: &str| {
@@ -99,12 +93,12 @@ impl Forwarded {
                 same_scheme(scheme) && rest.strip_suffix(&*taken.uri).is_some_and(same_host)
             })
         };
-        !(said.agrees("x-forwarded-method", same_method)
-            && said.agrees("x-original-method", same_method)
-            && said.agrees("x-forwarded-proto", same_scheme)
-            && said.agrees("x-forwarded-host", same_host)
-            && said.agrees("x-forwarded-uri", |other| other == taken.uri)
-            && said.agrees("x-original-url", same_url))
+        !(headers.agrees("x-forwarded-method", same_method)
+            && headers.agrees("x-original-method", same_method)
+            && headers.agrees("x-forwarded-proto", same_scheme)
+            && headers.agrees("x-forwarded-host", same_host)
+            && headers.agrees("x-forwarded-uri", |other| other == taken.uri)
+            && headers.agrees("x-original-url", same_url))
     }
 
     /// A request for an address, as the command line and the form of `explain` name it.
@@ -130,18 +124,6 @@ impl Forwarded {
             uri,
         };
         parts.checked(app, address).map_err(|_| malformed)
-    }
-
-    /// The protected host of a request that a trusted proxy passed on to us.
-    #[must_use]
-    pub fn passed_on_host(request: &Request<'_>, app: &App) -> Option<Host> {
-        let said = Said::by(request);
-        let name = match said.field("x-forwarded-host") {
-            Some(Field::Once(host)) => host,
-            Some(Field::Several) => return None,
-            None => said.once("host").ok()?,
-        };
-        Host::parse(name, app.settings.url().scheme())
     }
 
     /// The address that the browser asked for.
@@ -171,7 +153,7 @@ struct Parts<'a> {
 }
 
 impl Parts<'_> {
-    fn checked(&self, app: &App, address: Option<IpAddr>) -> Result<Forwarded, Unusable> {
+    fn checked(&self, app: &App, address: Option<IpAddr>) -> Result<OriginalRequest, Unusable> {
         let method = rules::method(self.method).map_err(|_| Unusable::Malformed("the method"))?;
         // Cookies of a site are as secure as those of the sign-in host, or they would be mixed.
         let scheme = secure_or_not(self.scheme)
@@ -187,7 +169,7 @@ impl Parts<'_> {
         let (path, query) = uri
             .split_once('?')
             .map_or((uri, None), |(path, query)| (path, Some(query.to_owned())));
-        Ok(Forwarded {
+        Ok(OriginalRequest {
             method,
             scheme,
             host,
@@ -210,73 +192,66 @@ fn secure_or_not(scheme: &str) -> Option<&'static str> {
 /// Longer addresses are refused by most servers too.
 const MOST_BYTES: usize = 8_192;
 
-/// The headers in which proxies say something of a request, read in one walk.
-#[derive(Default)]
-struct Said<'r>([Option<Field<'r>>; FIELDS.len()]);
+/// The protected host of a request that a trusted proxy passed on. `None`: it is said twice, or is none.
+#[must_use]
+pub fn passed_on_host(request: &ProxyRequest, app: &App) -> Option<Host> {
+    let headers = ForwardedHeaders(request);
+    let name = match headers.value("x-forwarded-host") {
+        Value::Missing => headers.once("host").ok()?,
+        Value::Once(host) => host,
+        Value::Several => return None,
+    };
+    Host::parse(name, app.settings.url().scheme())
+}
 
-enum Field<'r> {
-    Once(Cow<'r, str>),
+/// The headers in which proxies say something of a request.
+struct ForwardedHeaders<'r>(&'r ProxyRequest);
+
+enum Value<'r> {
+    Missing,
+    Once(&'r str),
     Several,
 }
 
-const FIELDS: [&str; 7] = [
-    "host",
-    "x-forwarded-method",
-    "x-forwarded-proto",
-    "x-forwarded-host",
-    "x-forwarded-uri",
-    "x-original-method",
-    "x-original-url",
-];
-
-impl<'r> Said<'r> {
-    fn by(request: &'r Request<'_>) -> Self {
-        let mut said = Self::default();
-        for header in request.headers().iter() {
-            let place = FIELDS.iter().position(|name| header.name == *name);
-            if let Some(field) = place.map(|place| &mut said.0[place]) {
-                *field = Some(match field {
-                    None => Field::Once(header.value),
-                    Some(_) => Field::Several,
-                });
-            }
+impl<'r> ForwardedHeaders<'r> {
+    fn value(&self, name: &str) -> Value<'r> {
+        let mut values = self.0.headers().get_all(name).iter();
+        match (values.next(), values.next()) {
+            (None, _) => Value::Missing,
+            // No text: nothing is equal to it.
+            (Some(value), None) => Value::Once(std::str::from_utf8(value.as_bytes()).unwrap_or("")),
+            (Some(_), Some(_)) => Value::Several,
         }
-        said
     }
 
-    fn field(&self, name: &str) -> Option<&Field<'r>> {
-        let place = FIELDS.iter().position(|field| *field == name)?;
-        self.0[place].as_ref()
-    }
-
-    fn once(&self, name: &'static str) -> Result<&str, Unusable> {
-        match self.field(name) {
-            Some(Field::Once(value)) => Ok(value),
+    fn once(&self, name: &'static str) -> Result<&'r str, Unusable> {
+        match self.value(name) {
+            Value::Once(value) => Ok(value),
             _ => Err(Unusable::Malformed(name)),
         }
     }
 
     /// Whether a header says what is so, or nothing.
     fn agrees(&self, name: &str, is_so: impl Fn(&str) -> bool) -> bool {
-        match self.field(name) {
-            None => true,
-            Some(Field::Once(value)) => is_so(value),
-            Some(Field::Several) => false,
+        match self.value(name) {
+            Value::Missing => true,
+            Value::Once(value) => is_so(value),
+            Value::Several => false,
         }
     }
 }
 
-fn of_forward_auth<'a>(said: &'a Said<'_>) -> Result<Parts<'a>, Unusable> {
+fn of_forward_auth<'a>(headers: &ForwardedHeaders<'a>) -> Result<Parts<'a>, Unusable> {
     Ok(Parts {
-        method: said.once("x-forwarded-method")?,
-        scheme: said.once("x-forwarded-proto")?,
-        host: said.once("x-forwarded-host")?,
-        uri: said.once("x-forwarded-uri")?.into(),
+        method: headers.once("x-forwarded-method")?,
+        scheme: headers.once("x-forwarded-proto")?,
+        host: headers.once("x-forwarded-host")?,
+        uri: headers.once("x-forwarded-uri")?.into(),
     })
 }
 
-fn of_auth_request<'a>(said: &'a Said<'_>) -> Result<Parts<'a>, Unusable> {
-    let original = said.once("x-original-url")?;
+fn of_auth_request<'a>(headers: &ForwardedHeaders<'a>) -> Result<Parts<'a>, Unusable> {
+    let original = headers.once("x-original-url")?;
     let (scheme, rest) = original
         .split_once("://")
         .ok_or(Unusable::Malformed("x-original-url"))?;
@@ -292,39 +267,30 @@ fn of_auth_request<'a>(said: &'a Said<'_>) -> Result<Parts<'a>, Unusable> {
         return Err(Unusable::Malformed("x-original-url"));
     }
     Ok(Parts {
-        method: said.once("x-original-method")?,
+        method: headers.once("x-original-method")?,
         scheme,
         host,
         uri: uri.into(),
     })
 }
 
-fn of_ext_authz<'a>(
-    said: &'a Said<'_>,
-    request: &'a Request<'_>,
-    below: &str,
-) -> Result<Parts<'a>, Unusable> {
-    let target = Received::target(request);
-    let uri = target
-        .strip_prefix(below)
+fn of_ext_authz<'a>(headers: &ForwardedHeaders<'a>) -> Result<Parts<'a>, Unusable> {
+    let request = headers.0;
+    let uri = request
+        .path_and_query()
+        .strip_prefix(EXT_AUTHZ)
         .ok_or(Unusable::Malformed("the address"))?;
     Ok(Parts {
-        method: Received::method(request),
-        scheme: said.once("x-forwarded-proto")?,
-        host: said.once("host")?,
+        method: request.method.as_str(),
+        scheme: headers.once("x-forwarded-proto")?,
+        host: headers.once("host")?,
         uri: if uri.starts_with('/') {
-            uri.to_owned().into()
+            uri.into()
         } else {
             format!("/{uri}").into()
         },
     })
 }
 
-/// Whether a request carries a body: a forwarded form would have rewritten the method by now.
-pub async fn carries_body(request: &Request<'_>, data: &mut Data<'_>) -> bool {
-    let headers = request.headers();
-    headers.get("content-length").any(|length| length != "0")
-        || headers.contains("transfer-encoding")
-        // Nothing is waited for: without those headers the body has ended.
-        || !data.peek(1).await.is_empty()
-}
+/// Envoy asks with the client's own path below this.
+const EXT_AUTHZ: &str = "/api/authz/ext-authz";

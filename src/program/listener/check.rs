@@ -1,0 +1,92 @@
+//! What proxies ask, answered without a way through Rocket.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use hyper::body::Bytes;
+use hyper::header::HeaderMap;
+use hyper::http::request::Parts;
+use hyper::{Response, StatusCode};
+use rocket::futures::FutureExt;
+use rocket::http::Status;
+
+use super::Front;
+use super::answer::{Body, add_common_headers, common_headers, set_header, whole};
+use crate::foundation::app::App;
+use crate::sites::{ProxyRequest, authz};
+use crate::web::{Answer, Refusal};
+
+impl Front {
+    /// A question writes nothing that must be finished: it goes when its connection is cut. What spends
+    /// a ticket runs to its end when its client leaves.
+    pub(super) async fn check(
+        self: &Arc<Self>,
+        remote: Option<SocketAddr>,
+        asked: Parts,
+        has_body: bool,
+    ) -> Response<Body> {
+        let request = proxy_request(remote, asked, has_body);
+        if !authz::writes(&request) {
+            return answer(&self.app, &self.common, &request).await;
+        }
+        let front = self.clone();
+        let writing = async move { answer(&front.app, &front.common, &request).await };
+        let written = self.running.spawn(writing).await;
+        written
+            .unwrap_or_else(|_| self.tell(&Refusal::of_status(Status::InternalServerError), true))
+    }
+}
+
+/// The same for tests, which have no socket.
+pub async fn check_in_process(
+    app: &App,
+    remote: Option<SocketAddr>,
+    asked: Parts,
+    has_body: bool,
+) -> Response<Bytes> {
+    let request = proxy_request(remote, asked, has_body);
+    let (head, body) = answer(app, &common_headers(app), &request)
+        .await
+        .into_parts();
+    let body = http_body_util::BodyExt::collect(body).await;
+    let body = body.map_or_else(|_| Bytes::new(), http_body_util::Collected::to_bytes);
+    Response::from_parts(head, body)
+}
+
+fn proxy_request(remote: Option<SocketAddr>, asked: Parts, has_body: bool) -> ProxyRequest {
+    // A Unix socket has no address: who can open it is on this machine.
+    let peer = remote.map_or(IpAddr::from(Ipv4Addr::LOCALHOST), |remote| remote.ip());
+    ProxyRequest::new(asked.method, asked.uri, asked.headers, peer, has_body)
+}
+
+async fn answer(app: &App, common: &HeaderMap, request: &ProxyRequest) -> Response<Body> {
+    let answering = AssertUnwindSafe(authz::answer(app, request)).catch_unwind();
+    let sent = match answering.await {
+        Ok(answer) => response(answer, common),
+        // The panic hook has logged it.
+        Err(_) => None,
+    };
+    sent.unwrap_or_else(|| {
+        let refusal = Refusal::of_status(Status::InternalServerError);
+        response(refusal.answer(None, true), common).expect("its headers are constants")
+    })
+}
+
+/// `None`: a header of the answer cannot be sent. A proxy would take the client's own for one that is
+/// missing.
+fn response(answer: Answer, common: &HeaderMap) -> Option<Response<Body>> {
+    let (status, headers, body) = answer.into_parts();
+    let mut response = Response::new(whole(body.into()));
+    *response.status_mut() = StatusCode::from_u16(status.code).ok()?;
+    let headers_mut = response.headers_mut();
+    headers_mut.reserve(common.len() + headers.len());
+    for header in headers {
+        if !set_header(&mut response, header.name.as_str(), &header.value) {
+            tracing::error!(header = %header.name, "an answer is not sent: this header cannot be");
+            return None;
+        }
+    }
+    add_common_headers(&mut response, common);
+    Some(response)
+}

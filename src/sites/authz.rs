@@ -1,0 +1,280 @@
+//! What proxies ask: the endpoints below `/api/authz/`, which say no unless everything is right, and
+//! `/.vestibule/enter` where a proxy passes the request on.
+
+use std::sync::Arc;
+
+use rocket::http::Status;
+
+use super::answers::{
+    allow, ask_to_sign_in, error_json, forbid, name_untrusted, redirect_status, refuse,
+    unknown_site,
+};
+use super::decision::{Asked, Decision, decide};
+use super::enter::{self, enter};
+use super::original_request::{Dialect, OriginalRequest, passed_on_host};
+use super::policy::{self, Policy};
+use super::request::ProxyRequest;
+use super::tickets::all_under;
+use crate::foundation::app::App;
+use crate::foundation::error::Error;
+use crate::foundation::token::{Token, TokenHash};
+use crate::sessions::{Row, kept_at_site, resume_at_site};
+use crate::web::cookies::{DomainCookie, Found, HostCookie};
+use crate::web::denials::{Reason, count};
+use crate::web::navigation::{is_navigation, prefers_json};
+use crate::web::{Answer, Refusal, peer};
+
+const ENDPOINTS: &str = "/api/authz/";
+
+/// Whether a path is one that proxies ask, of any method.
+#[must_use]
+pub fn is_for_proxies(path: &str) -> bool {
+    path.starts_with(ENDPOINTS) || path == enter::PATH
+}
+
+/// Whether answering writes what must be finished, as a ticket that is spent.
+#[must_use]
+pub fn writes(request: &ProxyRequest) -> bool {
+    let original = ["x-forwarded-uri", "x-original-url"];
+    let mut told = original.iter().flat_map(|name| request.all(name));
+    request.path().contains(enter::PATH) || told.any(|target| target.contains(enter::PATH))
+}
+
+/// Answers a proxy; an unexpected state is denied.
+pub async fn answer(app: &App, request: &ProxyRequest) -> Answer {
+    let answered = match dialect(request.path()) {
+        Some(dialect) => check(app, request, dialect).await,
+        None if request.path() == enter::PATH => return passed_on(app, request).await,
+        None => return error_json(Status::NotFound, "not_found"),
+    };
+    answered.unwrap_or_else(|error| {
+        let refusal = broken(app, request, &error);
+        error_json(refusal.status, refusal.code)
+    })
+}
+
+fn dialect(path: &str) -> Option<Dialect> {
+    match path.strip_prefix(ENDPOINTS)? {
+        "forward-auth" => Some(Dialect::ForwardAuth),
+        "auth-request" => Some(Dialect::AuthRequest),
+        rest if rest == "ext-authz" || rest.starts_with("ext-authz/") => Some(Dialect::ExtAuthz),
+        _ => None,
+    }
+}
+
+/// Logs what broke and counts the denial that follows.
+fn broken(app: &App, request: &ProxyRequest, error: &Error) -> Refusal {
+    tracing::error!(path = request.path(), "{error}");
+    app.note(error);
+    let refusal = Refusal::of_status(error.status());
+    if let Some(reason) = refusal.reason() {
+        count(app, reason);
+    }
+    refusal
+}
+
+/// Who asks at a protected host.
+type Visitor = Option<Arc<Row>>;
+
+/// What is seldom done is boxed, so that not every answer carries room for it.
+async fn check(app: &App, request: &ProxyRequest, dialect: Dialect) -> Result<Answer, Error> {
+    let original = match OriginalRequest::read(request, app, dialect) {
+        Ok(original) => original,
+        Err(unusable) => {
+            count(app, unusable.reason());
+            return Ok(refuse(app, dialect, unusable));
+        }
+    };
+    let presented = secret(app, request, &original);
+    let presented = presented.map(|(secret, good_for)| (secret.hash(), good_for));
+    let (policy, visitor) = match kept(app, presented.as_ref()) {
+        Some(kept) => kept,
+        None => Box::pin(look_up(app, presented)).await?,
+    };
+    let Some(site) = app.site_of(&policy, &original.host) else {
+        count(app, Reason::Host);
+        return Ok(unknown_site(app, &original.host));
+    };
+    if original.path.starts_with("/.vestibule/") {
+        return Box::pin(own_path(app, request, dialect, &original)).await;
+    }
+    let asked = Asked {
+        method: &original.method,
+        path: &original.path,
+        address: original.address,
+    };
+    let user = visitor.as_ref().map(|row| &row.user);
+    match decide(site, &asked, user) {
+        Decision::Allow => Ok(allow(request, dialect, user)),
+        Decision::SignIn => {
+            count(app, Reason::Unauthenticated);
+            Ok(ask_to_sign_in(app, request, dialect, &original))
+        }
+        Decision::Forbid => {
+            count(app, Reason::Forbidden);
+            forbid(app, request, &original, user)
+        }
+    }
+}
+
+/// The policy in force, and the user whose cookie of this host came with the request, if that user
+/// may go on: both in one look-up.
+async fn look_up(
+    app: &App,
+    presented: Option<(TokenHash, String)>,
+) -> Result<(Arc<Policy>, Visitor), Error> {
+    let Some((secret, good_for)) = presented else {
+        return Ok((policy::current(app).await?, None));
+    };
+    let generation = app.db.memory().generation();
+    let (version, found) = resume_at_site(app, &secret, &good_for).await?;
+    let policy = policy::at(app, generation, version).await?;
+    Ok((policy, found.filter(may_go_on)))
+}
+
+/// The same out of memory; `None`: the database has to be asked.
+fn kept(app: &App, presented: Option<&(TokenHash, String)>) -> Option<(Arc<Policy>, Visitor)> {
+    let kept = app.db.kept()?;
+    let policy = policy::kept(&kept)?;
+    let visitor = match presented {
+        Some((secret, good_for)) => {
+            Some(kept_at_site(app, &kept, secret, good_for)?).filter(may_go_on)
+        }
+        None => None,
+    };
+    Some((policy, visitor))
+}
+
+fn may_go_on(row: &Arc<Row>) -> bool {
+    !row.user.must_change_password
+}
+
+/// The secret in the cookie of this host, and what it is good for. Where there is none, a script's
+/// request may come with the one that hosts of a domain share.
+fn secret(
+    app: &App,
+    request: &ProxyRequest,
+    original: &OriginalRequest,
+) -> Option<(Token, String)> {
+    let domain = app.settings.sites.domain_over(original.host.name());
+    let site_cookie = HostCookie::site(&app.settings).find(request.cookies());
+    let (found, good_for) = match (site_cookie, domain) {
+        (Found::Nothing, Some(domain)) if !is_navigation(request.headers()) => (
+            DomainCookie(domain).find(request.cookies()),
+            all_under(domain),
+        ),
+        (found, _) => (found, original.host.to_string()),
+    };
+    match found {
+        Found::One(value) => Token::parse(value).map(|secret| (secret, good_for)),
+        Found::Nothing | Found::Several => None,
+    }
+}
+
+/// Vestibule's own paths at a protected host, before all rules.
+async fn own_path(
+    app: &App,
+    request: &ProxyRequest,
+    dialect: Dialect,
+    original: &OriginalRequest,
+) -> Result<Answer, Error> {
+    if original.path != enter::PATH || original.method != "GET" {
+        return Ok(error_json(Status::Forbidden, "not_here"));
+    }
+    let query = original.query.as_deref().unwrap_or_default();
+    let entered = enter(app, request, &original.host, query).await?;
+    let status = redirect_status(dialect, "GET");
+    // nginx knows no other refusal.
+    let answer = entered.answer(status, dialect == Dialect::AuthRequest);
+    Ok(answer.unwrap_or_else(|refusal| match dialect {
+        Dialect::AuthRequest => error_json(Status::Forbidden, refusal.code),
+        _ => refusal.as_page(Some(app)),
+    }))
+}
+
+/// A browser's request that a trusted proxy passed on instead of asking about it.
+async fn passed_on(app: &App, request: &ProxyRequest) -> Answer {
+    let answered = match enter_passed_on(app, request).await {
+        Ok(answered) => answered,
+        Err(error) => return told(app, request, &broken(app, request, &error)),
+    };
+    answered.unwrap_or_else(|refusal| {
+        if let Some(reason) = refusal.reason() {
+            count(app, reason);
+        }
+        told(app, request, &refusal)
+    })
+}
+
+fn told(app: &App, request: &ProxyRequest, refusal: &Refusal) -> Answer {
+    refusal.answer(Some(app), prefers_json(request.headers()))
+}
+
+async fn enter_passed_on(
+    app: &App,
+    request: &ProxyRequest,
+) -> Result<Result<Answer, Refusal>, Error> {
+    // HEAD spends nothing.
+    if request.method != hyper::Method::GET {
+        return Ok(Err(Refusal::of_status(Status::MethodNotAllowed)));
+    }
+    if !peer::is_trusted(request.peer, &app.settings.trusted_proxies) {
+        name_untrusted(app, request.peer);
+        return Ok(Err(untrusted(request.peer)));
+    }
+    // No form is answered here, whatever it carries.
+    if request.has_body() || request.headers().contains_key("content-type") {
+        return Ok(Err(Refusal::method_override()));
+    }
+    let policy = policy::current(app).await?;
+    let host = passed_on_host(request, app).filter(|host| app.site_of(&policy, host).is_some());
+    let Some(host) = host else {
+        return Ok(Err(Refusal::not_found()));
+    };
+    let query = request.target.query().unwrap_or_default();
+    let entered = enter(app, request, &host, query).await?;
+    Ok(entered.answer(Status::Found, false))
+}
+
+fn untrusted(peer: std::net::IpAddr) -> Refusal {
+    Refusal::new(
+        Status::Forbidden,
+        "untrusted_proxy",
+        "Asked by a stranger",
+        format!(
+            "{peer} is no trusted proxy of this service. If that is yours, add it to trusted_proxies."
+        ),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(target: &str, headers: &[(&str, &str)]) -> ProxyRequest {
+        let mut request = hyper::Request::builder().uri(target);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let (parts, ()) = request.body(()).expect("a request").into_parts();
+        let peer = std::net::Ipv4Addr::LOCALHOST.into();
+        ProxyRequest::new(parts.method, parts.uri, parts.headers, peer, false)
+    }
+
+    #[test]
+    fn a_question_about_a_ticket_is_finished_whatever_is_cut() {
+        let ticket = "/.vestibule/enter?ticket=a";
+        let url = "https://app.example.com/.vestibule/enter?ticket=a";
+        for (target, headers) in [
+            ("/api/authz/forward-auth", vec![("x-forwarded-uri", ticket)]),
+            ("/api/authz/auth-request", vec![("x-original-url", url)]),
+            ("/api/authz/ext-authz/.vestibule/enter?ticket=a", vec![]),
+            (ticket, vec![]),
+        ] {
+            assert!(writes(&request(target, &headers)), "{target}");
+        }
+        let page = [("x-forwarded-uri", "/reports")];
+        assert!(!writes(&request("/api/authz/forward-auth", &page)));
+        assert!(!writes(&request("/api/authz/ext-authz/reports", &[])));
+    }
+}
