@@ -214,6 +214,10 @@ async fn enter_passed_on(
     app: &App,
     request: &ProxyRequest,
 ) -> Result<Result<Answer, Refusal>, Error> {
+    // No form is answered here, whatever it carries.
+    if request.has_body() || request.headers().contains_key("content-type") {
+        return Ok(Err(Refusal::method_override()));
+    }
     // HEAD spends nothing.
     if request.method != hyper::Method::GET {
         return Ok(Err(Refusal::of_status(Status::MethodNotAllowed)));
@@ -221,10 +225,6 @@ async fn enter_passed_on(
     if !peer::is_trusted(request.peer, &app.settings.trusted_proxies) {
         name_untrusted(app, request.peer);
         return Ok(Err(untrusted(request.peer)));
-    }
-    // No form is answered here, whatever it carries.
-    if request.has_body() || request.headers().contains_key("content-type") {
-        return Ok(Err(Refusal::method_override()));
     }
     let policy = policy::current(app).await?;
     let host = passed_on_host(request, app).filter(|host| app.site_of(&policy, host).is_some());

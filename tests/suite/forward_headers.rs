@@ -213,8 +213,10 @@ async fn fwd_06_an_address_that_cannot_be_read_is_never_allowed() {
         let headers = owned(&[("X-Original-Method", "GET"), ("X-Original-URL", &url)]);
         // With nothing between host and address, "%" and "page" belong to the host's name.
         let answer = say(&client, AUTH_REQUEST, &headers).await;
+        // hyper itself refuses a header with a control character.
+        let refused_by_hyper = answer.status == 400 && url.contains('\u{7f}');
         assert!(
-            [401, 403].contains(&answer.status),
+            refused_by_hyper || [401, 403].contains(&answer.status),
             "{url:?}: {}",
             answer.status
         );
