@@ -9,7 +9,7 @@ use crate::foundation::app::App;
 use crate::foundation::audit::Actor;
 use crate::login::{NoFields, Sensitive};
 use crate::sessions::listing::{self, MAX_LIMIT, Query, Sort, State};
-use crate::sessions::shown::Shown;
+use crate::sessions::view::SessionView;
 use crate::sessions::{self, CurrentSession, CurrentUser, Which};
 use crate::web::pages::{Page, Template, template};
 use crate::web::{Answer, Failure, Refusal, Visit};
@@ -40,7 +40,7 @@ async fn list(
     let page = DevicesPage {
         sessions: found
             .into_iter()
-            .map(|found| Shown::new(found, current.session.id))
+            .map(|found| SessionView::new(found, current.session.id))
             .collect(),
     };
     Ok(Answer::page(app, Status::Ok, &page, Some(&user.0))?)
@@ -91,7 +91,7 @@ async fn revoke_others(
 
 #[derive(Serialize)]
 pub struct DevicesPage {
-    sessions: Vec<Shown>,
+    sessions: Vec<SessionView>,
 }
 
 impl Page for DevicesPage {
@@ -103,7 +103,7 @@ impl Page for DevicesPage {
                 sessions: Vec::new(),
             },
             Self {
-                sessions: Shown::samples(text),
+                sessions: SessionView::samples(text),
             },
         ]
     }

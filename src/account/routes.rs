@@ -32,22 +32,22 @@ async fn show(
     let sign_ins = audit::recent_sign_ins(app.db.reader(), user.id, SIGN_INS_SHOWN).await?;
     let page = AccountPage {
         user: user.0.clone(),
-        session: ShownSession {
+        session: CurrentSessionView {
             created_at: current.session.created_at,
             expires_at: current.session.expires_at(),
             authenticated_at: current.session.authenticated_at,
         },
         sign_ins: sign_ins
             .into_iter()
-            .map(|sign_in| ShownSignIn {
+            .map(|sign_in| SignInView {
                 at: sign_in.at,
-                at_text: sign_in.at.for_people(),
+                at_text: sign_in.at.human(),
                 ok: sign_in.result == "ok",
                 address: sign_in.address.unwrap_or_default(),
                 device: sign_in
                     .user_agent
                     .as_deref()
-                    .map(device::in_words)
+                    .map(device::describe)
                     .unwrap_or_default(),
                 this_session: sign_in.session_id == Some(current.session.id),
             })
@@ -101,19 +101,19 @@ async fn password_change(
 #[derive(Serialize)]
 pub struct AccountPage {
     user: User,
-    session: ShownSession,
-    sign_ins: Vec<ShownSignIn>,
+    session: CurrentSessionView,
+    sign_ins: Vec<SignInView>,
 }
 
 #[derive(Serialize)]
-struct ShownSession {
+struct CurrentSessionView {
     created_at: Timestamp,
     expires_at: Timestamp,
     authenticated_at: Timestamp,
 }
 
 #[derive(Serialize)]
-struct ShownSignIn {
+struct SignInView {
     at: Timestamp,
     at_text: String,
     ok: bool,
@@ -127,9 +127,9 @@ impl Page for AccountPage {
 
     fn samples(text: &str) -> Vec<Self> {
         let at = Timestamp::parse("2026-03-01T08:15:00Z").expect("a time");
-        let sign_in = |ok| ShownSignIn {
+        let sign_in = |ok| SignInView {
             at,
-            at_text: at.for_people(),
+            at_text: at.human(),
             ok,
             address: text.to_owned(),
             device: text.to_owned(),
@@ -137,7 +137,7 @@ impl Page for AccountPage {
         };
         vec![Self {
             user: User::sample(text),
-            session: ShownSession {
+            session: CurrentSessionView {
                 created_at: at,
                 expires_at: at,
                 authenticated_at: at,

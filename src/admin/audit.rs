@@ -8,7 +8,7 @@ use uuid::{Uuid, Version};
 use super::export::{Export, Format};
 use super::query::{self, address, bad};
 use crate::foundation::app::App;
-use crate::foundation::audit::{self, Event, Filter, Shown};
+use crate::foundation::audit::{self, EntryView, Event, Filter};
 use crate::sessions::Admin;
 use crate::web::pages::{Page, PageKind, Template, template};
 use crate::web::{Answer, Failure, Refusal, Slice, Visit};
@@ -53,7 +53,7 @@ async fn list(app: &App, _visit: Visit, admin: Admin, asked: Asked<'_>) -> Resul
         csv: asked.link(CSV, None),
         jsonl: asked.link(JSONL, None),
         events: kinds(),
-        records: entries.into_iter().map(Shown::from).collect(),
+        records: entries.into_iter().map(EntryView::from).collect(),
         query: asked.shown(limit),
     };
     Ok(Answer::page(app, Status::Ok, &page, Some(&admin.0))?)
@@ -115,9 +115,9 @@ impl Asked<'_> {
         )
     }
 
-    fn shown(&self, limit: u32) -> ShownQuery {
+    fn shown(&self, limit: u32) -> QueryView {
         let text = |value| given(value).unwrap_or_default().to_owned();
-        ShownQuery {
+        QueryView {
             q: text(self.q),
             event: text(self.event),
             user: text(self.user),
@@ -154,9 +154,9 @@ fn cursor(text: &str) -> Result<Uuid, String> {
 
 #[derive(Serialize)]
 pub struct AuditPage {
-    query: ShownQuery,
+    query: QueryView,
     events: Vec<Kind>,
-    records: Vec<Shown>,
+    records: Vec<EntryView>,
     more: Option<String>,
     first: Option<String>,
     csv: String,
@@ -164,7 +164,7 @@ pub struct AuditPage {
 }
 
 #[derive(Serialize)]
-struct ShownQuery {
+struct QueryView {
     q: String,
     event: String,
     user: String,
@@ -187,7 +187,7 @@ fn kinds() -> Vec<Kind> {
         .iter()
         .map(|event| Kind {
             name: event.as_str(),
-            text: audit::in_words(event.as_str()),
+            text: audit::describe(event.as_str()),
         })
         .collect()
 }
@@ -197,7 +197,7 @@ impl Page for AuditPage {
 
     fn samples(text: &str) -> Vec<Self> {
         let page = |text: &str, limit, records, place: Option<&str>| Self {
-            query: ShownQuery {
+            query: QueryView {
                 q: text.to_owned(),
                 event: text.to_owned(),
                 user: text.to_owned(),
@@ -217,7 +217,7 @@ impl Page for AuditPage {
             page("", None, Vec::new(), None),
             page(text, Some(10), Vec::new(), None),
             page(text, None, Vec::new(), Some(text)),
-            page(text, Some(10), Shown::samples(text), Some(text)),
+            page(text, Some(10), EntryView::samples(text), Some(text)),
         ]
     }
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::chart::{Chart, Day};
 use crate::foundation::app::App;
-use crate::foundation::audit::{self, Filter, Shown};
+use crate::foundation::audit::{self, EntryView, Filter};
 use crate::foundation::clock::{DAY, Timestamp};
 use crate::foundation::error::Error;
 use crate::people::users;
@@ -39,7 +39,7 @@ async fn show(app: &App, _visit: Visit, admin: Admin) -> Result<Answer, Failure>
         users: grouped(users::count(app.db.reader()).await?),
         failures: grouped(failures),
         chart: Chart::of(sign_ins_by_day(app, now).await?),
-        records: records.into_iter().map(Shown::from).collect(),
+        records: records.into_iter().map(EntryView::from).collect(),
     };
     Ok(Answer::page(app, Status::Ok, &page, Some(&admin.0))?)
 }
@@ -62,7 +62,7 @@ pub struct OverviewPage {
     failures: String,
     #[serde(flatten)]
     chart: Chart,
-    records: Vec<Shown>,
+    records: Vec<EntryView>,
 }
 
 impl Page for OverviewPage {
@@ -81,6 +81,6 @@ impl Page for OverviewPage {
             }]),
             records,
         };
-        vec![page(0, Vec::new()), page(3, Shown::samples(text))]
+        vec![page(0, Vec::new()), page(3, EntryView::samples(text))]
     }
 }

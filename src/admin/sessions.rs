@@ -11,7 +11,7 @@ use crate::foundation::audit::Actor;
 use crate::foundation::error::Error;
 use crate::login::Sensitive;
 use crate::sessions::listing::{self, Cursor, Listing, Query, Sort, State};
-use crate::sessions::shown::Shown;
+use crate::sessions::view::SessionView;
 use crate::sessions::{self, Admin, CurrentSession, Which};
 use crate::web::pages::{Page, PageKind, Template, template};
 use crate::web::{Answer, Failure, Refusal, Slice, Visit, back_to};
@@ -73,9 +73,9 @@ async fn list(
         sessions: listing
             .sessions
             .into_iter()
-            .map(|found| Shown::new(found, current.session.id))
+            .map(|found| SessionView::new(found, current.session.id))
             .collect(),
-        query: ShownQuery {
+        query: QueryView {
             q: query.q,
             state: query.state.as_str(),
             sort: query.sort.as_str(),
@@ -178,8 +178,8 @@ async fn revoke_everyone(
 
 #[derive(Serialize)]
 pub struct SessionsPage {
-    query: ShownQuery,
-    sessions: Vec<Shown>,
+    query: QueryView,
+    sessions: Vec<SessionView>,
     count: String,
     more: Option<String>,
     first: Option<String>,
@@ -188,7 +188,7 @@ pub struct SessionsPage {
 }
 
 #[derive(Serialize)]
-struct ShownQuery {
+struct QueryView {
     q: String,
     state: &'static str,
     sort: &'static str,
@@ -200,7 +200,7 @@ impl Page for SessionsPage {
 
     fn samples(text: &str) -> Vec<Self> {
         let page = |state, sessions, place: Option<&str>| Self {
-            query: ShownQuery {
+            query: QueryView {
                 q: text.to_owned(),
                 state,
                 sort: "last_seen",
@@ -214,7 +214,7 @@ impl Page for SessionsPage {
         };
         vec![
             page("live", Vec::new(), None),
-            page("all", Shown::samples(text), Some(text)),
+            page("all", SessionView::samples(text), Some(text)),
         ]
     }
 }

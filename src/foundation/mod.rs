@@ -29,8 +29,8 @@ pub(crate) fn setup(builder: &mut AppBuilder) {
 
 async fn keep_time(app: &App) -> Result<(), Error> {
     let mut tx = app.db.begin().await?;
-    app.clock.keep(&mut tx).await?;
-    tx.touches_nothing_more();
+    app.clock.persist(&mut tx).await?;
+    tx.invalidates_nothing_else();
     tx.commit().await?;
     Ok(())
 }

@@ -106,7 +106,7 @@ async fn try_to_sign_in(
     }
     let (token, session) = sessions::start(app, &mut tx, user.id, device, form.remember).await?;
     // A password's hash, even a new one, is not in memory.
-    tx.touches_nothing_more();
+    tx.invalidates_nothing_else();
     audit::commit(
         tx,
         now,
@@ -136,7 +136,7 @@ pub async fn sign_out(app: &App, current: &CurrentSession, device: &Device) -> R
     {
         return Ok(());
     }
-    tx.touches_nothing_more();
+    tx.invalidates_nothing_else();
     let record = Record::of(Event::SignOut, &current.user).session(current.session.id);
     audit::commit(tx, now, &actor, &[record]).await?;
     app.state::<LastUses>().forget(&current.token_hash);

@@ -15,7 +15,7 @@ use crate::foundation::app::App;
 use crate::people::passwords::Password;
 use crate::sessions::CurrentSession;
 use crate::web::pages::{Page, Template, template};
-use crate::web::{Answer, Aside, Failure, Fields, Refusal, Visit};
+use crate::web::{Answer, Failure, Fields, Refusal, ResponseExtras, Visit};
 
 /// The field in which the password comes along with the form that it is for.
 const PASSWORD_AGAIN: &str = "password_again";
@@ -51,7 +51,7 @@ where
             Ok(form) => Outcome::Success(Self(form)),
             Err(Stopped::Refused(refusal)) => refusal.stop_data(request),
             Err(Stopped::Asked(answer)) => {
-                let _ = Aside::of(request).answer.set(*answer);
+                let _ = ResponseExtras::of(request).answer.set(*answer);
                 let refusal = Refusal::of_status(Status::Forbidden);
                 Outcome::Error((refusal.status, refusal))
             }
@@ -117,7 +117,7 @@ where
     match reauthenticate(app, &current, &Password::new(password), &visit.device()).await {
         Ok(Reauthenticated::Done(token)) => {
             let cookie = cookie_for(app, &token, &current.session);
-            let _ = Aside::of(request).set_cookie.set(cookie);
+            let _ = ResponseExtras::of(request).set_cookie.set(cookie);
             Ok(form)
         }
         Ok(Reauthenticated::Wrong) => Err(ask(Some(WRONG))),

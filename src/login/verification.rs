@@ -121,7 +121,7 @@ async fn write_failure(
     if reservation.failed(&mut tx, now).await? {
         records.push(record(Event::Throttle));
     }
-    tx.touches_nothing_more();
+    tx.invalidates_nothing_else();
     audit::commit(tx, now, &Actor::visitor(device.address), &records).await
 }
 

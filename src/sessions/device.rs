@@ -4,7 +4,7 @@ use woothee::parser::Parser;
 
 /// `Firefox on Linux`; empty where the user agent says nothing of the kind.
 #[must_use]
-pub fn in_words(user_agent: &str) -> String {
+pub fn describe(user_agent: &str) -> String {
     // Only words of the library's: what else a client calls itself is in the user agent alone.
     let Some(found) = Parser::new().parse(user_agent) else {
         return String::new();

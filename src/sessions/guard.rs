@@ -17,7 +17,7 @@ use crate::foundation::token::{Token, TokenHash};
 use crate::people::users::User;
 use crate::web::cookies::{Found, HostCookie};
 use crate::web::denials::{Denied, Reason, count_denial};
-use crate::web::{Aside, report};
+use crate::web::{ResponseExtras, report};
 
 /// The session that a request belongs to, with its user.
 ///
@@ -80,14 +80,14 @@ fn presented(request: &Request<'_>, app: &App) -> Option<Token> {
             tracing::warn!("two session cookies in one request: neither is believed");
             let host = app.settings.url().host_str().unwrap_or_default();
             let expired = HostCookie::session(&app.settings).expire_everywhere(host);
-            let _ = Aside::of(request).expired.set(expired);
+            let _ = ResponseExtras::of(request).expired.set(expired);
             None
         }
     }
 }
 
 fn deny<T>(request: &Request<'_>, status: Status, denied: Denied) -> request::Outcome<T, Denied> {
-    let _ = Aside::of(request).denied.set(denied);
+    let _ = ResponseExtras::of(request).denied.set(denied);
     Outcome::Error((status, denied))
 }
 

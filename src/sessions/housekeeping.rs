@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::last_use::{LastUse, LastUses};
-use super::look_up::Row;
+use super::look_up::CachedSession;
 use super::{by_time, store};
 use crate::foundation::app::App;
 use crate::foundation::error::Error;
@@ -26,13 +26,13 @@ const BATCH: u32 = 500;
 pub async fn write_last_uses(app: &App) -> Result<(), Error> {
     let last_uses = app.state::<LastUses>();
     let recorded = last_uses.all();
-    let counted = app.clock.take_counted();
+    let counted = app.clock.take_dirty();
     if recorded.is_empty() && !counted {
         return Ok(());
     }
     write_all(app, &recorded)
         .await
-        .inspect_err(|_| app.clock.count())?;
+        .inspect_err(|_| app.clock.mark_dirty())?;
     last_uses.forget_written(&recorded);
     Ok(())
 }
@@ -43,15 +43,15 @@ async fn write_all(app: &App, recorded: &[(TokenHash, LastUse)]) -> Result<(), E
         if !store::touch(&mut tx, together).await? {
             // Which of them it was is not asked: they are read again.
             for (hash, _) in together {
-                tx.touches(*hash.key());
+                tx.invalidates(*hash.key());
             }
         }
     }
-    tx.touches_nothing_more();
-    app.clock.keep(&mut tx).await?;
+    tx.invalidates_nothing_else();
+    app.clock.persist(&mut tx).await?;
     tx.commit().await?;
     for (hash, used) in recorded {
-        if let Some(row) = app.db.memory().peek().get::<Row>(hash.key()) {
+        if let Some(row) = app.db.cache().snapshot().get::<CachedSession>(hash.key()) {
             row.was_used(*used);
         }
     }
@@ -79,9 +79,9 @@ async fn mark_expired(app: &App) -> Result<usize, Error> {
     let mut tx = app.db.begin().await?;
     for hash in &expired {
         store::mark_expired(&mut tx, hash, now, by_time().name()).await?;
-        tx.touches(*hash.key());
+        tx.invalidates(*hash.key());
     }
-    tx.touches_nothing_more();
+    tx.invalidates_nothing_else();
     tx.commit().await?;
     Ok(expired.len())
 }
@@ -91,7 +91,7 @@ async fn delete_old(app: &App) -> Result<u64, Error> {
     let mut tx = app.db.begin().await?;
     let history = now.minus(app.settings.sessions.history);
     let deleted = store::delete_ended(&mut tx, history, BATCH).await?;
-    tx.touches_nothing_more();
+    tx.invalidates_nothing_else();
     tx.commit().await?;
     Ok(deleted)
 }

@@ -12,8 +12,8 @@ mod look_up;
 mod metrics;
 mod object;
 mod routes;
-pub mod shown;
 mod store;
+pub mod view;
 
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ pub use crate::web::{Denied, Device};
 pub use guard::{Admin, CurrentSession, CurrentUser};
 pub use housekeeping::write_last_uses;
 pub use last_use::LastUses;
-pub(crate) use look_up::{Row, kept_at_site, resume, resume_at_site};
+pub(crate) use look_up::{CachedSession, cached_at_site, resume, resume_at_site};
 pub use store::Found;
 
 #[must_use]
@@ -149,11 +149,11 @@ pub async fn start(
         idle_expires_at: now.plus(idle),
         max_expires_at: now.plus(max),
         address: device.address.to_canonical().to_string(),
-        user_agent: audit::tame(&device.user_agent),
+        user_agent: audit::sanitize(&device.user_agent),
     };
     let most_others = app.settings.sessions.max_per_user - 1;
     for ended in store::end_beyond(tx, user_id, most_others, now).await? {
-        tx.touches(*ended.key());
+        tx.invalidates(*ended.key());
     }
     store::insert(tx, &token.hash(), &session).await?;
     Ok((token, session))
@@ -176,7 +176,7 @@ pub(crate) async fn end(
 ) -> Result<bool, Error> {
     let ended = store::end(tx, id, now, reason, actor.name()).await?;
     if let Some(hash) = ended {
-        tx.touches(*hash.key());
+        tx.invalidates(*hash.key());
     }
     Ok(ended.is_some())
 }
@@ -222,9 +222,9 @@ pub async fn revoke(app: &App, actor: &Actor, which: Which) -> Result<usize, Err
     let mut tx = app.db.begin().await?;
     let ended = store::revoke(&mut tx, &which, now, actor.name()).await?;
     for ended in &ended {
-        tx.touches(*ended.token_hash.key());
+        tx.invalidates(*ended.token_hash.key());
     }
-    tx.touches_nothing_more();
+    tx.invalidates_nothing_else();
     let records: Vec<Record> = ended
         .into_iter()
         .map(|ended| Record {

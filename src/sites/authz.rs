@@ -18,7 +18,7 @@ use super::tickets::all_under;
 use crate::foundation::app::App;
 use crate::foundation::error::Error;
 use crate::foundation::token::{Token, TokenHash};
-use crate::sessions::{Row, kept_at_site, resume_at_site};
+use crate::sessions::{CachedSession, cached_at_site, resume_at_site};
 use crate::web::cookies::{DomainCookie, Found, HostCookie};
 use crate::web::denials::{Reason, count};
 use crate::web::navigation::{is_navigation, prefers_json};
@@ -74,7 +74,7 @@ fn broken(app: &App, request: &ProxyRequest, error: &Error) -> Refusal {
 }
 
 /// Who asks at a protected host.
-type Visitor = Option<Arc<Row>>;
+type Visitor = Option<Arc<CachedSession>>;
 
 /// What is seldom done is boxed, so that not every answer carries room for it.
 async fn check(app: &App, request: &ProxyRequest, dialect: Dialect) -> Result<Answer, Error> {
@@ -87,8 +87,8 @@ async fn check(app: &App, request: &ProxyRequest, dialect: Dialect) -> Result<An
     };
     let presented = secret(app, request, &original);
     let presented = presented.map(|(secret, good_for)| (secret.hash(), good_for));
-    let (policy, visitor) = match kept(app, presented.as_ref()) {
-        Some(kept) => kept,
+    let (policy, visitor) = match cached(app, presented.as_ref()) {
+        Some(cached) => cached,
         None => Box::pin(look_up(app, presented)).await?,
     };
     let Some(site) = app.site_of(&policy, &original.host) else {
@@ -126,26 +126,26 @@ async fn look_up(
     let Some((secret, good_for)) = presented else {
         return Ok((policy::current(app).await?, None));
     };
-    let generation = app.db.memory().generation();
+    let generation = app.db.cache().generation();
     let (version, found) = resume_at_site(app, &secret, &good_for).await?;
     let policy = policy::at(app, generation, version).await?;
     Ok((policy, found.filter(may_go_on)))
 }
 
 /// The same out of memory; `None`: the database has to be asked.
-fn kept(app: &App, presented: Option<&(TokenHash, String)>) -> Option<(Arc<Policy>, Visitor)> {
-    let kept = app.db.kept()?;
-    let policy = policy::kept(&kept)?;
+fn cached(app: &App, presented: Option<&(TokenHash, String)>) -> Option<(Arc<Policy>, Visitor)> {
+    let snapshot = app.db.cached()?;
+    let policy = policy::cached(&snapshot)?;
     let visitor = match presented {
         Some((secret, good_for)) => {
-            Some(kept_at_site(app, &kept, secret, good_for)?).filter(may_go_on)
+            Some(cached_at_site(app, &snapshot, secret, good_for)?).filter(may_go_on)
         }
         None => None,
     };
     Some((policy, visitor))
 }
 
-fn may_go_on(row: &Arc<Row>) -> bool {
+fn may_go_on(row: &Arc<CachedSession>) -> bool {
     !row.user.must_change_password
 }
 

@@ -9,7 +9,7 @@ use super::rules::{Fallback, Rule, Site};
 use super::store;
 use crate::foundation::app::App;
 use crate::foundation::audit::{self, Actor, Event, Record};
-use crate::foundation::db::{Generation, Key, View};
+use crate::foundation::db::{Generation, Key, Snapshot};
 use crate::foundation::error::Error;
 
 /// The sites as they were at some version.
@@ -43,14 +43,14 @@ impl Policy {
 /// # Errors
 /// The database failed, or a row cannot be read; nobody is let in then.
 pub async fn current(app: &App) -> Result<Arc<Policy>, Error> {
-    let generation = app.db.memory().generation();
+    let generation = app.db.cache().generation();
     at(app, generation, store::version(app.db.reader()).await?).await
 }
 
 /// The policy in force, out of memory; `None`: the database has to be asked.
 #[must_use]
-pub fn kept(view: &View<'_>) -> Option<Arc<Policy>> {
-    view.get(KEY)
+pub fn cached(snapshot: &Snapshot<'_>) -> Option<Arc<Policy>> {
+    snapshot.get(KEY)
 }
 
 /// There is one policy.
@@ -62,7 +62,7 @@ const KEY: &Key = b"the policy in force, as a whole.";
 /// See [`current`].
 pub async fn at(app: &App, generation: Generation, version: i64) -> Result<Arc<Policy>, Error> {
     let policy = read(app, version).await?;
-    app.db.memory().keep(generation, *KEY, policy.clone());
+    app.db.cache().insert(generation, *KEY, policy.clone());
     Ok(policy)
 }
 
@@ -127,7 +127,7 @@ pub async fn add_site(
         id: Uuid::now_v7(),
         host: pattern,
         fallback,
-        note: audit::tame(note),
+        note: audit::sanitize(note),
         rules: Vec::new(),
     };
     let mut tx = app.db.begin().await?;
@@ -165,7 +165,7 @@ pub async fn change_site(
     };
     let site = Site {
         fallback,
-        note: audit::tame(note),
+        note: audit::sanitize(note),
         ..site.clone()
     };
     store::update_site(&mut tx, &site).await?;

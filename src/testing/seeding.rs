@@ -15,7 +15,7 @@ pub const END_REASONS: [&str; 5] = [
 /// A user agent in the words of the session listing.
 #[must_use]
 pub fn device(user_agent: &str) -> String {
-    device::in_words(user_agent)
+    device::describe(user_agent)
 }
 
 /// The cookie's value that these bytes make, and the hash that is stored of it.

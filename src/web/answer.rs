@@ -190,7 +190,7 @@ impl<'r> Responder<'r, 'static> for Refusal {
 }
 
 #[derive(Serialize)]
-struct Told<'a> {
+struct ErrorJson<'a> {
     error: &'a str,
     message: &'a str,
 }
@@ -199,7 +199,7 @@ impl Refusal {
     fn as_json(&self) -> Answer {
         Answer::json(
             self.status,
-            &Told {
+            &ErrorJson {
                 error: self.code,
                 message: &self.message,
             },

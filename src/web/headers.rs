@@ -54,7 +54,7 @@ pub fn secure(app: &App, request: &Request<'_>, response: &mut Response<'_>) {
     let rocket = request.rocket();
     let is_ours = || {
         let is_whole = rocket.state::<WholeSite>().is_some();
-        is_whole || Aside::of(request).is_ours.load(Ordering::Relaxed)
+        is_whole || ResponseExtras::of(request).is_ours.load(Ordering::Relaxed)
     };
     if rocket.state::<SetByListener>().is_some() || !is_ours() {
         return;
@@ -69,7 +69,7 @@ pub fn secure(app: &App, request: &Request<'_>, response: &mut Response<'_>) {
 
 /// What guards leave for the answer, which they cannot make by themselves.
 #[derive(Default)]
-pub(crate) struct Aside {
+pub(crate) struct ResponseExtras {
     /// Whether a route of ours was reached, in a site that has others too.
     pub is_ours: AtomicBool,
     /// Why the last guard did not let the request through.
@@ -83,7 +83,7 @@ pub(crate) struct Aside {
     pub expired: OnceLock<Vec<String>>,
 }
 
-impl Aside {
+impl ResponseExtras {
     pub fn of<'r>(request: &'r Request<'_>) -> &'r Self {
         request.local_cache(Self::default)
     }
@@ -96,7 +96,7 @@ impl Aside {
 /// challenge is left alone.
 pub fn answer_for_guards<'r>(request: &'r Request<'_>, response: &mut Response<'r>) {
     answer_for_denial(request, response);
-    let expired = Aside::of(request).expired.get();
+    let expired = ResponseExtras::of(request).expired.get();
     for cookie in expired.into_iter().flatten() {
         // A sign-in sets a new one of the same name, which stays.
         let for_domain = cookie.contains("; Domain=");
@@ -107,20 +107,20 @@ pub fn answer_for_guards<'r>(request: &'r Request<'_>, response: &mut Response<'
 }
 
 fn answer_for_denial<'r>(request: &'r Request<'_>, response: &mut Response<'r>) {
-    let aside = Aside::of(request);
-    if let Some(answer) = aside.answer.get()
+    let extras = ResponseExtras::of(request);
+    if let Some(answer) = extras.answer.get()
         && let Ok(told) = answer.clone().respond_to(request)
     {
         *response = told;
         return;
     }
-    if let Some(set_cookie) = aside.set_cookie.get() {
+    if let Some(set_cookie) = extras.set_cookie.get() {
         response.adjoin_raw_header("Set-Cookie", set_cookie.clone());
     }
     if response.headers().contains("WWW-Authenticate") {
         return;
     }
-    match (aside.denied.get().copied(), response.status()) {
+    match (extras.denied.get().copied(), response.status()) {
         (Some(Denied::Unauthenticated), Status::Unauthorized) => {
             count_denial(request, Some(Reason::Unauthenticated));
             answer_unauthenticated(request, response)
@@ -163,7 +163,7 @@ fn answer_unauthenticated<'r>(request: &'r Request<'_>, response: &mut Response<
 }
 
 fn tell_refused<'r>(request: &'r Request<'_>, response: &mut Response<'r>) {
-    let refused = Aside::of(request).refused.get();
+    let refused = ResponseExtras::of(request).refused.get();
     if let Some(refusal) = refused.filter(|refusal| refusal.status == response.status()) {
         tell(request, response, refusal.clone());
     }

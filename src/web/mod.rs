@@ -26,7 +26,7 @@ pub use answer::{Answer, Failure};
 pub use denials::Denied;
 pub use error_page::ErrorPage;
 pub use form::{Fields, Posted};
-pub(crate) use headers::Aside;
+pub(crate) use headers::ResponseExtras;
 pub use refusal::{Link, Refusal};
 pub use return_to::back_to;
 pub use slice::Slice;

@@ -10,7 +10,7 @@ use rocket::outcome::Outcome;
 use rocket::request;
 use url::Url;
 
-use super::Aside;
+use super::ResponseExtras;
 use super::denials::Reason;
 
 /// An error as it is told: a page for browsers, JSON for programs.
@@ -283,12 +283,12 @@ impl Refusal {
 
     /// Stops a request in a guard; the answer tells why.
     pub(crate) fn stop<T>(self, request: &Request<'_>) -> request::Outcome<T, Self> {
-        let _ = Aside::of(request).refused.set(self.clone());
+        let _ = ResponseExtras::of(request).refused.set(self.clone());
         Outcome::Error((self.status, self))
     }
 
     pub(crate) fn stop_data<'r, T>(self, request: &'r Request<'_>) -> data::Outcome<'r, T, Self> {
-        let _ = Aside::of(request).refused.set(self.clone());
+        let _ = ResponseExtras::of(request).refused.set(self.clone());
         Outcome::Error((self.status, self))
     }
 }

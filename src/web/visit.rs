@@ -10,7 +10,7 @@ use rocket::request::{self, FromRequest};
 use rocket::{Ignite, Request, Rocket, Sentinel};
 
 use super::navigation::navigates;
-use super::{Aside, Refusal, origin, peer};
+use super::{Refusal, ResponseExtras, origin, peer};
 use crate::foundation::app::App;
 
 /// A request that was meant for this service.
@@ -64,7 +64,9 @@ impl<'r> FromRequest<'r> for AnyHost {
     type Error = std::convert::Infallible;
 
     async fn from_request(request: &'r Request<'_>) -> request::Outcome<Self, Self::Error> {
-        Aside::of(request).is_ours.store(true, Ordering::Relaxed);
+        ResponseExtras::of(request)
+            .is_ours
+            .store(true, Ordering::Relaxed);
         Outcome::Success(Self)
     }
 }
@@ -77,7 +79,9 @@ impl<'r> FromRequest<'r> for Visit {
         let Some(app) = request.rocket().state::<Arc<App>>() else {
             return Refusal::unavailable().stop(request);
         };
-        Aside::of(request).is_ours.store(true, Ordering::Relaxed);
+        ResponseExtras::of(request)
+            .is_ours
+            .store(true, Ordering::Relaxed);
         if !origin::is_for_us(request, app.settings.url()) {
             return Refusal::misdirected(app.settings.url()).stop(request);
         }

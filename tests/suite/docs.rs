@@ -56,7 +56,7 @@ fn settings(file: &str) -> BTreeMap<String, Value> {
         .collect()
 }
 
-fn in_words(key: &str) -> Option<&'static str> {
+fn describe(key: &str) -> Option<&'static str> {
     let found = IN_WORDS.iter().find(|(name, _)| *name == key);
     found.map(|(_, words)| *words)
 }
@@ -66,7 +66,7 @@ fn cell(key: &str, value: &Value) -> String {
     let text = value
         .as_str()
         .map_or_else(|| value.to_string(), str::to_owned);
-    in_words(key).map_or_else(|| text.trim_end_matches('/').to_owned(), str::to_owned)
+    describe(key).map_or_else(|| text.trim_end_matches('/').to_owned(), str::to_owned)
 }
 
 #[test]

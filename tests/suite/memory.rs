@@ -98,9 +98,9 @@ async fn a_change_by_hand_holds_as_soon_as_the_command_line_would_say_done() {
         }
         assert_eq!(alice.session().await.status, 401);
         // This change is not taken for the next round's.
-        let emptied = app.app.db.memory().times_emptied();
+        let emptied = app.app.db.cache().times_cleared();
         change_by_hand(&app, "UPDATE users SET disabled_at = NULL").await;
-        while app.app.db.memory().times_emptied() == emptied {
+        while app.app.db.cache().times_cleared() == emptied {
             alice.session().await;
         }
     }
@@ -161,7 +161,7 @@ async fn what_changes_no_session_leaves_memory_as_it_is() {
     let mut alice = app.signed_in("alice").await;
     app.user("bob").await;
     warm(&app, &mut alice).await;
-    let emptied = app.app.db.memory().times_emptied();
+    let emptied = app.app.db.cache().times_cleared();
     app.sign_in_again("bob").await;
     let wrong = app.anonymous().sign_in("bob", "a wrong password").await;
     assert_eq!(wrong.status, 401);
@@ -170,7 +170,7 @@ async fn what_changes_no_session_leaves_memory_as_it_is() {
     write_last_uses(&app.app).await.expect("a write");
     assert!(app.app.db.is_writable().await);
     app.sweep().await;
-    assert_eq!(app.app.db.memory().times_emptied(), emptied);
+    assert_eq!(app.app.db.cache().times_cleared(), emptied);
 }
 
 #[rocket::async_test]
@@ -180,10 +180,10 @@ async fn a_sign_out_is_forgotten_alone() {
     let mut bob = app.signed_in("bob").await;
     warm(&app, &mut alice).await;
     warm(&app, &mut bob).await;
-    let emptied = app.app.db.memory().times_emptied();
+    let emptied = app.app.db.cache().times_cleared();
     assert_eq!(alice.clone().post("/logout", &[]).await.status, 303);
     assert_eq!(alice.session().await.status, 401);
-    assert_eq!(app.app.db.memory().times_emptied(), emptied);
+    assert_eq!(app.app.db.cache().times_cleared(), emptied);
 }
 
 #[rocket::async_test]

@@ -24,7 +24,7 @@ use crate::web::pages::PageKind;
 use crate::web::{Answer, Failure, Refusal, Slice, Visit};
 
 use pages::{ExplainPage, RulesPage, SitePage, SitesPage};
-use pages::{ExplainQuery, ShownSite};
+use pages::{ExplainQuery, SiteView};
 
 const HERE: &str = "/admin/sites";
 
@@ -65,7 +65,7 @@ async fn all_rules(app: &App, _visit: Visit, admin: Admin) -> Result<Answer, Fai
         .await?
         .sites
         .iter()
-        .map(ShownSite::from)
+        .map(SiteView::from)
         .collect();
     Ok(Answer::page(
         app,

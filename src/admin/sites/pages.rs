@@ -15,16 +15,16 @@ use crate::web::Answer;
 use crate::web::pages::{Page, Template, template};
 
 #[derive(Serialize)]
-pub struct ShownSite {
+pub struct SiteView {
     pub id: Uuid,
     pub host: String,
     pub fallback: String,
     pub note: String,
-    pub rules: Vec<ShownRule>,
+    pub rules: Vec<RuleView>,
 }
 
 #[derive(Serialize)]
-pub struct ShownRule {
+pub struct RuleView {
     pub id: Uuid,
     pub effect: String,
     pub path: String,
@@ -35,9 +35,9 @@ pub struct ShownRule {
     pub text: String,
 }
 
-impl From<&Site> for ShownSite {
+impl From<&Site> for SiteView {
     fn from(site: &Site) -> Self {
-        let rule = |rule: &Rule| ShownRule {
+        let rule = |rule: &Rule| RuleView {
             id: rule.id,
             effect: rule.effect.to_string(),
             path: rule.path.to_string(),
@@ -61,10 +61,10 @@ impl From<&Site> for ShownSite {
     }
 }
 
-impl ShownSite {
+impl SiteView {
     pub fn sample(text: &str) -> Self {
         let text = || text.to_owned();
-        let rule = ShownRule {
+        let rule = RuleView {
             id: Uuid::nil(),
             effect: text(),
             path: text(),
@@ -85,7 +85,7 @@ impl ShownSite {
 
 #[derive(Serialize)]
 pub struct SitesPage {
-    pub sites: Vec<ShownSite>,
+    pub sites: Vec<SiteView>,
     pub form: SiteForm,
     pub error: Option<String>,
 }
@@ -96,7 +96,7 @@ impl SitesPage {
             .await?
             .sites
             .iter()
-            .map(ShownSite::from)
+            .map(SiteView::from)
             .collect();
         Ok(Self { sites, form, error })
     }
@@ -123,7 +123,7 @@ impl Page for SitesPage {
         vec![
             empty,
             Self {
-                sites: vec![ShownSite::sample(text)],
+                sites: vec![SiteView::sample(text)],
                 form,
                 error: Some(text.to_owned()),
             },
@@ -133,7 +133,7 @@ impl Page for SitesPage {
 
 #[derive(Serialize)]
 pub struct RulesPage {
-    pub sites: Vec<ShownSite>,
+    pub sites: Vec<SiteView>,
 }
 
 impl Page for RulesPage {
@@ -143,7 +143,7 @@ impl Page for RulesPage {
         vec![
             Self { sites: Vec::new() },
             Self {
-                sites: vec![ShownSite::sample(text)],
+                sites: vec![SiteView::sample(text)],
             },
         ]
     }
@@ -152,7 +152,7 @@ impl Page for RulesPage {
 /// `site` is what the layout calls this service; a page's own stands before it.
 #[derive(Serialize)]
 pub struct SitePage {
-    pub protected: ShownSite,
+    pub protected: SiteView,
     pub form: RuleForm,
     pub error: Option<String>,
 }
@@ -176,7 +176,7 @@ impl Page for SitePage {
 
     fn samples(text: &str) -> Vec<Self> {
         let page = |error: Option<&str>| Self {
-            protected: ShownSite::sample(text),
+            protected: SiteView::sample(text),
             form: RuleForm::default(),
             error: error.map(str::to_owned),
         };

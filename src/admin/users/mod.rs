@@ -15,13 +15,13 @@ use crate::login::{NoFields, Sensitive};
 use crate::people::passwords::Password;
 use crate::people::users::{self, Changes, NewUser, Outcome, User};
 use crate::sessions::listing::{self, MAX_LIMIT, Query, Sort, State};
-use crate::sessions::shown::Shown;
+use crate::sessions::view::SessionView;
 use crate::sessions::{self, Admin, CurrentSession, Which};
 use crate::web::pages::PageKind;
 use crate::web::{Answer, Failure, Refusal, Slice, Visit};
 
 use pages::{DeletePage, NewUserPage, UserPage, UsersPage};
-use pages::{ShownForm, ShownUser, UserFacts};
+use pages::{NewUserValues, UserFacts, UserView};
 
 const HERE: &str = "/admin/users";
 
@@ -81,7 +81,7 @@ async fn list(
             .filter(|_| more)
             .map(|last| link(&last.user.username)),
         first: (!after.is_empty()).then(|| link("")),
-        users: found.into_iter().map(ShownUser::from).collect(),
+        users: found.into_iter().map(UserView::from).collect(),
         q: q.to_owned(),
     };
     Ok(Answer::page(app, Status::Ok, &page, Some(&admin.0))?)
@@ -118,7 +118,7 @@ async fn create(
     let Sensitive(form) = form;
     let again = NewUserPage {
         error: None,
-        form: ShownForm {
+        form: NewUserValues {
             username: form.username.clone(),
             display_name: form.display_name.clone(),
             email: form.email.clone(),
@@ -136,7 +136,7 @@ async fn create(
     };
     let password = Password::generate();
     match users::create(app, &Actor::user(&admin.0, visit.address), new, &password).await? {
-        Ok(user) => Ok(user_page(app, user, &current, Told::Password(&password)).await?),
+        Ok(user) => Ok(user_page(app, user, &current, Notice::Password(&password)).await?),
         Err(refused) => {
             let page = NewUserPage {
                 error: Some(refused.to_string()),
@@ -161,7 +161,7 @@ async fn show(
     id: &str,
 ) -> Result<Answer, Failure> {
     let user = find(app, id).await?;
-    Ok(user_page(app, user, &current, Told::Nothing).await?)
+    Ok(user_page(app, user, &current, Notice::Nothing).await?)
 }
 
 #[derive(FromForm)]
@@ -221,8 +221,10 @@ async fn set_password(
     let actor = Actor::user(&admin.0, visit.address);
     let password = Password::generate();
     match lifecycle::set_one_time_password(app, &actor, &user.username, &password).await? {
-        Ok(user) => Ok(user_page(app, user, &current, Told::Password(&password)).await?),
-        Err(refused) => Ok(user_page(app, user, &current, Told::Error(refused.to_string())).await?),
+        Ok(user) => Ok(user_page(app, user, &current, Notice::Password(&password)).await?),
+        Err(refused) => {
+            Ok(user_page(app, user, &current, Notice::Error(refused.to_string())).await?)
+        }
     }
 }
 
@@ -301,7 +303,9 @@ async fn delete(
     let user = find(app, id).await?;
     match lifecycle::delete(app, &Actor::user(&admin.0, visit.address), &user.username).await? {
         Ok(_) => Ok(Answer::see_other(HERE)),
-        Err(refused) => Ok(user_page(app, user, &current, Told::Error(refused.to_string())).await?),
+        Err(refused) => {
+            Ok(user_page(app, user, &current, Notice::Error(refused.to_string())).await?)
+        }
     }
 }
 
@@ -321,7 +325,9 @@ async fn answer(
 ) -> Result<Answer, Failure> {
     match outcome? {
         Ok(user) => Ok(Answer::see_other(&page_of(&user))),
-        Err(refused) => Ok(user_page(app, user, current, Told::Error(refused.to_string())).await?),
+        Err(refused) => {
+            Ok(user_page(app, user, current, Notice::Error(refused.to_string())).await?)
+        }
     }
 }
 
@@ -348,7 +354,7 @@ fn live_of(user: &User) -> Query {
 }
 
 /// What a user's page says of what was just done.
-enum Told<'a> {
+enum Notice<'a> {
     Nothing,
     Error(String),
     Password(&'a Password),
@@ -358,7 +364,7 @@ async fn user_page(
     app: &App,
     user: User,
     current: &CurrentSession,
-    told: Told<'_>,
+    notice: Notice<'_>,
 ) -> Result<Answer, Error> {
     let sessions = listing::page(app, &live_of(&user)).await?.sessions;
     let filter = Filter {
@@ -367,10 +373,10 @@ async fn user_page(
         ..Filter::default()
     };
     let records = audit::list(app.db.reader(), &filter).await?;
-    let (status, error, password) = match told {
-        Told::Nothing => (Status::Ok, None, None),
-        Told::Error(error) => (Status::UnprocessableEntity, Some(error), None),
-        Told::Password(password) => (Status::Ok, None, Some(password.reveal().to_owned())),
+    let (status, error, password) = match notice {
+        Notice::Nothing => (Status::Ok, None, None),
+        Notice::Error(error) => (Status::UnprocessableEntity, Some(error), None),
+        Notice::Password(password) => (Status::Ok, None, Some(password.reveal().to_owned())),
     };
     let page = UserPage {
         error,
@@ -378,9 +384,9 @@ async fn user_page(
         own: user.id == current.user.id,
         sessions: sessions
             .into_iter()
-            .map(|found| Shown::new(found, current.session.id))
+            .map(|found| SessionView::new(found, current.session.id))
             .collect(),
-        records: records.into_iter().map(audit::Shown::from).collect(),
+        records: records.into_iter().map(audit::EntryView::from).collect(),
         rd: page_of(&user),
         user: UserFacts::from(user),
     };

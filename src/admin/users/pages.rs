@@ -5,26 +5,26 @@ use serde::Serialize;
 use crate::foundation::audit;
 use crate::foundation::clock::Timestamp;
 use crate::people::users::{Listed, User};
-use crate::sessions::shown::Shown;
+use crate::sessions::view::SessionView;
 use crate::web::pages::{Page, Template, template};
 
 #[derive(Serialize)]
 pub struct UsersPage {
     pub q: String,
-    pub users: Vec<ShownUser>,
+    pub users: Vec<UserView>,
     pub more: Option<String>,
     pub first: Option<String>,
 }
 
 #[derive(Serialize)]
-pub struct ShownUser {
+pub struct UserView {
     #[serde(flatten)]
     pub user: User,
     pub disabled: bool,
     pub live_sessions: i64,
 }
 
-impl From<Listed> for ShownUser {
+impl From<Listed> for UserView {
     fn from(listed: Listed) -> Self {
         Self {
             disabled: listed.user.disabled_at.is_some(),
@@ -38,7 +38,7 @@ impl Page for UsersPage {
     const TEMPLATE: Template = template!("admin/users.html");
 
     fn samples(text: &str) -> Vec<Self> {
-        let user = || ShownUser {
+        let user = || UserView {
             user: User::sample(text),
             disabled: true,
             live_sessions: 2,
@@ -56,11 +56,11 @@ impl Page for UsersPage {
 #[derive(Default, Serialize)]
 pub struct NewUserPage {
     pub error: Option<String>,
-    pub form: ShownForm,
+    pub form: NewUserValues,
 }
 
 #[derive(Default, Serialize)]
-pub struct ShownForm {
+pub struct NewUserValues {
     pub username: String,
     pub display_name: String,
     pub email: String,
@@ -72,7 +72,7 @@ impl Page for NewUserPage {
     const TEMPLATE: Template = template!("admin/user_new.html");
 
     fn samples(text: &str) -> Vec<Self> {
-        let form = ShownForm {
+        let form = NewUserValues {
             username: text.to_owned(),
             display_name: text.to_owned(),
             email: text.to_owned(),
@@ -96,8 +96,8 @@ pub struct UserPage {
     /// Shown this once.
     pub password: Option<String>,
     pub own: bool,
-    pub sessions: Vec<Shown>,
-    pub records: Vec<audit::Shown>,
+    pub sessions: Vec<SessionView>,
+    pub records: Vec<audit::EntryView>,
     /// The address of this page, to come back to.
     pub rd: String,
 }
@@ -115,11 +115,8 @@ impl From<User> for UserFacts {
     fn from(user: User) -> Self {
         Self {
             groups_text: user.groups.join(", "),
-            disabled_text: user
-                .disabled_at
-                .map(Timestamp::for_people)
-                .unwrap_or_default(),
-            created_text: user.created_at.for_people(),
+            disabled_text: user.disabled_at.map(Timestamp::human).unwrap_or_default(),
+            created_text: user.created_at.human(),
             user,
         }
     }
@@ -137,8 +134,8 @@ impl Page for UserPage {
             error: told.map(str::to_owned),
             password: told.map(str::to_owned),
             own: told.is_some(),
-            sessions: Shown::samples(text),
-            records: audit::Shown::samples(text),
+            sessions: SessionView::samples(text),
+            records: audit::EntryView::samples(text),
             rd: text.to_owned(),
         };
         vec![

@@ -4,8 +4,8 @@
 
 mod filter;
 mod id;
-mod shown;
 mod store;
+mod view;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -20,8 +20,8 @@ use crate::foundation::person::Person;
 
 pub use filter::{Filter, address, moment, search, until};
 pub use id::{first_id_at, new_id_at};
-pub use shown::{Shown, in_words};
 pub use store::{count_sign_ins, list, recent_sign_ins};
+pub use view::{EntryView, describe};
 
 /// Texts from outside are cut here; no record can fill the disk.
 const MAX_CHARS: usize = 512;
@@ -252,11 +252,11 @@ async fn write(
         result: if record.ok { "ok" } else { "refused" }.to_owned(),
         source: source.to_owned(),
         user_id: record.user_id,
-        username: record.username.as_deref().map(tame),
-        actor: Some(tame(actor.name())),
+        username: record.username.as_deref().map(sanitize),
+        actor: Some(sanitize(actor.name())),
         address: actor.address.map(|address| address.to_string()),
         session_id: record.session_id,
-        detail: record.detail.as_deref().map(tame),
+        detail: record.detail.as_deref().map(sanitize),
     };
     store::insert(connection, &entry).await.map_err(Error::from)
 }
@@ -266,18 +266,18 @@ fn log(actor: &Actor, record: &Record) {
         target: "vestibule::audit",
         event = record.event.as_str(),
         result = if record.ok { "ok" } else { "refused" },
-        user = record.username.as_deref().map(tame),
-        by = tame(actor.name()),
+        user = record.username.as_deref().map(sanitize),
+        by = sanitize(actor.name()),
         address = actor.address.map(|address| address.to_string()),
         session = record.session_id.map(|id| id.to_string()),
-        detail = record.detail.as_deref().map(tame),
+        detail = record.detail.as_deref().map(sanitize),
     );
 }
 
 /// Text from outside as it may stand in a record, a log line or a list: one line, no control or
 /// direction-changing characters, of bounded length.
 #[must_use]
-pub fn tame(text: &str) -> String {
+pub fn sanitize(text: &str) -> String {
     text.chars()
         .map(|c| {
             if c.is_control() || is_invisible(c) {

@@ -1,6 +1,6 @@
 //! Time, as an argument: everything that asks for the time is handed a [`Clock`].
 
-mod steady;
+mod monotonic;
 mod store;
 
 use std::fmt;
@@ -14,8 +14,8 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::foundation::db::{Connection, Db};
 use crate::foundation::error::Error;
-pub use steady::Doubt;
-use steady::Steady;
+pub use monotonic::ClockFault;
+use monotonic::MonotonicClock;
 
 pub(crate) const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -97,7 +97,7 @@ impl Timestamp {
 
     /// For people: `24 Nov 2026, 21:25 UTC`.
     #[must_use]
-    pub fn for_people(self) -> String {
+    pub fn human(self) -> String {
         let format = time::macros::format_description!(
             "[day padding:none] [month repr:short] [year], [hour]:[minute] UTC"
         );
@@ -123,21 +123,21 @@ impl Serialize for Timestamp {
     }
 }
 
-/// Where the time comes from: the system, as far as it can be believed, or a test's hand.
+/// Where the time comes from: the system, as far as it can be believed, or a test that moves it.
 #[derive(Clone, Debug)]
 pub struct Clock(Source);
 
 #[derive(Clone, Debug)]
 enum Source {
     System(Arc<System>),
-    Hand(Arc<AtomicI64>),
+    Manual(Arc<AtomicI64>),
 }
 
 #[derive(Debug)]
 struct System {
-    steady: Mutex<Steady>,
+    monotonic: Mutex<MonotonicClock>,
     /// Whether something was refused for its time since the time was written last.
-    counted: AtomicBool,
+    dirty: AtomicBool,
 }
 
 impl Clock {
@@ -145,10 +145,10 @@ impl Clock {
     /// lasted for an hour.
     #[must_use]
     pub fn system() -> Self {
-        let steady = Steady::since(system_time(), Instant::now());
+        let monotonic = MonotonicClock::since(system_time(), Instant::now());
         Self(Source::System(Arc::new(System {
-            steady: Mutex::new(steady),
-            counted: AtomicBool::new(false),
+            monotonic: Mutex::new(monotonic),
+            dirty: AtomicBool::new(false),
         })))
     }
 
@@ -161,16 +161,16 @@ impl Clock {
         if let Source::System(system) = &self.0
             && mark.0 > 0
         {
-            *system.steady() = Steady::since(mark, Instant::now());
+            *system.monotonic() = MonotonicClock::since(mark, Instant::now());
             system.now();
         }
         Ok(())
     }
 
     /// Takes the system's time for right, as when an operator puts an old database in place.
-    pub fn believe(&self) {
+    pub fn trust_system(&self) {
         if let Source::System(system) = &self.0 {
-            *system.steady() = Steady::since(system_time(), Instant::now());
+            *system.monotonic() = MonotonicClock::since(system_time(), Instant::now());
         }
     }
 
@@ -178,77 +178,79 @@ impl Clock {
     ///
     /// # Errors
     /// The database failed.
-    pub async fn keep(&self, tx: &mut Connection) -> Result<(), Error> {
+    pub async fn persist(&self, tx: &mut Connection) -> Result<(), Error> {
         match &self.0 {
             Source::System(system) => Ok(store::keep(tx, system.now()).await?),
-            Source::Hand(_) => Ok(()),
+            Source::Manual(_) => Ok(()),
         }
     }
 
     /// Somebody was told that a session has ended by time: it stays so after a crash, too.
-    pub(crate) fn count(&self) {
+    pub(crate) fn mark_dirty(&self) {
         if let Source::System(system) = &self.0 {
-            system.counted.store(true, Ordering::Relaxed);
+            system.dirty.store(true, Ordering::Relaxed);
         }
     }
 
     /// Whether the time must be written soon; not asked twice.
-    pub(crate) fn take_counted(&self) -> bool {
+    pub(crate) fn take_dirty(&self) -> bool {
         match &self.0 {
-            Source::System(system) => system.counted.swap(false, Ordering::Relaxed),
-            Source::Hand(_) => false,
+            Source::System(system) => system.dirty.swap(false, Ordering::Relaxed),
+            Source::Manual(_) => false,
         }
     }
 
     /// Why the system's clock is not believed just now.
     #[must_use]
-    pub fn doubt(&self) -> Option<Doubt> {
+    pub fn fault(&self) -> Option<ClockFault> {
         match &self.0 {
             Source::System(system) => {
                 system.now();
-                system.steady().doubt()
+                system.monotonic().fault()
             }
-            Source::Hand(_) => None,
+            Source::Manual(_) => None,
         }
     }
 
     /// A clock that stands still until it is moved with [`Clock::advance`].
     #[must_use]
     pub fn stopped_at(moment: Timestamp) -> Self {
-        Self(Source::Hand(Arc::new(AtomicI64::new(moment.0))))
+        Self(Source::Manual(Arc::new(AtomicI64::new(moment.0))))
     }
 
     #[must_use]
     pub fn now(&self) -> Timestamp {
         match &self.0 {
-            Source::Hand(hand) => Timestamp(hand.load(Ordering::SeqCst)),
+            Source::Manual(manual) => Timestamp(manual.load(Ordering::SeqCst)),
             Source::System(system) => system.now(),
         }
     }
 
     /// Moves a stopped clock on by `duration`; the system's clock is not moved.
     pub fn advance(&self, duration: Duration) {
-        if let Source::Hand(hand) = &self.0 {
-            hand.fetch_add(micros(duration), Ordering::SeqCst);
+        if let Source::Manual(manual) = &self.0 {
+            manual.fetch_add(micros(duration), Ordering::SeqCst);
         }
     }
 }
 
 impl System {
     fn now(&self) -> Timestamp {
-        let mut steady = self.steady();
-        let (told, turned) = steady.tell(system_time(), Instant::now());
+        let mut monotonic = self.monotonic();
+        let (told, turned) = monotonic.tell(system_time(), Instant::now());
         if turned {
-            match steady.doubt() {
-                Some(doubt) => tracing::warn!("{doubt}; it goes on from {told}"),
+            match monotonic.fault() {
+                Some(fault) => tracing::warn!("{fault}; it goes on from {told}"),
                 None => tracing::warn!("the system's clock is believed again"),
             }
         }
         told
     }
 
-    fn steady(&self) -> std::sync::MutexGuard<'_, Steady> {
-        self.steady.lock().unwrap_or_else(PoisonError::into_inner)
+    fn monotonic(&self) -> std::sync::MutexGuard<'_, MonotonicClock> {
+        self.monotonic
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -261,7 +263,7 @@ fn system_time() -> Timestamp {
     Timestamp(i64::try_from(nanos / 1_000).unwrap_or(i64::MAX))
 }
 
-impl fmt::Display for Doubt {
+impl fmt::Display for ClockFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (by, what) = match self {
             Self::Behind(by) => (by, "behind the time that Vestibule has told already"),

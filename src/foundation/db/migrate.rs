@@ -6,8 +6,8 @@ use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection as _, SqliteConnection};
 
+use super::failure::code;
 use super::files::{create_private, sync_folder};
-use super::trouble::code;
 use super::{Location, Lock, backup, options, status};
 
 /// As sqlx.toml names them; sqlx-cli applies the same.

@@ -5,13 +5,13 @@
 //! ([`Db::reader`]). What was read may be kept in memory ([`Db::kept`]).
 
 mod backup;
+mod cache;
+mod failure;
 mod files;
 mod lock;
-mod memory;
 mod migrate;
 mod status;
 mod timings;
-mod trouble;
 mod tx;
 
 use std::path::Path;
@@ -25,13 +25,13 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{Connection as _, SqlitePool};
 
 pub use backup::{backup, restore};
+pub use cache::{ACKNOWLEDGE_AFTER, Cache, Generation, Key, Snapshot};
+pub use failure::DatabaseFailure;
 pub use files::Location;
 pub use lock::Lock;
-pub use memory::{ACKNOWLEDGE_AFTER, Generation, Key, Memory, View};
 pub use migrate::{Refused, migrate, open_for_serving, prepare};
 pub use status::{Status, check, status};
 pub use timings::Timings;
-pub use trouble::Trouble;
 pub use tx::Tx;
 
 pub type Connection = sqlx::SqliteConnection;
@@ -39,7 +39,7 @@ pub type Connection = sqlx::SqliteConnection;
 const READERS: u32 = 4;
 
 /// An answer within a second or none: a person waits, a proxy's patience ends.
-const PATIENCE: Duration = Duration::from_secs(1);
+const TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Pages of the file that are read straight from the system's cache.
 const MMAP_BYTES: &str = "1073741824";
@@ -56,9 +56,9 @@ pub struct Db {
     reader: SqlitePool,
     location: Location,
     timings: Timings,
-    memory: Arc<Memory>,
+    cache: Arc<Cache>,
     beside_a_server: AtomicBool,
-    trouble: Arc<SetOnce<Trouble>>,
+    failure: Arc<SetOnce<DatabaseFailure>>,
     probed: Mutex<Option<(Instant, bool)>>,
 }
 
@@ -68,13 +68,13 @@ impl Db {
     /// # Errors
     /// The file cannot be opened for writing.
     pub async fn open(location: &Location) -> Result<Self, sqlx::Error> {
-        let memory = Arc::new(Memory::default());
-        let with_writer = memory.clone();
+        let cache = Arc::new(Cache::default());
+        let with_writer = cache.clone();
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
-            .acquire_timeout(PATIENCE)
+            .acquire_timeout(TIMEOUT)
             .after_connect(move |_, _| {
-                with_writer.doubt();
+                with_writer.suspend();
                 Box::pin(async { Ok(()) })
             })
             // A full disk makes SQLite roll back by itself while sqlx still counts a transaction:
@@ -89,7 +89,7 @@ impl Db {
             .await?;
         let reader = SqlitePoolOptions::new()
             .max_connections(READERS)
-            .acquire_timeout(PATIENCE)
+            .acquire_timeout(TIMEOUT)
             .test_before_acquire(false)
             .connect_with(
                 options(location.path())
@@ -102,9 +102,9 @@ impl Db {
             reader,
             location: location.clone(),
             timings: Timings::new(),
-            memory,
+            cache,
             beside_a_server: AtomicBool::new(false),
-            trouble: Arc::default(),
+            failure: Arc::default(),
             probed: Mutex::default(),
         })
     }
@@ -112,14 +112,14 @@ impl Db {
     /// Begins to write; waits for its turn, a second at most.
     ///
     /// # Errors
-    /// Another writer did not finish in time, the database cannot be written, or it is in [`Trouble`].
+    /// Another writer did not finish in time, the database cannot be written, or it is in [`DatabaseFailure`].
     pub async fn begin(&self) -> Result<Tx, sqlx::Error> {
-        if let Some(trouble) = self.trouble() {
-            return Err(io::Error::other(trouble.to_string()).into());
+        if let Some(failure) = self.failure() {
+            return Err(io::Error::other(failure.to_string()).into());
         }
         let began = Instant::now();
         let inner = match self.writer.begin_with("BEGIN IMMEDIATE").await {
-            Err(error) if trouble::is_read_only(&error) => {
+            Err(error) if failure::is_read_only(&error) => {
                 self.renew_writer().await;
                 return Err(error);
             }
@@ -129,9 +129,9 @@ impl Db {
             inner,
             began,
             self.timings.writes.clone(),
-            self.memory.clone(),
+            self.cache.clone(),
             self.beside_a_server.load(Ordering::Relaxed),
-            self.trouble.clone(),
+            self.failure.clone(),
         ))
     }
 
@@ -142,17 +142,17 @@ impl Db {
     }
 
     /// What was kept, if the database still says so.
-    pub fn kept(&self) -> Option<View<'_>> {
-        let (view, due) = self.memory.view();
+    pub fn cached(&self) -> Option<Snapshot<'_>> {
+        let (snapshot, due) = self.cache.current();
         if due {
-            self.memory.ask(&self.writer);
+            self.cache.ask(&self.writer);
         }
-        view
+        snapshot
     }
 
     #[must_use]
-    pub fn memory(&self) -> &Memory {
-        &self.memory
+    pub fn cache(&self) -> &Cache {
+        &self.cache
     }
 
     /// One that was opened while the file could not be written stays so, though the file may be
@@ -180,26 +180,26 @@ impl Db {
 
     /// What keeps anything from being written until the next start.
     #[must_use]
-    pub fn trouble(&self) -> Option<Trouble> {
-        self.trouble.get().copied()
+    pub fn failure(&self) -> Option<DatabaseFailure> {
+        self.failure.get().copied()
     }
 
-    /// Waits, for ever if all goes well, until there is [`Trouble`].
-    pub async fn in_trouble(&self) -> Trouble {
-        *self.trouble.wait().await
+    /// Waits, for ever if all goes well, until there is [`DatabaseFailure`].
+    pub async fn failed(&self) -> DatabaseFailure {
+        *self.failure.wait().await
     }
 
     /// Takes note of an error that a query came back with, if it tells of damage.
     pub fn note(&self, error: &sqlx::Error) {
-        if let Some(trouble) = Trouble::of(error) {
-            self.trouble_with(trouble);
+        if let Some(failure) = DatabaseFailure::of(error) {
+            self.fail_with(failure);
         }
     }
 
     /// Said once.
-    fn trouble_with(&self, trouble: Trouble) {
-        if self.trouble.set(trouble).is_ok() {
-            tracing::error!("{trouble}");
+    fn fail_with(&self, failure: DatabaseFailure) {
+        if self.failure.set(failure).is_ok() {
+            tracing::error!("{failure}");
         }
     }
 
@@ -212,7 +212,7 @@ impl Db {
             let faults = check(&self.location).await?;
             if let Some(fault) = faults.first() {
                 tracing::error!("{fault}");
-                self.trouble_with(Trouble::Damaged);
+                self.fail_with(DatabaseFailure::Damaged);
             }
         }
         Ok(())
@@ -227,12 +227,12 @@ impl Db {
 
     /// Whether a change can be written. Found out once a second at most, whoever asks.
     pub async fn is_writable(&self) -> bool {
-        if self.trouble().is_some() {
+        if self.failure().is_some() {
             return false;
         }
         let mut probed = self.probed.lock().await;
         match *probed {
-            Some((at, writable)) if at.elapsed() < PATIENCE => writable,
+            Some((at, writable)) if at.elapsed() < TIMEOUT => writable,
             _ => {
                 let outcome = self.probe().await;
                 if let Err(error) = &outcome {
@@ -254,12 +254,12 @@ impl Db {
         )
         .execute(&mut *tx)
         .await?;
-        tx.touches_nothing_more();
+        tx.invalidates_nothing_else();
         tx.commit().await
     }
 
     pub async fn close(&self) {
-        self.memory.doubt();
+        self.cache.suspend();
         self.reader.close().await;
         self.writer.close().await;
     }
@@ -272,7 +272,7 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .journal_mode(SqliteJournalMode::Wal)
         // FULL: what was answered survives a power cut.
         .synchronous(SqliteSynchronous::Full)
-        .busy_timeout(PATIENCE)
+        .busy_timeout(TIMEOUT)
         .pragma("mmap_size", MMAP_BYTES)
         .pragma("journal_size_limit", WAL_BYTES)
         // What is deleted is overwritten.

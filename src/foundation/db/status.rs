@@ -6,7 +6,7 @@ use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteConnectOptions;
 
 use super::migrate::{Refused, applied, connect, damaged, explain, pending, refuse_lost};
-use super::{Location, Lock, Trouble};
+use super::{DatabaseFailure, Location, Lock};
 
 /// What `vestibule db status` shows.
 #[derive(Debug, serde::Serialize)]
@@ -58,7 +58,7 @@ pub async fn check(location: &Location) -> Result<Vec<String>, Refused> {
     pending(location).await?;
     // Some damage keeps SQLite from reading on.
     let told = |faults: Result<Vec<String>, sqlx::Error>| match faults {
-        Err(error) if Trouble::of(&error).is_some() => Ok(vec![error.to_string()]),
+        Err(error) if DatabaseFailure::of(&error).is_some() => Ok(vec![error.to_string()]),
         faults => faults.map_err(|e| explain(location, &e)),
     };
     let integrity = told(

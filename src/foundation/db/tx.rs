@@ -8,19 +8,19 @@ use rocket::tokio::sync::SetOnce;
 use rocket::tokio::time::sleep;
 use sqlx::{Sqlite, Transaction};
 
-use super::memory::{ACKNOWLEDGE_AFTER, Key, Memory, Touched};
-use super::{Connection, Trouble};
+use super::cache::{ACKNOWLEDGE_AFTER, Cache, Invalidation, Key};
+use super::{Connection, DatabaseFailure};
 
 /// A write transaction; what is not committed is rolled back.
 pub struct Tx {
     inner: Transaction<'static, Sqlite>,
     began: Instant,
     writes: Histogram,
-    memory: Arc<Memory>,
-    touched: Vec<Key>,
-    touches_more: bool,
+    cache: Arc<Cache>,
+    invalidation: Vec<Key>,
+    invalidates_all: bool,
     beside_a_server: bool,
-    trouble: Arc<SetOnce<Trouble>>,
+    failure: Arc<SetOnce<DatabaseFailure>>,
 }
 
 impl Tx {
@@ -29,30 +29,30 @@ impl Tx {
         inner: Transaction<'static, Sqlite>,
         began: Instant,
         writes: Histogram,
-        memory: Arc<Memory>,
+        cache: Arc<Cache>,
         beside_a_server: bool,
-        trouble: Arc<SetOnce<Trouble>>,
+        failure: Arc<SetOnce<DatabaseFailure>>,
     ) -> Self {
         Self {
             inner,
             began,
             writes,
-            memory,
-            touched: Vec::new(),
-            touches_more: true,
+            cache,
+            invalidation: Vec::new(),
+            invalidates_all: true,
             beside_a_server,
-            trouble,
+            failure,
         }
     }
 
     /// Names a row that may be in memory and is changed.
-    pub(crate) fn touches(&mut self, key: Key) {
-        self.touched.push(key);
+    pub(crate) fn invalidates(&mut self, key: Key) {
+        self.invalidation.push(key);
     }
 
     /// Whatever else the transaction writes is never in memory. Without this, everything is forgotten.
-    pub(crate) fn touches_nothing_more(&mut self) {
-        self.touches_more = false;
+    pub(crate) fn invalidates_nothing_else(&mut self) {
+        self.invalidates_all = false;
     }
 
     /// # Errors
@@ -60,20 +60,20 @@ impl Tx {
     /// more is written until then.
     pub async fn commit(self) -> Result<(), sqlx::Error> {
         let mut outcome = Outcome {
-            memory: self.memory,
-            touched: None,
+            cache: self.cache,
+            invalidation: None,
         };
         self.inner.commit().await.inspect_err(|error| {
-            if let Some(trouble) = Trouble::of_commit(error)
-                && self.trouble.set(trouble).is_ok()
+            if let Some(failure) = DatabaseFailure::of_commit(error)
+                && self.failure.set(failure).is_ok()
             {
-                tracing::error!("{trouble}: {error}");
+                tracing::error!("{failure}: {error}");
             }
         })?;
-        outcome.touched = Some(if self.touches_more {
-            Touched::Everything
+        outcome.invalidation = Some(if self.invalidates_all {
+            Invalidation::All
         } else {
-            Touched::Rows(self.touched)
+            Invalidation::Keys(self.invalidation)
         });
         drop(outcome);
         if self.beside_a_server {
@@ -86,16 +86,16 @@ impl Tx {
 
 /// What came of a commit, for memory; also when the wait for it was given up.
 struct Outcome {
-    memory: Arc<Memory>,
+    cache: Arc<Cache>,
     /// `None`: it may happen yet.
-    touched: Option<Touched>,
+    invalidation: Option<Invalidation>,
 }
 
 impl Drop for Outcome {
     fn drop(&mut self) {
-        match &self.touched {
-            Some(touched) => self.memory.forget(touched),
-            None => self.memory.doubt(),
+        match &self.invalidation {
+            Some(invalidation) => self.cache.invalidate(invalidation),
+            None => self.cache.suspend(),
         }
     }
 }

@@ -36,7 +36,7 @@ async fn sweep(app: &App) -> Result<(), Error> {
     loop {
         let mut tx = app.db.begin().await?;
         let deleted = store::delete_full(&mut tx, app.clock.now(), BATCH).await?;
-        tx.touches_nothing_more();
+        tx.invalidates_nothing_else();
         tx.commit().await?;
         if deleted < u64::from(BATCH) {
             return Ok(());
@@ -96,24 +96,24 @@ impl Throttle {
         address: IpAddr,
     ) -> Result<Reserved, Error> {
         let buckets = self.buckets(account, known, address);
-        let mut places = Vec::new();
+        let mut slots = Vec::new();
         let mut retry_after = Duration::ZERO;
         for bucket in &buckets {
-            // First the place, then the count: a failure that is written meanwhile is seen in
+            // First the slot, then the count: a failure that is written meanwhile is seen in
             // one of them at least.
-            let place = Place::take(&self.in_flight, &bucket.name);
+            let slot = Slot::take(&self.in_flight, &bucket.name);
             let full_at = store::full_at(db.reader(), &bucket.name)
                 .await?
                 .unwrap_or(now);
-            retry_after = retry_after.max(bucket.wait(now, full_at, place.rank));
-            places.push(place);
+            retry_after = retry_after.max(bucket.wait(now, full_at, slot.rank));
+            slots.push(slot);
         }
         if retry_after > Duration::ZERO {
             return Ok(Reserved::Throttled { retry_after });
         }
         Ok(Reserved::Granted(Reservation {
             buckets,
-            _places: places,
+            _slots: slots,
         }))
     }
 
@@ -149,7 +149,7 @@ impl Bucket {
 #[derive(Debug)]
 pub struct Reservation {
     buckets: Vec<Bucket>,
-    _places: Vec<Place>,
+    _slots: Vec<Slot>,
 }
 
 impl Reservation {
@@ -215,14 +215,14 @@ pub(crate) fn network(address: IpAddr) -> String {
 
 /// One try in flight; leaves when it is dropped.
 #[derive(Debug)]
-struct Place {
+struct Slot {
     in_flight: InFlight,
     bucket: String,
     /// 1 for the first in flight.
     rank: u32,
 }
 
-impl Place {
+impl Slot {
     fn take(in_flight: &InFlight, bucket: &str) -> Self {
         let mut map = in_flight.lock().unwrap_or_else(PoisonError::into_inner);
         let rank = map.entry(bucket.to_owned()).or_default();
@@ -235,7 +235,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for Slot {
     fn drop(&mut self) {
         let mut map = self
             .in_flight

@@ -136,9 +136,9 @@ async fn record_restore(settings: Settings, location: &Location, file: &Path) ->
     db::prepare(location).await?;
     let app = open_app(settings, Clock::system(), location).await?;
     let record = Record::anonymous(Event::DatabaseRestore).detail(file.to_string_lossy());
-    app.clock.believe();
+    app.clock.trust_system();
     let mut tx = app.db.begin().await?;
-    app.clock.keep(&mut tx).await?;
+    app.clock.persist(&mut tx).await?;
     audit::commit(tx, app.clock.now(), &Actor::operator(), &[record]).await?;
     app.close().await;
     Ok(())

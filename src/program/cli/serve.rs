@@ -6,7 +6,7 @@ use super::hardening::own_database;
 use super::{Done, Fault, logging, runtime};
 use crate::foundation::app::App;
 use crate::foundation::clock::Clock;
-use crate::foundation::db::{self, Trouble};
+use crate::foundation::db::{self, DatabaseFailure};
 use crate::foundation::settings::Effective;
 use crate::program::listener::{self, Listener};
 use crate::program::site;
@@ -39,8 +39,8 @@ async fn serve(effective: Effective) -> Done {
     // Only now have the last requests ended.
     app.close().await;
     served.map_err(|error| format!("the server cannot start: {error}"))?;
-    if let Some(trouble @ Trouble::Unsynced) = app.db.trouble() {
-        return Err(trouble.to_string().into());
+    if let Some(failure @ DatabaseFailure::Unsynced) = app.db.failure() {
+        return Err(failure.to_string().into());
     }
     tracing::info!("stopped");
     Ok(())
@@ -65,7 +65,7 @@ fn stopped(app: &App) -> Result<impl Future<Output = ()>, Fault> {
         rocket::tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
-            Trouble::Unsynced = app.db.in_trouble() => {}
+            DatabaseFailure::Unsynced = app.db.failed() => {}
         }
     })
 }

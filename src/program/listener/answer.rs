@@ -11,7 +11,7 @@ use rocket::local::asynchronous::LocalResponse;
 use rocket::tokio::io::AsyncReadExt;
 use rocket::tokio::sync::oneshot;
 
-use super::Front;
+use super::Service;
 use crate::foundation::app::App;
 use crate::web::headers;
 
@@ -60,8 +60,8 @@ pub(super) fn add_common_headers<B>(response: &mut Response<B>, common: &HeaderM
     }
 }
 
-impl Front {
-    fn head_of(&self, answer: &LocalResponse<'_>) -> Option<Response<()>> {
+impl Service {
+    fn response_head(&self, answer: &LocalResponse<'_>) -> Option<Response<()>> {
         let mut head = Response::new(());
         head.headers_mut()
             .reserve(self.common.len() + MOST_OF_ITS_OWN);
@@ -81,11 +81,11 @@ impl Front {
     }
 
     /// `None`: it cannot be sent, and the log says why.
-    pub(super) async fn in_one_piece(
+    pub(super) async fn whole_response(
         &self,
         answer: &mut LocalResponse<'_>,
     ) -> Option<Response<Body>> {
-        let head = self.head_of(answer)?;
+        let head = self.response_head(answer)?;
         let mut body = Vec::with_capacity(answer.body().preset_size().unwrap_or(0));
         if let Err(error) = answer.read_to_end(&mut body).await {
             tracing::error!("an answer could not be read: {error}");
@@ -102,22 +102,22 @@ impl Front {
     ) {
         let size = answer.body().preset_size();
         if size.is_some_and(|size| size <= PIECE) {
-            if let Some(answer) = self.in_one_piece(&mut answer).await {
+            if let Some(answer) = self.whole_response(&mut answer).await {
                 let _ = tell.send(answer);
             }
             return;
         }
-        let Some(head) = self.head_of(&answer) else {
+        let Some(head) = self.response_head(&answer) else {
             return;
         };
         let (pieces, body) = Channel::new(1);
         if tell.send(head.map(|()| Either::Right(body))).is_ok() {
-            send_pieces(answer, pieces).await;
+            stream_body(answer, pieces).await;
         }
     }
 }
 
-async fn send_pieces(mut answer: LocalResponse<'_>, mut pieces: Sender<Bytes, io::Error>) {
+async fn stream_body(mut answer: LocalResponse<'_>, mut pieces: Sender<Bytes, io::Error>) {
     loop {
         let mut piece = Vec::with_capacity(PIECE);
         match answer.read_buf(&mut piece).await {

@@ -11,27 +11,27 @@ use hyper::{Response, StatusCode};
 use rocket::futures::FutureExt;
 use rocket::http::Status;
 
-use super::Front;
+use super::Service;
 use super::answer::{Body, add_common_headers, common_headers, set_header, whole};
 use crate::foundation::app::App;
 use crate::sites::{ProxyRequest, authz};
 use crate::web::{Answer, Refusal};
 
-impl Front {
+impl Service {
     /// A question writes nothing that must be finished: it goes when its connection is cut. What spends
     /// a ticket runs to its end when its client leaves.
     pub(super) async fn check(
         self: &Arc<Self>,
         remote: Option<SocketAddr>,
-        asked: Parts,
+        head: Parts,
         has_body: bool,
     ) -> Response<Body> {
-        let request = proxy_request(remote, asked, has_body);
+        let request = proxy_request(remote, head, has_body);
         if !authz::writes(&request) {
             return answer(&self.app, &self.common, &request).await;
         }
-        let front = self.clone();
-        let writing = async move { answer(&front.app, &front.common, &request).await };
+        let service = self.clone();
+        let writing = async move { answer(&service.app, &service.common, &request).await };
         let written = self.running.spawn(writing).await;
         written
             .unwrap_or_else(|_| self.tell(&Refusal::of_status(Status::InternalServerError), true))
@@ -42,10 +42,10 @@ impl Front {
 pub async fn check_in_process(
     app: &App,
     remote: Option<SocketAddr>,
-    asked: Parts,
+    head: Parts,
     has_body: bool,
 ) -> Response<Bytes> {
-    let request = proxy_request(remote, asked, has_body);
+    let request = proxy_request(remote, head, has_body);
     let (head, body) = answer(app, &common_headers(app), &request)
         .await
         .into_parts();
@@ -54,10 +54,10 @@ pub async fn check_in_process(
     Response::from_parts(head, body)
 }
 
-fn proxy_request(remote: Option<SocketAddr>, asked: Parts, has_body: bool) -> ProxyRequest {
+fn proxy_request(remote: Option<SocketAddr>, head: Parts, has_body: bool) -> ProxyRequest {
     // A Unix socket has no address: who can open it is on this machine.
     let peer = remote.map_or(IpAddr::from(Ipv4Addr::LOCALHOST), |remote| remote.ip());
-    ProxyRequest::new(asked.method, asked.uri, asked.headers, peer, has_body)
+    ProxyRequest::new(head.method, head.uri, head.headers, peer, has_body)
 }
 
 async fn answer(app: &App, common: &HeaderMap, request: &ProxyRequest) -> Response<Body> {

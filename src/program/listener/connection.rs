@@ -16,8 +16,8 @@ use rocket::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use rocket::tokio::time::timeout;
 use tokio_io_timeout::TimeoutStream;
 
-use super::places::Place;
-use super::{Front, Stream};
+use super::connection_limit::Permit;
+use super::{Service, Stream};
 use crate::foundation::app::App;
 
 /// From the end of one request to the end of the next one's head, so idle connections too. Proxies
@@ -34,43 +34,43 @@ pub(super) const MOST_HEAD_BYTES: usize = 24 * 1_024;
 const MOST_BUFFERED: usize = 32 * 1_024;
 
 /// Serves until either side ends it. One that `is_late` came during the drain.
-pub(super) async fn serve(front: Arc<Front>, stream: Stream, _place: Place, is_late: bool) {
+pub(super) async fn serve(service: Arc<Service>, stream: Stream, _permit: Permit, is_late: bool) {
     let Stream { io, remote } = stream;
     let mut io = TimeoutStream::new(io);
     io.set_write_timeout(Some(WRITE_TIMEOUT));
-    let heard = Arc::<AtomicBool>::default();
-    let io = Dressed::new(Box::pin(io), front.app.clone(), Arc::clone(&heard));
-    let asked = front.clone();
-    let service = service_fn(move |request| {
-        let front = asked.clone();
-        async move { Ok::<_, Infallible>(front.answer(remote, request, is_late).await) }
+    let received = Arc::<AtomicBool>::default();
+    let io = ErrorPages::new(Box::pin(io), service.app.clone(), Arc::clone(&received));
+    let shared = service.clone();
+    let respond = service_fn(move |request| {
+        let service = shared.clone();
+        async move { Ok::<_, Infallible>(service.answer(remote, request, is_late).await) }
     });
     let mut connection = pin!(
         http1::Builder::new()
             .timer(TokioTimer::new())
-            // Else hyper makes room for 8 KiB more within each request, to see whether the client left: what
-            // is asked is answered within a second or so, and written to its end in any case.
+            // Else hyper makes room for 8 KiB more within each request, to see whether the client left. An
+            // answer takes a second or so, and is written to its end in any case.
             .half_close(true)
             .header_read_timeout(HEAD_TIMEOUT)
             .max_header_size(MOST_HEAD_BYTES)
             .max_buf_size(MOST_BUFFERED)
-            .serve_connection(TokioIo::new(io), service)
+            .serve_connection(TokioIo::new(io), respond)
     );
     let ended = tokio::select! {
         biased;
         ended = connection.as_mut() => ended,
-        () = front.draining.cancelled(), if !is_late => {
-            // hyper would close a connection that has not been heard of yet, with its request on the way.
-            if !heard.load(Ordering::Relaxed) {
+        () = service.draining.cancelled(), if !is_late => {
+            // hyper would close a connection from which nothing was received yet, with its request on the way.
+            if !received.load(Ordering::Relaxed) {
                 let ended = timeout(SILENCE, connection.as_mut()).await.is_ok();
-                if ended || !heard.load(Ordering::Relaxed) {
+                if ended || !received.load(Ordering::Relaxed) {
                     return;
                 }
             }
             connection.as_mut().graceful_shutdown();
             tokio::select! {
                 ended = connection.as_mut() => ended,
-                () = front.cut.cancelled() => return,
+                () = service.cut.cancelled() => return,
             }
         }
     };
@@ -81,23 +81,23 @@ pub(super) async fn serve(front: Arc<Front>, stream: Stream, _place: Place, is_l
 }
 
 /// Puts a page and our headers in the place of the bare refusals that hyper writes by itself, before
-/// any service is asked: a head that is malformed (400), or too large (431).
-struct Dressed<S> {
+/// the service is called: a head that is malformed (400), or too large (431).
+struct ErrorPages<S> {
     inner: S,
     app: Arc<App>,
     /// What is written in place of a bare refusal, and how much of it is.
-    instead: Option<(Vec<u8>, usize)>,
+    replacement: Option<(Vec<u8>, usize)>,
     /// Whether the client ever sent anything.
-    heard: Arc<AtomicBool>,
+    received: Arc<AtomicBool>,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Dressed<S> {
-    fn new(inner: S, app: Arc<App>, heard: Arc<AtomicBool>) -> Self {
+impl<S: AsyncRead + AsyncWrite + Unpin> ErrorPages<S> {
+    fn new(inner: S, app: Arc<App>, received: Arc<AtomicBool>) -> Self {
         Self {
             inner,
             app,
-            instead: None,
-            heard,
+            replacement: None,
+            received,
         }
     }
 }
@@ -111,29 +111,29 @@ fn bare_refusal(written: &[u8]) -> Option<u16> {
     is_bare.then(|| std::str::from_utf8(status).ok()?.parse().ok())?
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Dressed<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for ErrorPages<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = &mut *self;
-        if this.instead.is_none()
+        if this.replacement.is_none()
             && let Some(status) = bare_refusal(bytes)
         {
-            this.instead = Some((super::refused::as_bytes(&this.app, status), 0));
+            this.replacement = Some((super::refusals::as_bytes(&this.app, status), 0));
         }
-        let Some((instead, written)) = &mut this.instead else {
+        let Some((replacement, written)) = &mut this.replacement else {
             return Pin::new(&mut this.inner).poll_write(context, bytes);
         };
-        while *written < instead.len() {
+        while *written < replacement.len() {
             let inner = Pin::new(&mut this.inner);
-            match ready!(inner.poll_write(context, &instead[*written..]))? {
+            match ready!(inner.poll_write(context, &replacement[*written..]))? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 more => *written += more,
             }
         }
-        this.instead = None;
+        this.replacement = None;
         Poll::Ready(Ok(bytes.len()))
     }
 
@@ -146,7 +146,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Dressed<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Dressed<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for ErrorPages<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -155,7 +155,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Dressed<S> {
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.inner).poll_read(context, buffer);
         if buffer.filled().len() > before {
-            self.heard.store(true, Ordering::Relaxed);
+            self.received.store(true, Ordering::Relaxed);
         }
         read
     }

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use rocket::tokio::time::timeout;
 
-use super::{Front, Listener};
+use super::{Listener, Service};
 use crate::foundation::settings::Shutdown;
 
-impl Front {
+impl Service {
     /// Within the time of grace each request that has begun is answered, and idle connections are
     /// closed. Then connections are cut, and handlers have the time of mercy to end.
     ///

@@ -6,7 +6,7 @@
 //! (`rocket::local`). A site that embeds Vestibule keeps Rocket's listener.
 //!
 //! 1. `socket` binds, or takes over, a socket and accepts.
-//! 2. `places` counts connections: so many in all, so many from one address.
+//! 2. `connection_limit` counts connections: so many in all, so many from one address.
 //! 3. `connection` speaks HTTP/1, cuts whoever is slow, and dresses hyper's refusals.
 //! 4. `request` refuses what no route should see, takes the body in, and dispatches.
 //! 5. `answer` sends what came of it.
@@ -15,9 +15,9 @@
 mod answer;
 mod check;
 mod connection;
+mod connection_limit;
 mod drain;
-mod places;
-mod refused;
+mod refusals;
 mod request;
 mod socket;
 
@@ -37,17 +37,17 @@ use crate::foundation::log_limit::LogLimiter;
 use crate::foundation::settings::Shutdown;
 use crate::web::headers::SetByListener;
 pub use check::check_in_process;
-use places::Places;
+use connection_limit::ConnectionLimit;
 use socket::Stream;
-pub use socket::{Listener, Unusable};
+pub use socket::{BindError, Listener};
 
 /// What connections share.
-struct Front {
+struct Service {
     app: Arc<App>,
     client: Client,
     /// The headers of every answer.
     common: HeaderMap,
-    places: Places,
+    connections: ConnectionLimit,
     refused_connections: LogLimiter,
     /// Connections from before the drain, and handlers that outlive their connection.
     running: TaskTracker,
@@ -70,8 +70,8 @@ pub async fn serve(
     shutdown: &Shutdown,
     stop: impl Future<Output = ()>,
 ) -> Result<(), rocket::Error> {
-    let front = Arc::new(Front {
-        places: Places::new(&app.settings.trusted_proxies),
+    let service = Arc::new(Service {
+        connections: ConnectionLimit::new(&app.settings.trusted_proxies),
         common: answer::common_headers(&app),
         refused_connections: LogLimiter::default(),
         app,
@@ -82,18 +82,18 @@ pub async fn serve(
     });
     tokio::select! {
         () = stop => {}
-        () = front.client.rocket().shutdown() => {}
-        never = front.accept(&listener) => match never {},
+        () = service.client.rocket().shutdown() => {}
+        never = service.accept(&listener) => match never {},
     }
-    front.drain(listener, shutdown).await;
+    service.drain(listener, shutdown).await;
     Ok(())
 }
 
-impl Front {
+impl Service {
     async fn accept(self: &Arc<Self>, listener: &Listener) -> std::convert::Infallible {
         loop {
             match listener.accept().await {
-                Ok(stream) => self.welcome(stream),
+                Ok(stream) => self.spawn_connection(stream),
                 Err(error) if socket::is_the_clients(&error) => {}
                 Err(error) => {
                     if self.refused_connections.is_due(self.app.clock.now()) {
@@ -105,13 +105,13 @@ impl Front {
         }
     }
 
-    fn welcome(self: &Arc<Self>, stream: Stream) {
-        let Some(place) = self.places.take(stream.remote) else {
-            return self.turn_away(&stream);
+    fn spawn_connection(self: &Arc<Self>, stream: Stream) {
+        let Some(permit) = self.connections.acquire(stream.remote) else {
+            return self.reject(&stream);
         };
         // Known before the task runs: whoever came in time is answered.
         let is_late = self.draining.is_cancelled();
-        let connection = connection::serve(self.clone(), stream, place, is_late);
+        let connection = connection::serve(self.clone(), stream, permit, is_late);
         if is_late {
             tokio::spawn(connection);
         } else {

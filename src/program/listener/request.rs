@@ -16,9 +16,9 @@ use rocket::local::asynchronous::LocalRequest;
 use rocket::tokio::sync::oneshot;
 use rocket::tokio::time::timeout;
 
-use super::Front;
+use super::Service;
 use super::answer::Body;
-use super::refused::is_for_a_program;
+use super::refusals::is_for_a_program;
 use crate::sites::authz::is_for_proxies;
 use crate::web::Refusal;
 
@@ -52,37 +52,37 @@ const ONCE: [&str; 5] = [
     "sec-fetch-mode",
 ];
 
-impl Front {
+impl Service {
     pub(super) async fn answer(
         self: Arc<Self>,
         remote: Option<SocketAddr>,
         request: Request<Incoming>,
         is_late: bool,
     ) -> Response<Body> {
-        let (asked, body) = request.into_parts();
+        let (head, body) = request.into_parts();
         if is_late {
-            return self.refuse(&asked, &Refusal::unavailable());
+            return self.refuse(&head, &Refusal::unavailable());
         }
-        if let Some(refusal) = refusal(&asked) {
-            return self.refuse(&asked, &refusal);
+        if let Some(refusal) = refusal(&head) {
+            return self.refuse(&head, &refusal);
         }
-        if is_for_proxies(asked.uri.path()) {
+        if is_for_proxies(head.uri.path()) {
             let has_body = !body.is_end_stream();
-            return self.check(remote, asked, has_body).await;
+            return self.check(remote, head, has_body).await;
         }
         // Boxed: every connection keeps room for this future, and each request moves it.
-        Box::pin(self.take_in_and_handle(remote, asked, body)).await
+        Box::pin(self.read_and_dispatch(remote, head, body)).await
     }
 
-    async fn take_in_and_handle(
+    async fn read_and_dispatch(
         self: Arc<Self>,
         remote: Option<SocketAddr>,
-        asked: Parts,
+        head: Parts,
         body: Incoming,
     ) -> Response<Body> {
-        match take_in(body).await {
-            Ok(body) => self.handle(remote, asked, body).await,
-            Err(refusal) => self.refuse(&asked, &refusal),
+        match read_body(body).await {
+            Ok(body) => self.handle(remote, head, body).await,
+            Err(refusal) => self.refuse(&head, &refusal),
         }
     }
 
@@ -91,18 +91,18 @@ impl Front {
     async fn handle(
         self: Arc<Self>,
         remote: Option<SocketAddr>,
-        asked: Parts,
+        head: Parts,
         body: Vec<u8>,
     ) -> Response<Body> {
         let (tell, told) = oneshot::channel();
-        let json = is_for_a_program(&asked);
-        let front = self.clone();
+        let json = is_for_a_program(&head);
+        let service = self.clone();
         let handler = async move {
-            match front.request(remote, &asked, body) {
-                Ok(request) => front.send(request.dispatch().await, tell).await,
+            match service.request(remote, &head, body) {
+                Ok(request) => service.send(request.dispatch().await, tell).await,
                 Err(_) => {
                     let _ =
-                        tell.send(front.refuse(&asked, &Refusal::of_status(Status::BadRequest)));
+                        tell.send(service.refuse(&head, &Refusal::of_status(Status::BadRequest)));
                 }
             }
         };
@@ -117,10 +117,10 @@ impl Front {
     fn request<'f>(
         &'f self,
         remote: Option<SocketAddr>,
-        asked: &'f Parts,
+        head: &'f Parts,
         body: Vec<u8>,
     ) -> Result<LocalRequest<'f>, rocket::http::uri::Error<'f>> {
-        let raw = asked
+        let raw = head
             .uri
             .path_and_query()
             .map_or("/", |target| target.as_str());
@@ -128,14 +128,14 @@ impl Front {
             Cow::Borrowed(target) => Origin::parse(target)?,
             Cow::Owned(target) => Origin::parse_owned(target)?,
         };
-        let method = match asked.method {
+        let method = match head.method {
             Method::HEAD => RocketMethod::Head,
             Method::POST => RocketMethod::Post,
             _ => RocketMethod::Get,
         };
         let mut request = self.client.req(method, "/");
         request.inner_mut().set_uri(target);
-        for (name, value) in &asked.headers {
+        for (name, value) in &head.headers {
             let value = String::from_utf8_lossy(value.as_bytes());
             request
                 .inner_mut()
@@ -152,25 +152,25 @@ impl Front {
 }
 
 /// What is wrong with a request, whatever it asks for.
-fn refusal(asked: &Parts) -> Option<Refusal> {
+fn refusal(head: &Parts) -> Option<Refusal> {
     let status = |status| Some(Refusal::of_status(status));
-    let target = asked
+    let target = head
         .uri
         .path_and_query()
         .map_or("", |target| target.as_str());
     // Absolute and authority forms name a host of their own; `*` names no page.
-    if asked.uri.authority().is_some() || !target.starts_with('/') {
+    if head.uri.authority().is_some() || !target.starts_with('/') {
         return status(Status::BadRequest);
     }
     if target.len() > MOST_TARGET_BYTES {
         return status(Status::UriTooLong);
     }
     // Only HTTP/1.0 knows requests without a Host (RFC 9112, 3.2).
-    let hosts = asked.headers.get_all(HOST).iter().count();
-    if hosts > 1 || hosts == 0 && asked.version != Version::HTTP_10 {
+    let hosts = head.headers.get_all(HOST).iter().count();
+    if hosts > 1 || hosts == 0 && head.version != Version::HTTP_10 {
         return status(Status::BadRequest);
     }
-    for (name, value) in &asked.headers {
+    for (name, value) in &head.headers {
         if name.as_str().len() + value.len() > MOST_FIELD_BYTES {
             return status(Status::RequestHeaderFieldsTooLarge);
         }
@@ -179,19 +179,19 @@ fn refusal(asked: &Parts) -> Option<Refusal> {
             return status(Status::BadRequest);
         }
     }
-    let is_doubled = |name: &&str| asked.headers.get_all(*name).iter().nth(1).is_some();
-    if asked.headers.len() > asked.headers.keys_len() && ONCE.iter().any(is_doubled) {
+    let is_doubled = |name: &&str| head.headers.get_all(*name).iter().nth(1).is_some();
+    if head.headers.len() > head.headers.keys_len() && ONCE.iter().any(is_doubled) {
         return status(Status::BadRequest);
     }
-    let is_known = [Method::GET, Method::HEAD, Method::POST].contains(&asked.method);
-    if !is_known && !is_for_proxies(asked.uri.path()) {
+    let is_known = [Method::GET, Method::HEAD, Method::POST].contains(&head.method);
+    if !is_known && !is_for_proxies(head.uri.path()) {
         return status(Status::MethodNotAllowed);
     }
     None
 }
 
 /// The whole body, if it is short and arrives in time.
-async fn take_in(body: Incoming) -> Result<Vec<u8>, Refusal> {
+async fn read_body(body: Incoming) -> Result<Vec<u8>, Refusal> {
     if body.is_end_stream() {
         return Ok(Vec::new());
     }

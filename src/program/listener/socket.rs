@@ -34,45 +34,45 @@ pub(super) struct Stream {
 
 /// Why nothing can be listened on, and what to do.
 #[derive(Debug)]
-pub struct Unusable(String);
+pub struct BindError(String);
 
-impl fmt::Display for Unusable {
+impl fmt::Display for BindError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl std::error::Error for Unusable {}
+impl std::error::Error for BindError {}
 
 impl Listener {
     /// Binds what the settings name, or takes over systemd's socket.
     ///
     /// # Errors
     /// The address or path is taken or not allowed, or systemd handed nothing over.
-    pub async fn bind(settings: &Settings, server: &Server) -> Result<Self, Unusable> {
+    pub async fn bind(settings: &Settings, server: &Server) -> Result<Self, BindError> {
         match &settings.listen {
             None => Self::tcp(SocketAddr::new(server.address, server.port)).await,
             Some(Listen::Unix(path)) => Self::unix(path),
             Some(Listen::Systemd) => Self::handed_over().map_err(|fault| {
-                Unusable(format!("listen = \"systemd\": {fault}; start it through a .socket unit, or remove listen"))
+                BindError(format!("listen = \"systemd\": {fault}; start it through a .socket unit, or remove listen"))
             }),
         }
     }
 
     /// # Errors
     /// The address is taken or not allowed.
-    pub async fn tcp(address: SocketAddr) -> Result<Self, Unusable> {
+    pub async fn tcp(address: SocketAddr) -> Result<Self, BindError> {
         let listener = TcpListener::bind(address).await.map_err(|error| {
-            Unusable(format!(
+            BindError(format!(
                 "cannot listen on {address}: {error}; stop what uses it, or set port (ROCKET_PORT)"
             ))
         })?;
         Ok(Self::own(Socket::Tcp(listener)))
     }
 
-    fn unix(path: &Path) -> Result<Self, Unusable> {
+    fn unix(path: &Path) -> Result<Self, BindError> {
         let unusable = |error: io::Error| {
-            Unusable(format!(
+            BindError(format!(
                 "cannot listen on {}: {error}; stop what uses it, or set listen to another path",
                 path.display()
             ))

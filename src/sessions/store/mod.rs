@@ -22,7 +22,7 @@ pub(super) async fn insert(
     hash: &TokenHash,
     session: &Session,
 ) -> Result<(), sqlx::Error> {
-    let device = device::in_words(&session.user_agent);
+    let device = device::describe(&session.user_agent);
     sqlx::query(
         "INSERT INTO sessions (token_hash, id, user_id, methods, remember, created_at, authenticated_at, last_seen_at,
                                idle_expires_at, expires_at, address, user_agent, device)

@@ -62,7 +62,7 @@ pub async fn examine(app: &App, url: &str, client: Client) -> Result<Vec<Finding
 
 /// Not of the site; but a wrong clock makes all else odd.
 fn clock(app: &App) -> Finding {
-    let judged = match app.clock.doubt() {
+    let judged = match app.clock.fault() {
         None => steps::right("It goes on as it should."),
         Some(doubt) => steps::wrong(
             format!("It seems that {doubt}."),

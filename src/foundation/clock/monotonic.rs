@@ -17,7 +17,7 @@ const WORTH_A_WORD: Duration = Duration::from_secs(60);
 
 /// What the system's clock did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Doubt {
+pub enum ClockFault {
     /// It is behind the time that was told already.
     Behind(Duration),
     /// It is too far ahead.
@@ -25,53 +25,53 @@ pub enum Doubt {
 }
 
 #[derive(Debug)]
-pub(super) struct Steady {
+pub(super) struct MonotonicClock {
     /// What was told last, and when by a clock that nobody sets.
     told: Timestamp,
     at: Instant,
     leapt_at: Option<Instant>,
-    doubt: Option<Doubt>,
+    fault: Option<ClockFault>,
 }
 
-impl Steady {
+impl MonotonicClock {
     /// `mark`: the last time that is known to have been told before.
     pub fn since(mark: Timestamp, at: Instant) -> Self {
         Self {
             told: mark,
             at,
             leapt_at: None,
-            doubt: None,
+            fault: None,
         }
     }
 
-    pub fn doubt(&self) -> Option<Doubt> {
-        self.doubt
+    pub fn fault(&self) -> Option<ClockFault> {
+        self.fault
     }
 
-    /// The time, never before any that was told; and whether the doubt is new or over.
+    /// The time, never before any that was told; and whether the fault is new or over.
     pub fn tell(&mut self, system: Timestamp, at: Instant) -> (Timestamp, bool) {
         let passed = at.saturating_duration_since(self.at);
         let expected = self.told.plus(passed);
         let ahead = system.since(expected);
-        let doubt;
+        let fault;
         if ahead > LEAP {
             let since = at.saturating_duration_since(*self.leapt_at.get_or_insert(at));
             let believed = since >= PROBATION;
             self.told = if believed { system } else { expected };
-            doubt = (!believed).then_some(Doubt::Leapt(ahead));
+            fault = (!believed).then_some(ClockFault::Leapt(ahead));
         } else {
             let behind = expected.since(system);
             // A tenth slower, so that a clock that is behind is met again.
             self.told = system.max(self.told.plus(passed - passed / 10));
-            doubt = (behind > WORTH_A_WORD).then_some(Doubt::Behind(behind));
+            fault = (behind > WORTH_A_WORD).then_some(ClockFault::Behind(behind));
         }
-        if doubt.is_none() {
+        if fault.is_none() {
             self.leapt_at = None;
         }
         self.at = at;
-        let kind = |doubt: Option<Doubt>| doubt.map(|doubt| std::mem::discriminant(&doubt));
-        let turned = kind(doubt) != kind(self.doubt);
-        self.doubt = doubt;
+        let kind = |fault: Option<ClockFault>| fault.map(|fault| std::mem::discriminant(&fault));
+        let turned = kind(fault) != kind(self.fault);
+        self.fault = fault;
         (self.told, turned)
     }
 }
@@ -86,14 +86,14 @@ mod tests {
     fn told(steps: &[(u64, i64)]) -> Vec<i64> {
         let began = Instant::now();
         let start = Timestamp::from_micros(1_800_000_000_000_000);
-        let mut steady = Steady::since(start, began);
+        let mut monotonic = MonotonicClock::since(start, began);
         let hours = |at: Timestamp| (at.unix_micros() - start.unix_micros()) / 3_600_000_000;
         steps
             .iter()
             .map(|(passed, system)| {
                 let system = Timestamp::from_micros(start.unix_micros() + system * 3_600_000_000);
                 hours(
-                    steady
+                    monotonic
                         .tell(system, began + HOUR * u32::try_from(*passed).expect("few"))
                         .0,
                 )

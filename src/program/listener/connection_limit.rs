@@ -17,7 +17,7 @@ const MOST_OF_A_NETWORK: u32 = 512;
 /// Descriptors that the database, the log and the runtime keep to themselves.
 const KEPT: u64 = 32;
 
-pub(super) struct Places {
+pub(super) struct ConnectionLimit {
     taken: Arc<Mutex<Taken>>,
     most: u64,
     trusted: Vec<IpNet>,
@@ -30,12 +30,12 @@ struct Taken {
 }
 
 /// A connection's place, free again when it is dropped.
-pub(super) struct Place {
+pub(super) struct Permit {
     taken: Arc<Mutex<Taken>>,
     network: Option<String>,
 }
 
-impl Places {
+impl ConnectionLimit {
     pub fn new(trusted: &[IpNet]) -> Self {
         let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
         Self {
@@ -47,7 +47,7 @@ impl Places {
 
     /// `None` where all are taken. A trusted proxy and this machine itself bring many visitors over
     /// one address, so theirs are counted in all only.
-    pub fn take(&self, remote: Option<SocketAddr>) -> Option<Place> {
+    pub fn acquire(&self, remote: Option<SocketAddr>) -> Option<Permit> {
         let address = remote.map(|remote| remote.ip().to_canonical());
         let network = address
             .filter(|address| !self.is_many(*address))
@@ -64,7 +64,7 @@ impl Places {
             *of_network += 1;
         }
         taken.in_all += 1;
-        Some(Place {
+        Some(Permit {
             taken: self.taken.clone(),
             network,
         })
@@ -75,7 +75,7 @@ impl Places {
     }
 }
 
-impl Drop for Place {
+impl Drop for Permit {
     fn drop(&mut self) {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         taken.in_all -= 1;
@@ -95,8 +95,8 @@ impl Drop for Place {
 mod tests {
     use super::*;
 
-    fn places(trusted: &str) -> Places {
-        Places::new(&[trusted.parse().expect("a network")])
+    fn connections(trusted: &str) -> ConnectionLimit {
+        ConnectionLimit::new(&[trusted.parse().expect("a network")])
     }
 
     fn from(address: &str) -> Option<SocketAddr> {
@@ -105,40 +105,43 @@ mod tests {
 
     #[test]
     fn a_network_that_has_all_its_places_leaves_those_of_others() {
-        let places = places("10.0.0.0/8");
+        let connections = connections("10.0.0.0/8");
         let held: Vec<_> = (0..MOST_OF_A_NETWORK)
-            .map(|host| places.take(from(&format!("2001:db8::{host:x}"))))
+            .map(|host| connections.acquire(from(&format!("2001:db8::{host:x}"))))
             .collect();
         assert!(held.iter().all(Option::is_some));
-        assert!(places.take(from("2001:db8::ffff:1")).is_none());
-        assert!(places.take(from("2001:db8:0:1::1")).is_some());
-        assert!(places.take(from("192.0.2.1")).is_some());
+        assert!(connections.acquire(from("2001:db8::ffff:1")).is_none());
+        assert!(connections.acquire(from("2001:db8:0:1::1")).is_some());
+        assert!(connections.acquire(from("192.0.2.1")).is_some());
     }
 
     #[test]
     fn a_place_that_is_left_is_free_again() {
-        let places = places("10.0.0.0/8");
-        let take = || places.take(from("192.0.2.1"));
-        let mut held: Vec<_> = (0..MOST_OF_A_NETWORK).map(|_| take()).collect();
-        assert!(take().is_none());
+        let connections = connections("10.0.0.0/8");
+        let acquire = || connections.acquire(from("192.0.2.1"));
+        let mut held: Vec<_> = (0..MOST_OF_A_NETWORK).map(|_| acquire()).collect();
+        assert!(acquire().is_none());
         held.pop();
-        assert!(take().is_some());
+        assert!(acquire().is_some());
         drop(held);
-        let taken = places.taken.lock().expect("a lock");
+        let taken = connections.taken.lock().expect("a lock");
         assert_eq!((taken.in_all, taken.by_network.len()), (0, 0));
     }
 
     #[test]
     fn proxies_and_this_machine_are_counted_in_all_only() {
-        let mut places = places("10.0.0.0/8");
-        places.most = 2_000;
+        let mut connections = connections("10.0.0.0/8");
+        connections.most = 2_000;
         let mut held = Vec::new();
         for remote in [from("10.1.2.3"), from("::ffff:127.0.0.1"), None] {
-            held.extend((0..MOST_OF_A_NETWORK + 1).map(|_| places.take(remote)));
+            held.extend((0..MOST_OF_A_NETWORK + 1).map(|_| connections.acquire(remote)));
         }
         assert!(held.iter().all(Option::is_some));
-        held.extend((held.len()..2_000).map(|_| places.take(None)));
+        held.extend((held.len()..2_000).map(|_| connections.acquire(None)));
         assert!(held.iter().all(Option::is_some));
-        assert!(places.take(None).is_none(), "all places are taken");
+        assert!(
+            connections.acquire(None).is_none(),
+            "all connections are taken"
+        );
     }
 }

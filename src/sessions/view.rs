@@ -7,7 +7,7 @@ use super::Found;
 use crate::foundation::clock::Timestamp;
 
 #[derive(Clone, Debug, Serialize)]
-pub struct Shown {
+pub struct SessionView {
     id: Uuid,
     user_id: Uuid,
     username: String,
@@ -37,14 +37,14 @@ struct End {
     by: String,
 }
 
-impl Shown {
+impl SessionView {
     #[must_use]
     pub fn new(found: Found, current: Uuid) -> Self {
         let reason = found.end_reason.unwrap_or_default();
         let by = found.ended_by.unwrap_or_default();
         let ended = found.ended_at.map(|at| End {
             at,
-            text: at.for_people(),
+            text: at.human(),
             how: how(&reason).to_owned(),
             by,
         });
@@ -60,11 +60,11 @@ impl Shown {
             remember: found.remember,
             current: found.id == current,
             created_at: found.created_at,
-            created_text: found.created_at.for_people(),
+            created_text: found.created_at.human(),
             last_seen_at: found.last_seen_at,
-            last_seen_text: found.last_seen_at.for_people(),
+            last_seen_text: found.last_seen_at.human(),
             expires_at: found.expires_at,
-            expires_text: found.expires_at.for_people(),
+            expires_text: found.expires_at.human(),
             ended,
         }
     }
@@ -84,16 +84,16 @@ impl Shown {
             remember: true,
             current: true,
             created_at: at,
-            created_text: at.for_people(),
+            created_text: at.human(),
             last_seen_at: at,
-            last_seen_text: at.for_people(),
+            last_seen_text: at.human(),
             expires_at: at,
-            expires_text: at.for_people(),
+            expires_text: at.human(),
             ended: None,
         };
         let end = End {
             at,
-            text: at.for_people(),
+            text: at.human(),
             how: text.to_owned(),
             by: text.to_owned(),
         };

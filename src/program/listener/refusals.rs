@@ -8,25 +8,25 @@ use rocket::http::{Header, Status};
 use tokio_util::either::Either;
 
 use super::answer::{Body, add_common_headers, set_header, whole};
-use super::{Front, Stream};
+use super::{Service, Stream};
 use crate::foundation::app::App;
 use crate::web::denials::count;
 use crate::web::{Refusal, headers};
 
-impl Front {
+impl Service {
     /// A refusal, as a page or for a program; then the connection is closed, for what is left of such
     /// a request is not read.
-    pub(super) fn refuse(&self, asked: &Parts, refusal: &Refusal) -> Response<Body> {
-        self.tell(refusal, is_for_a_program(asked))
+    pub(super) fn refuse(&self, head: &Parts, refusal: &Refusal) -> Response<Body> {
+        self.tell(refusal, is_for_a_program(head))
     }
 
     pub(super) fn tell(&self, refusal: &Refusal, json: bool) -> Response<Body> {
-        let told = Told::of(&self.app, refusal, json);
-        let mut response = Response::new(whole(Bytes::from(told.body)));
-        *response.status_mut() = StatusCode::from_u16(told.status.code).unwrap_or_default();
+        let plain = PlainRefusal::of(&self.app, refusal, json);
+        let mut response = Response::new(whole(Bytes::from(plain.body)));
+        *response.status_mut() = StatusCode::from_u16(plain.status.code).unwrap_or_default();
         let close = HeaderValue::from_static("close");
         response.headers_mut().insert(CONNECTION, close);
-        for header in &told.headers {
+        for header in &plain.headers {
             let is_set = set_header(&mut response, header.name.as_str(), &header.value);
             debug_assert!(is_set, "{} is a constant", header.name);
         }
@@ -36,51 +36,51 @@ impl Front {
 
     /// Tells a connection that there is no room, without reading what it asks. Whoever cannot take it
     /// in at once goes without.
-    pub(super) fn turn_away(&self, stream: &Stream) {
-        let told = as_bytes(&self.app, 503);
+    pub(super) fn reject(&self, stream: &Stream) {
+        let page = as_bytes(&self.app, 503);
         let _ = match &stream.io {
-            Either::Left(tcp) => tcp.try_write(&told),
-            Either::Right(unix) => unix.try_write(&told),
+            Either::Left(tcp) => tcp.try_write(&page),
+            Either::Right(unix) => unix.try_write(&page),
         };
     }
 }
 
-pub(super) fn is_for_a_program(asked: &Parts) -> bool {
-    let accept = asked.headers.get(ACCEPT);
-    asked.uri.path().starts_with("/api/")
+pub(super) fn is_for_a_program(head: &Parts) -> bool {
+    let accept = head.headers.get(ACCEPT);
+    head.uri.path().starts_with("/api/")
         || accept.is_some_and(|accept| accept.as_bytes().starts_with(b"application/json"))
 }
 
 /// A whole page as it is sent, after which the connection is closed.
 pub(super) fn as_bytes(app: &App, status: u16) -> Vec<u8> {
-    let told = Told::of(app, &Refusal::of_status(Status::new(status)), false);
-    let Status { code } = told.status;
-    let reason = told.status.reason_lossy();
-    let length = told.body.len();
+    let plain = PlainRefusal::of(app, &Refusal::of_status(Status::new(status)), false);
+    let Status { code } = plain.status;
+    let reason = plain.status.reason_lossy();
+    let length = plain.body.len();
     let mut page =
         format!("HTTP/1.1 {code} {reason}\r\nconnection: close\r\ncontent-length: {length}\r\n");
     let mut add = |name: &str, value: &str| {
         page += &format!("{}: {value}\r\n", name.to_ascii_lowercase());
     };
-    for header in &told.headers {
+    for header in &plain.headers {
         add(header.name.as_str(), &header.value);
     }
     for (name, value) in headers::of_every_answer(app) {
         add(name, value);
     }
     page += "\r\n";
-    page += &told.body;
+    page += &plain.body;
     page.into_bytes()
 }
 
-struct Told {
+struct PlainRefusal {
     status: Status,
     /// Without those of every answer.
     headers: Vec<Header<'static>>,
     body: String,
 }
 
-impl Told {
+impl PlainRefusal {
     fn of(app: &App, refusal: &Refusal, json: bool) -> Self {
         if let Some(reason) = refusal.reason() {
             count(app, reason);

@@ -7,7 +7,7 @@ use super::Entry;
 use crate::foundation::clock::Timestamp;
 
 #[derive(Clone, Debug, Serialize)]
-pub struct Shown {
+pub struct EntryView {
     at: Timestamp,
     at_text: String,
     event: String,
@@ -22,12 +22,12 @@ pub struct Shown {
     detail: Option<String>,
 }
 
-impl From<Entry> for Shown {
+impl From<Entry> for EntryView {
     fn from(entry: Entry) -> Self {
         Self {
             at: entry.at,
-            at_text: entry.at.for_people(),
-            event_text: in_words(&entry.event).to_owned(),
+            at_text: entry.at.human(),
+            event_text: describe(&entry.event).to_owned(),
             event: entry.event,
             ok: entry.result == "ok",
             username: entry.username,
@@ -41,7 +41,7 @@ impl From<Entry> for Shown {
     }
 }
 
-impl Shown {
+impl EntryView {
     /// For the test that renders every page.
     pub(crate) fn samples(text: &str) -> Vec<Self> {
         let entry = |result: &str| Entry {
@@ -63,7 +63,7 @@ impl Shown {
 
 /// An event as people call it.
 #[must_use]
-pub fn in_words(event: &str) -> &str {
+pub fn describe(event: &str) -> &str {
     match event {
         "sign_in" => "Sign-in",
         "sign_out" => "Sign-out",

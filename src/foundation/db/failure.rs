@@ -5,7 +5,7 @@ use std::fmt;
 
 /// Why nothing is written any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trouble {
+pub enum DatabaseFailure {
     /// The disk failed while a change was made to last: it may be there or not, and what the system
     /// still shows of it may never reach the disk. To try again would tell a lie
     /// (<https://www.sqlite.org/rescode.html#ioerr_fsync>).
@@ -18,7 +18,7 @@ pub enum Trouble {
 /// the WAL's index could not grow. Nothing of the change counts.
 const REFUSED: [i32; 2] = [778, 4874];
 
-impl Trouble {
+impl DatabaseFailure {
     pub(super) fn of(error: &sqlx::Error) -> Option<Self> {
         match code(error)? & 0xff {
             11 | 26 => Some(Self::Damaged),
@@ -35,7 +35,7 @@ impl Trouble {
     }
 }
 
-impl fmt::Display for Trouble {
+impl fmt::Display for DatabaseFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Unsynced => {

@@ -1,20 +1,21 @@
-//! What was read of the database and is kept in memory, for as long as nothing of it was changed.
+//! The cache: rows that were read, for as long as nothing of them was changed.
 //!
 //! Why it never answers with what an acknowledged change has undone:
 //!
 //! - Changes of this process go through [`Tx::commit`](super::Tx::commit). After the commit and before
-//!   it is acknowledged, memory forgets what the change touches: everything, unless the change says less.
-//! - Each commit begins a new generation. Who keeps something says in which generation it began to read,
-//!   and what was read in an older one is not kept.
-//! - A commit that failed or whose future was dropped may happen yet. Memory then forgets everything and
-//!   answers nothing until the next question below, which waits for its turn on the same connection.
+//!   it is acknowledged, the cache invalidates what the change touches: everything, unless the change
+//!   says less.
+//! - Each commit begins a new generation. Whoever inserts a row says in which generation its reading
+//!   began, and what was read in an older one is not kept.
+//! - A commit that failed or whose future was dropped may still happen. The cache is then cleared and
+//!   suspended until the next question below, which waits for its turn on the same connection.
 //! - Changes of other processes are seen by `PRAGMA data_version`: on the writer's connection it moves for
-//!   others' commits alone. Memory answers only if that question was sent less than [`WINDOW`] ago, and a
-//!   command of ours acknowledges its change later than that ([`ACKNOWLEDGE_AFTER`]).
-//! - The question is asked while someone wants an answer; its connection is held until its answer is taken
-//!   in. Another connection counts otherwise: with a new one, memory begins anew.
+//!   others' commits alone. The cache answers only if that question was sent less than [`WINDOW`] ago, and a
+//!   command of Vestibule's acknowledges its change later than that ([`ACKNOWLEDGE_AFTER`]).
+//! - The question is asked while someone wants an answer; its connection is held until its answer is
+//!   stored. Another connection counts otherwise: with a new one, the cache begins anew.
 //!
-//! What is kept is what the rows say, never what follows from it: times, hosts and rules are judged for
+//! Rows are kept as they are, never what follows from them: times, hosts and rules are judged for
 //! each request. That there is no such row is not kept.
 
 use std::any::Any;
@@ -34,7 +35,7 @@ pub const WINDOW: Duration = Duration::from_millis(50);
 pub const ACKNOWLEDGE_AFTER: Duration = Duration::from_millis(75);
 
 /// More than this is begun anew, so that it stays within some tens of megabytes.
-const MOST: usize = 100_000;
+const MAX_ENTRIES: usize = 100_000;
 
 /// A hash, or a name that no hash is equal to.
 pub type Key = [u8; 32];
@@ -44,9 +45,9 @@ type Value = Arc<dyn Any + Send + Sync>;
 /// Keys are hashes already, of secrets that were made here: a part of them spreads them as well as a hash of
 /// theirs would, and nobody chooses keys that fall together.
 #[derive(Default)]
-struct Spread(u64);
+struct IdentityHasher(u64);
 
-impl Hasher for Spread {
+impl Hasher for IdentityHasher {
     fn write(&mut self, bytes: &[u8]) {
         self.0 = bytes
             .first_chunk()
@@ -59,15 +60,15 @@ impl Hasher for Spread {
 }
 
 #[derive(Default)]
-pub struct Memory {
+pub struct Cache {
     state: RwLock<State>,
     asking: AtomicBool,
-    emptied: AtomicUsize,
+    cleared: AtomicUsize,
 }
 
 #[derive(Default)]
 struct State {
-    rows: HashMap<Key, Value, BuildHasherDefault<Spread>>,
+    rows: HashMap<Key, Value, BuildHasherDefault<IdentityHasher>>,
     generation: u64,
     /// When the question was sent whose answer was the last.
     asked_at: Option<Instant>,
@@ -77,9 +78,9 @@ struct State {
 
 /// What a commit touches of the rows that may be in memory.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Touched {
-    Everything,
-    Rows(Vec<Key>),
+pub enum Invalidation {
+    All,
+    Keys(Vec<Key>),
 }
 
 /// The generation in which a reading began.
@@ -87,41 +88,41 @@ pub enum Touched {
 pub struct Generation(u64);
 
 /// What is kept at one moment; nothing is forgotten before it is dropped, so it is held for a moment only.
-pub struct View<'m>(RwLockReadGuard<'m, State>);
+pub struct Snapshot<'m>(RwLockReadGuard<'m, State>);
 
-impl View<'_> {
+impl Snapshot<'_> {
     pub fn get<T: Any + Send + Sync>(&self, key: &Key) -> Option<Arc<T>> {
         self.0.rows.get(key)?.clone().downcast().ok()
     }
 }
 
-impl Memory {
+impl Cache {
     /// To be taken before what is to be kept is read.
     pub fn generation(&self) -> Generation {
         Generation(self.read().generation)
     }
 
     /// What is kept, if it is still so, and whether the question is due.
-    pub fn view(&self) -> (Option<View<'_>>, bool) {
-        let view = self.peek();
-        let age = view.0.asked_at.map(|at| at.elapsed());
+    pub fn current(&self) -> (Option<Snapshot<'_>>, bool) {
+        let snapshot = self.snapshot();
+        let age = snapshot.0.asked_at.map(|at| at.elapsed());
         let holds = age.is_some_and(|age| age < WINDOW);
         let due = age.is_none_or(|age| age >= WINDOW / 2);
-        (holds.then_some(view), due)
+        (holds.then_some(snapshot), due)
     }
 
     /// What is kept, whether or not it is still so.
-    pub fn peek(&self) -> View<'_> {
-        View(self.read())
+    pub fn snapshot(&self) -> Snapshot<'_> {
+        Snapshot(self.read())
     }
 
     /// Keeps what was read, unless something was committed since the reading began.
-    pub fn keep(&self, generation: Generation, key: Key, value: Value) {
+    pub fn insert(&self, generation: Generation, key: Key, value: Value) {
         let mut state = self.write();
         if state.generation != generation.0 {
             return;
         }
-        if state.rows.len() >= MOST {
+        if state.rows.len() >= MAX_ENTRIES {
             let full = std::mem::take(&mut state.rows);
             state.rows.insert(key, value);
             drop(state);
@@ -131,10 +132,10 @@ impl Memory {
         state.rows.insert(key, value);
     }
 
-    pub(super) fn forget(&self, touched: &Touched) {
-        match touched {
-            Touched::Everything => self.empty(|_| {}),
-            Touched::Rows(keys) => {
+    pub(super) fn invalidate(&self, invalidation: &Invalidation) {
+        match invalidation {
+            Invalidation::All => self.clear(|_| {}),
+            Invalidation::Keys(keys) => {
                 let mut state = self.write();
                 state.generation += 1;
                 for key in keys {
@@ -145,8 +146,8 @@ impl Memory {
     }
 
     /// Answers nothing until the next question is answered.
-    pub(super) fn doubt(&self) {
-        self.empty(|state| {
+    pub(super) fn suspend(&self) {
+        self.clear(|state| {
             state.asked_at = None;
             state.version = None;
         });
@@ -157,12 +158,12 @@ impl Memory {
         if self.asking.swap(true, Ordering::AcqRel) {
             return;
         }
-        let (memory, writer) = (self.clone(), writer.clone());
+        let (cache, writer) = (self.clone(), writer.clone());
         rocket::tokio::spawn(async move {
-            if let Err(error) = memory.question(&writer).await {
+            if let Err(error) = cache.question(&writer).await {
                 tracing::debug!("whether the database was changed is not known: {error}");
             }
-            memory.asking.store(false, Ordering::Release);
+            cache.asking.store(false, Ordering::Release);
         });
     }
 
@@ -173,18 +174,18 @@ impl Memory {
             .fetch_one(&mut *connection)
             .await?;
         if self.read().version != Some(version) {
-            self.empty(|state| state.version = Some(version));
+            self.clear(|state| state.version = Some(version));
         }
         self.write().asked_at = Some(sent_at);
         Ok(())
     }
 
     /// How often everything was forgotten.
-    pub fn times_emptied(&self) -> usize {
-        self.emptied.load(Ordering::Relaxed)
+    pub fn times_cleared(&self) -> usize {
+        self.cleared.load(Ordering::Relaxed)
     }
 
-    fn empty(&self, also: impl FnOnce(&mut State)) {
+    fn clear(&self, also: impl FnOnce(&mut State)) {
         let mut state = self.write();
         state.generation += 1;
         also(&mut state);
@@ -192,7 +193,7 @@ impl Memory {
         drop(state);
         // Nobody waits while thousands of rows are freed.
         drop(rows);
-        self.emptied.fetch_add(1, Ordering::Relaxed);
+        self.cleared.fetch_add(1, Ordering::Relaxed);
     }
 
     fn read(&self) -> RwLockReadGuard<'_, State> {
@@ -204,8 +205,8 @@ impl Memory {
     }
 }
 
-impl fmt::Debug for Memory {
+impl fmt::Debug for Cache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Memory")
+        f.write_str("Cache")
     }
 }
