@@ -3,20 +3,12 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::{Value, json};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
-const DOCUMENTS: [&str; 5] = [
-    "README.md",
-    "ARCHITECTURE.md",
-    "CONTRIBUTING.md",
-    "SECURITY.md",
-    "CHANGELOG.md",
-];
-
 /// Their default is not one value, so the documents say it in words.
 const IN_WORDS: [(&str, &str); 7] = [
     ("listen", "none"),
@@ -28,8 +20,26 @@ const IN_WORDS: [(&str, &str); 7] = [
     ("templates_dir", "none"),
 ];
 
-fn read(name: &str) -> String {
-    fs::read_to_string(Path::new(ROOT).join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+fn read(name: impl AsRef<Path>) -> String {
+    let path = Path::new(ROOT).join(name);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The documents of the top folder, and every one below docs/.
+fn documents() -> Vec<PathBuf> {
+    let in_folder = |folder: PathBuf| {
+        let entries = fs::read_dir(folder).expect("a folder");
+        entries.map(|entry| entry.expect("an entry").path())
+    };
+    let mut found: Vec<PathBuf> = in_folder(ROOT.into()).collect();
+    let mut folders = vec![Path::new(ROOT).join("docs")];
+    while let Some(folder) = folders.pop() {
+        let (below, files): (Vec<_>, Vec<_>) = in_folder(folder).partition(|path| path.is_dir());
+        folders.extend(below);
+        found.extend(files);
+    }
+    found.retain(|path| path.extension().is_some_and(|extension| extension == "md"));
+    found
 }
 
 fn vestibule(arguments: &[&str]) -> Output {
@@ -72,16 +82,16 @@ fn cell(key: &str, value: &Value) -> String {
 #[test]
 fn the_readme_begins_with_the_two_commands() {
     let readme = read("README.md");
-    let first: Vec<&str> = readme.lines().take(60).collect();
+    let first: Vec<&str> = readme.lines().take(30).collect();
     for command in ["cargo run --release", "cargo xtask test"] {
         assert!(first.iter().any(|line| line.trim() == command), "{command}");
     }
 }
 
 #[test]
-fn the_readme_lists_every_setting_with_its_default() {
-    let readme = read("README.md");
-    let table = readme
+fn the_settings_page_lists_every_setting_with_its_default() {
+    let page = read("docs/settings.md");
+    let table = page
         .lines()
         .skip_while(|line| !line.starts_with("| key | default |"))
         .skip(2)
@@ -158,22 +168,60 @@ fn a_changed_setting_is_seen_by_these_tests() {
 }
 
 #[test]
-fn no_document_points_to_a_file_that_is_not_there() {
-    for document in DOCUMENTS {
-        let text = read(document);
-        let links = text
-            .split("](")
-            .skip(1)
-            .filter_map(|rest| rest.split(')').next());
-        let pictures = text.split('"').filter(|text| text.ends_with(".png"));
-        let files = links
-            .chain(pictures)
-            .filter(|target| !target.contains("://") && !target.starts_with('#'));
-        for file in files {
-            let path = file.split('#').next().unwrap_or_default();
-            assert!(Path::new(ROOT).join(path).exists(), "{document}: {file}");
+fn every_link_between_documents_leads_somewhere() {
+    let documents = documents();
+    assert!(documents.len() > 20, "only {documents:?}");
+    for document in documents {
+        let text = read(&document);
+        for target in targets(&text) {
+            let found = match target.split_once('#') {
+                None => beside(&document, &target).exists(),
+                Some(("", heading)) => has_heading(&text, heading),
+                Some((file, heading)) => has_heading(&read(beside(&document, file)), heading),
+            };
+            assert!(found, "{}: {target}", document.display());
         }
     }
+}
+
+fn beside(document: &Path, file: &str) -> PathBuf {
+    document.parent().expect("a folder").join(file)
+}
+
+/// Whether a heading has this anchor: its words in lower case, joined by hyphens.
+fn has_heading(text: &str, anchor: &str) -> bool {
+    let headings = text.lines().filter(|line| line.starts_with('#'));
+    let is_kept = |letter: &char| letter.is_alphanumeric() || " -_".contains(*letter);
+    headings
+        .map(|line| line.trim_start_matches('#').trim().to_lowercase())
+        .map(|words| words.chars().filter(is_kept).collect::<String>())
+        .any(|words| words.replace(' ', "-") == anchor)
+}
+
+#[test]
+fn the_index_lists_every_page() {
+    let docs = Path::new(ROOT).join("docs");
+    let index = docs.join("README.md");
+    let targets = targets(&read(&index));
+    let listed: Vec<PathBuf> = targets.iter().map(|target| docs.join(target)).collect();
+    for page in documents() {
+        let is_below = page.starts_with(&docs) && page != index;
+        assert!(!is_below || listed.contains(&page), "{}", page.display());
+    }
+}
+
+/// The files that links and pictures of a document name, relative to its folder.
+fn targets(text: &str) -> Vec<String> {
+    let links = text
+        .split("](")
+        .skip(1)
+        .filter_map(|rest| rest.split(')').next());
+    let pictures = text.split('"').filter(|text| text.ends_with(".png"));
+    links
+        .chain(pictures)
+        .filter(|target| !target.contains("://"))
+        .map(str::to_owned)
+        .collect()
 }
 
 /// ARCHITECTURE.md writes a step as `function` in `file`.
