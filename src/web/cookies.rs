@@ -156,9 +156,9 @@ impl DomainCookie<'_> {
     }
 }
 
-/// The `Cookie` headers as one, without any cookie of ours: for the application behind.
+/// The `Cookie` headers as one, without Vestibule's cookies: for the application behind.
 pub fn without_ours<'a>(headers: impl IntoIterator<Item = &'a str>) -> String {
-    // Envoy joins two headers with a comma; what hides one of ours goes with it.
+    // Envoy joins two headers with a comma; what hides one of Vestibule's goes with it.
     let ours = |pair: &&str| {
         pair.split(',').any(|part| {
             let name = part.split('=').next().unwrap_or_default();

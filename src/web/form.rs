@@ -12,10 +12,10 @@ use rocket::outcome::Outcome;
 use super::{Refusal, origin};
 use crate::foundation::app::App;
 
-/// Far above any form of ours: a password has 1,024 bytes at most, an address 2,000.
+/// Far above any form of Vestibule's: a password has 1,024 bytes at most, an address 2,000.
 const LIMIT: ByteUnit = ByteUnit::Kibibyte(16);
 
-/// A form that came from a page of ours, with each field once and no other.
+/// A form that came from one of Vestibule's pages, with each field once and no other.
 ///
 /// Rocket's own form guard takes the first of doubled fields and replaces what is not UTF-8.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ where
     }
 }
 
-/// The fields of a form that came from a page of ours: in UTF-8, without NUL, each once.
+/// The fields of a form that came from one of Vestibule's pages: in UTF-8, without NUL, each once.
 #[derive(Debug)]
 pub struct Fields(pub Vec<(String, String)>);
 

@@ -36,10 +36,10 @@ const STRICT_TRANSPORT_SECURITY: &str = "max-age=31536000";
 /// An answer that says nothing of caching is not cached.
 const NOT_CACHED: (&str, &str) = ("Cache-Control", "no-store");
 
-/// What a rocket manages all of whose answers are ours, and not those of our routes alone.
+/// What a rocket manages all of whose answers are Vestibule's, not only those of its routes.
 pub(crate) struct WholeSite;
 
-/// What a rocket manages whose listener sets the headers of every answer by itself, as ours does.
+/// What a rocket manages whose listener sets the headers of every answer itself, as the program's does.
 pub(crate) struct SetByListener;
 
 /// The headers of every answer; only that of caching gives way to what an answer says.
@@ -49,7 +49,7 @@ pub(crate) fn of_every_answer(app: &App) -> impl Iterator<Item = (&'static str, 
     HEADERS.into_iter().chain(hsts).chain([NOT_CACHED])
 }
 
-/// Sets the headers of an answer of ours, unless the listener does.
+/// Sets the headers of one of Vestibule's answers, unless the listener does.
 pub fn secure(app: &App, request: &Request<'_>, response: &mut Response<'_>) {
     let rocket = request.rocket();
     let is_ours = || {
@@ -70,7 +70,7 @@ pub fn secure(app: &App, request: &Request<'_>, response: &mut Response<'_>) {
 /// What guards leave for the answer, which they cannot make by themselves.
 #[derive(Default)]
 pub(crate) struct ResponseExtras {
-    /// Whether a route of ours was reached, in a site that has others too.
+    /// Whether one of Vestibule's routes was reached, in a site that has others too.
     pub is_ours: AtomicBool,
     /// Why the last guard did not let the request through.
     pub denied: OnceLock<Denied>,

@@ -1,4 +1,4 @@
-//! Whether a request is meant for us, and whether it comes from a page of ours.
+//! Whether a request is meant for this service, and whether it comes from one of Vestibule's pages.
 
 use rocket::Request;
 use url::Url;
@@ -21,7 +21,7 @@ fn names(host: &str, public_url: &Url) -> bool {
             && with_port.is_some_and(|with_port| host.eq_ignore_ascii_case(&with_port))
 }
 
-/// Whether a form comes from a page of ours.
+/// Whether a form comes from one of Vestibule's pages.
 ///
 /// Browsers say so in `Sec-Fetch-Site`, and in `Origin`, which older ones and plain http have too.
 /// Whatever is said must agree, and one of them must be said (OWASP CSRF prevention).

@@ -123,7 +123,7 @@ impl Refusal {
                 status,
                 "headers_too_large",
                 "Too much in the headers",
-                "The browser sent more along than this service takes. Deleting this site's cookies in the browser mends it.",
+                "The browser sent more along than this service takes. Delete this site's cookies in the browser and try again.",
             ),
             503 => Self::unavailable(),
             _ if status.code < 500 => {
@@ -159,7 +159,7 @@ impl Refusal {
 
     #[must_use]
     pub fn throttled(retry_after: Duration) -> Self {
-        // Rounded up: whoever comes back then is heard.
+        // Rounded up: a try at that time is accepted.
         let retry_after = Duration::from_secs(retry_after.as_millis().div_ceil(1_000) as u64);
         let minutes = retry_after.as_secs().div_ceil(60);
         let wait = if minutes == 1 {
@@ -193,8 +193,8 @@ impl Refusal {
         Self::new(
             Status::Forbidden,
             "method_override",
-            "Not a form of ours",
-            "A page is asked for without a form, and no form of this service names a method.",
+            "Unexpected form",
+            "A page is requested without a form, and no form of this service names a method.",
         )
     }
 

@@ -37,7 +37,7 @@ pub struct Device {
     pub user_agent: String,
 }
 
-/// Marks a route of ours that is there under any Host.
+/// Marks one of Vestibule's routes that is there under any Host.
 #[derive(Debug)]
 pub struct AnyHost;
 

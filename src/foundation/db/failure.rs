@@ -1,4 +1,4 @@
-//! What no further try mends: from then on nothing is written until the next start, and the service is
+//! Failures that no retry repairs: from then on nothing is written until the next start, and the service is
 //! not ready.
 
 use std::fmt;

@@ -48,7 +48,7 @@ pub async fn prepare(location: &Location) -> Result<(), Refused> {
 pub async fn open_for_serving(location: &Location) -> Result<Lock, Refused> {
     refuse_lost(location)?;
     if location.path().exists() {
-        // Looked at first: beside what is no database of ours, no lock is made.
+        // Looked at first: beside what is no database of Vestibule's, no lock is made.
         pending(location).await?;
     }
     let mut lock = take_lock(location)?;

@@ -189,7 +189,7 @@ impl Passwords {
     }
 }
 
-/// How many wrong passwords are heard, and how soon a try comes back.
+/// How many wrong passwords are accepted, and how soon a try comes back.
 ///
 /// Each user name and each address (IPv4, or IPv6 /64) has a bucket of tries; a failure takes one,
 /// and one comes back each interval. Nobody is shut out for good, nobody may guess for ever.

@@ -102,7 +102,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ErrorPages<S> {
     }
 }
 
-/// The status of a refusal of hyper's own. It is written as a whole, and has nothing that ours have.
+/// The status of a refusal of hyper's own: written as a whole, without the usual headers.
 fn bare_refusal(written: &[u8]) -> Option<u16> {
     let status = written.strip_prefix(b"HTTP/1.1 ")?.get(..3)?;
     let head = written.strip_suffix(b"\r\n\r\n")?;
