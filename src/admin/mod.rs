@@ -2,6 +2,7 @@
 
 mod audit;
 mod chart;
+mod conflict;
 mod doctor;
 mod export;
 mod overview;
@@ -21,5 +22,6 @@ pub fn slices() -> Vec<Slice> {
         sites::slice(),
         audit::slice(),
         doctor::slice(),
+        conflict::slice(),
     ]
 }

@@ -11,6 +11,7 @@ pub mod person;
 pub mod settings;
 pub mod throttle;
 pub mod token;
+pub mod version;
 
 use std::time::Duration;
 

@@ -146,24 +146,31 @@ async fn sign_out_post(
     let Posted(form) = form;
     let answer = Answer::see_other(&back_to(app, form.rd.as_deref(), SIGNED_OUT))
         .cookie(HostCookie::session(&app.settings).expire())
-        // Not "cookies": that empties the whole registrable domain.
-        .header("Clear-Site-Data", "\"cache\", \"storage\"".to_owned());
+        // Not "cookies": that empties the whole registrable domain. Not "cache": nothing personal is in
+        // it, and Chromium goes through every file that it keeps of any site, 16 s for 320 MB.
+        .header("Clear-Site-Data", "\"storage\"".to_owned());
     let shared = app.settings.sites.cookie_domain.as_deref();
     Ok(shared.into_iter().fold(answer, |answer, domain| {
         answer.cookie(DomainCookie(domain).expire())
     }))
 }
 
-/// An empty picture in the page that a sign-out leads to. A browser may keep the page that it just
-/// left, `no-store` or not, and puts it away only after the sign-out's own answer cleared its cache.
+/// An empty picture in the page that a sign-out leads to, so that Back shows no private page.
+///
+/// Chromium keeps a page that it leaves, `no-store` or not, and drops it when a cookie of its host
+/// changes while it is kept. The change that the sign-out itself makes may come before that and be missed;
+/// this one comes after, and leaves no cookie.
 #[get("/.vestibule/forget.svg")]
-fn forget(_visit: Visit) -> Answer {
-    Answer::text(
+fn forget(app: &App, _visit: Visit) -> Answer {
+    let answer = Answer::text(
         Status::Ok,
         "<svg xmlns=\"http://www.w3.org/2000/svg\"/>".to_owned(),
     )
-    .content_type(ContentType::SVG)
-    .header("Clear-Site-Data", "\"cache\"".to_owned())
+    .content_type(ContentType::SVG);
+    HostCookie::signed_out(&app.settings)
+        .come_and_go()
+        .into_iter()
+        .fold(answer, Answer::cookie)
 }
 
 #[get("/reauthenticate?<rd>")]

@@ -11,6 +11,7 @@ use crate::foundation::app::App;
 use crate::foundation::audit::{self, Actor, Event, Record};
 use crate::foundation::db::{Generation, Key, Snapshot};
 use crate::foundation::error::Error;
+use crate::foundation::version::Version;
 
 /// The sites as they were at some version.
 #[derive(Debug, Default)]
@@ -90,6 +91,8 @@ pub enum Refused {
     SignInHost,
     UnknownSite,
     UnknownRule,
+    /// The form was made from something older than this, which stands now.
+    Conflict(Box<Site>),
 }
 
 impl std::fmt::Display for Refused {
@@ -100,6 +103,7 @@ impl std::fmt::Display for Refused {
             Self::SignInHost => f.write_str("That is the host people sign in at; it is never a protected site, whatever the port."),
             Self::UnknownSite => f.write_str("There is no such site."),
             Self::UnknownRule => f.write_str("There is no such rule."),
+            Self::Conflict(now) => write!(f, "{} was changed meanwhile.", now.host),
         }
     }
 }
@@ -157,17 +161,22 @@ pub async fn change_site(
     id: Uuid,
     fallback: Fallback,
     note: &str,
+    made_from: Option<&Version>,
 ) -> Outcome<()> {
     let mut tx = app.db.begin().await?;
     let policy = current(app).await?;
-    let Some(site) = policy.sites.iter().find(|site| site.id == id) else {
+    let Some(before) = policy.sites.iter().find(|site| site.id == id) else {
         return Ok(Err(Refused::UnknownSite));
     };
     let site = Site {
         fallback,
         note: audit::sanitize(note),
-        ..site.clone()
+        ..before.clone()
     };
+    // A save that was sent twice, or that somebody else made too, is none.
+    if Version::is_stale(made_from, &before.version()) && site.version() != before.version() {
+        return Ok(Err(Refused::Conflict(Box::new(before.clone()))));
+    }
     store::update_site(&mut tx, &site).await?;
     store::count_on(&mut tx).await?;
     let record = Record::anonymous(Event::SiteChange)
@@ -208,12 +217,16 @@ pub async fn add_rule(
     site_id: Uuid,
     rule: Rule,
     at: Option<u32>,
+    made_from: Option<&Version>,
 ) -> Outcome<Rule> {
     let mut tx = app.db.begin().await?;
     let policy = current(app).await?;
     let Some(site) = policy.sites.iter().find(|site| site.id == site_id) else {
         return Ok(Err(Refused::UnknownSite));
     };
+    if Version::is_stale(made_from, &site.rules_version()) {
+        return Ok(Err(Refused::Conflict(Box::new(site.clone()))));
+    }
     let last = site.rules.len() + 1;
     let position =
         i64::try_from(at.map_or(last, |at| (at.max(1) as usize).min(last))).unwrap_or(i64::MAX);
@@ -238,7 +251,12 @@ pub async fn add_rule(
 ///
 /// # Errors
 /// The database failed.
-pub async fn remove_rule(app: &App, actor: &Actor, id: Uuid) -> Outcome<Uuid> {
+pub async fn remove_rule(
+    app: &App,
+    actor: &Actor,
+    id: Uuid,
+    made_from: Option<&Version>,
+) -> Outcome<Uuid> {
     let mut tx = app.db.begin().await?;
     let policy = current(app).await?;
     let found = policy
@@ -248,6 +266,10 @@ pub async fn remove_rule(app: &App, actor: &Actor, id: Uuid) -> Outcome<Uuid> {
     let Some((site, rule)) = found else {
         return Ok(Err(Refused::UnknownRule));
     };
+    // Two admins who each take one of two rules away, for the other is there, would open a site.
+    if Version::is_stale(made_from, &site.rules_version()) {
+        return Ok(Err(Refused::Conflict(Box::new(site.clone()))));
+    }
     store::delete_rule(&mut tx, id).await?;
     store::count_on(&mut tx).await?;
     let detail = format!(

@@ -8,10 +8,11 @@ use ipnet::IpNet;
 use uuid::Uuid;
 
 use super::host::Pattern;
+use crate::foundation::version::Version;
 use crate::people::users::{User, group_name, username};
 
 /// A protected host, or all hosts one level below a domain.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Site {
     pub id: Uuid,
     pub host: Pattern,
@@ -20,6 +21,20 @@ pub struct Site {
     pub note: String,
     /// In order; the first match wins.
     pub rules: Vec<Rule>,
+}
+
+impl Site {
+    /// Of what the site's own form changes.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        Version::of([self.fallback.to_string(), self.note.clone()])
+    }
+
+    /// Of the rules in their order: what one of them does depends on those before it.
+    #[must_use]
+    pub fn rules_version(&self) -> Version {
+        Version::of(self.rules.iter().map(|rule| format!("{} {rule}", rule.id)))
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -67,6 +67,16 @@ impl HostCookie {
         Self::of(settings, "__Host-vestibule-flow", "vestibule-flow")
     }
 
+    /// Of the sign-in host: changed after a sign-out, and never kept.
+    #[must_use]
+    pub fn signed_out(settings: &Settings) -> Self {
+        Self::of(
+            settings,
+            "__Host-vestibule-signed-out",
+            "vestibule-signed-out",
+        )
+    }
+
     fn of(settings: &Settings, secure: &'static str, plain: &'static str) -> Self {
         let name = if settings.secure() { secure } else { plain };
         Self {
@@ -110,6 +120,12 @@ impl HostCookie {
             domain = parent;
         }
         expired
+    }
+
+    /// Two of them: a browser sees the cookie change, and has none in the end.
+    #[must_use]
+    pub fn come_and_go(self) -> [String; 2] {
+        [self.set("1", None), self.expire()]
     }
 
     fn set(self, value: &str, max_age: Option<Duration>) -> String {

@@ -142,6 +142,94 @@ async fn what_is_malformed_is_told_and_changes_nothing() {
 }
 
 #[rocket::async_test]
+async fn an_older_page_of_a_site_changes_nothing_and_shows_both() {
+    let app = TestApp::start().await;
+    let mut admin = app.admin().await;
+    let page = added(&mut admin, SITE, "public").await;
+    let own_form = format!("form class=\"fields\" method=\"post\" action=\"{page}\"");
+    let older = admin.get(&page).await.field_of(&own_form, "version");
+    let denied = [("fallback", "deny"), ("note", ""), ("version", &older)];
+    assert_eq!(admin.post(&page, &denied).await.status, 303);
+    let before = app.dump().await;
+    let stale = [
+        ("fallback", "public"),
+        ("note", "A better note"),
+        ("version", &older),
+    ];
+    let conflict = admin.post(&page, &stale).await;
+    assert_eq!(conflict.status, 409);
+    assert!(conflict.body.contains("deny") && conflict.body.contains("A better note"));
+    assert_eq!(app.dump().await, before);
+    let now = conflict.field("version");
+    let again = [
+        ("fallback", "public"),
+        ("note", "A better note"),
+        ("version", &now),
+    ];
+    assert_eq!(admin.post(&page, &again).await.status, 303);
+    assert_eq!(open(&mut app.anonymous(), SITE, "/").await.status, 200);
+}
+
+/// A place among rules, and what a rule does, depend on the rules that one saw.
+#[rocket::async_test]
+async fn a_rule_is_added_and_removed_only_among_the_rules_that_were_shown() {
+    let app = TestApp::start().await;
+    let mut admin = app.admin().await;
+    let page = added(&mut admin, SITE, "signed-in").await;
+    for path in ["/one", "/two"] {
+        assert_eq!(
+            add_rule(&mut admin, &page, path, "anyone", "deny", "").await,
+            303
+        );
+    }
+    let shown = admin.get(&page).await;
+    let rules: Vec<&str> = shown
+        .body
+        .split("action=\"/admin/rules/")
+        .skip(1)
+        .filter_map(|rest| rest.split('/').next())
+        .collect();
+    let version = shown.field_of(
+        &format!("action=\"/admin/rules/{}/delete\"", rules[0]),
+        "version",
+    );
+    let remove = async |admin: &mut Client, rule: &str, version: &str| {
+        let path = format!("/admin/rules/{rule}/delete");
+        admin.post(&path, &[("version", version)]).await
+    };
+    assert_eq!(remove(&mut admin, rules[0], &version).await.status, 303);
+    let before = app.dump().await;
+    let removal = remove(&mut admin, rules[1], &version).await;
+    assert_eq!(removal.status, 409);
+    assert!(
+        removal.unescaped().contains("Remove deny /two"),
+        "{}",
+        removal.body
+    );
+    let fields = [
+        ("path", "/three"),
+        ("methods", ""),
+        ("networks", ""),
+        ("who", "anyone"),
+        ("effect", "allow"),
+        ("at", "2"),
+        ("version", &version),
+    ];
+    let addition = admin.post(&format!("{page}/rules"), &fields).await;
+    assert_eq!(addition.status, 409);
+    for said in ["deny /two", "Add allow /three", "as rule 2"] {
+        assert!(
+            addition.unescaped().contains(said),
+            "{said}: {}",
+            addition.body
+        );
+    }
+    assert_eq!(app.dump().await, before);
+    let now = removal.field("version");
+    assert_eq!(remove(&mut admin, rules[1], &now).await.status, 303);
+}
+
+#[rocket::async_test]
 async fn the_explanation_names_what_decides() {
     let app = TestApp::start().await;
     let mut admin = app.admin().await;

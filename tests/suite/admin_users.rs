@@ -219,6 +219,109 @@ async fn signing_a_user_out_everywhere_ends_that_users_sessions_alone() {
 }
 
 #[rocket::async_test]
+async fn adm_04_an_older_page_gives_no_right_back() {
+    let app = TestApp::start().await;
+    let mut first = app.admin().await;
+    let mut second = app.signed_in_admin("second").await;
+    let path = page_of(&app, "bob").await;
+    let had = [
+        ("display_name", ""),
+        ("email", ""),
+        ("groups", "staff"),
+        ("admin", "on"),
+    ];
+    assert_eq!(first.post(&path, &had).await.status, 303);
+    let older = second.get(&path).await.field("version");
+    let taken = first.get(&path).await.field("version");
+    let taken = [&FORM[..], &[("version", &taken)]].concat();
+    assert_eq!(first.post(&path, &taken).await.status, 303);
+    let wanted = [
+        ("display_name", ""),
+        ("email", "bob@example.com"),
+        ("groups", "staff"),
+        ("admin", "on"),
+        ("version", &older),
+    ];
+    let before = app.dump().await;
+    let conflict = second.post(&path, &wanted).await;
+    assert_eq!(conflict.status, 409, "{}", conflict.body);
+    for shown in ["bob@example.com", "staff", "Yes", "No", "None"] {
+        assert!(conflict.body.contains(shown), "{shown}: {}", conflict.body);
+    }
+    assert_eq!(app.dump().await, before);
+    let bob = app.user("bob").await;
+    assert!(
+        !bob.admin && bob.groups.is_empty() && bob.email.is_none(),
+        "{bob:?}"
+    );
+
+    // On purpose, by the form of that page.
+    let again = conflict.fields_of(&format!(
+        "form class=\"choice\" method=\"post\" action=\"{path}\""
+    ));
+    let again: Vec<(&str, &str)> = again
+        .iter()
+        .map(|(name, value)| (&**name, &**value))
+        .collect();
+    assert_eq!(second.post(&path, &again).await.status, 303);
+    let bob = app.user("bob").await;
+    assert!(bob.admin, "{bob:?}");
+    assert_eq!(
+        (bob.groups, bob.email.as_deref()),
+        (vec!["staff".to_owned()], Some("bob@example.com"))
+    );
+}
+
+#[rocket::async_test]
+async fn a_save_that_is_sent_twice_is_no_conflict() {
+    let app = TestApp::start().await;
+    let mut admin = app.admin().await;
+    let path = page_of(&app, "bob").await;
+    let version = admin.get(&path).await.field("version");
+    let fields = [
+        &FORM[1..],
+        &[("display_name", "Bob"), ("version", &version)],
+    ]
+    .concat();
+    for _ in 0..2 {
+        assert_eq!(admin.post(&path, &fields).await.status, 303);
+    }
+}
+
+#[rocket::async_test]
+async fn a_form_without_a_version_says_outright_what_shall_be() {
+    let app = TestApp::start().await;
+    let mut admin = app.admin().await;
+    let path = page_of(&app, "bob").await;
+    let page = admin.get(&path).await;
+    assert!(!page.field("version").is_empty());
+    for (name, version) in [("One", None), ("Two", Some(("version", "")))] {
+        let mut fields = [&FORM[1..], &[("display_name", name)]].concat();
+        fields.extend(version);
+        assert_eq!(admin.post(&path, &fields).await.status, 303);
+        assert_eq!(app.user("bob").await.display_name, name);
+    }
+}
+
+#[rocket::async_test]
+async fn csr_09_what_a_form_was_made_from_survives_the_password_page() {
+    let app = TestApp::start().await;
+    let mut admin = app.admin().await;
+    let path = page_of(&app, "bob").await;
+    let older = admin.get(&path).await.field("version");
+    let group = [("display_name", ""), ("email", ""), ("groups", "staff")];
+    assert_eq!(admin.post(&path, &group).await.status, 303);
+    app.wait(Duration::from_secs(16 * 60)).await;
+    let stale = [&FORM[1..], &[("display_name", "Bob"), ("version", &older)]].concat();
+    let asked = admin.post(&path, &stale).await;
+    assert_eq!(asked.status, 403);
+    assert_eq!(asked.field("version"), older);
+    let sent = [&stale[..], &[("password_again", PASSWORD)]].concat();
+    assert_eq!(admin.post(&path, &sent).await.status, 409);
+    assert_eq!(app.user("bob").await.groups, ["staff"]);
+}
+
+#[rocket::async_test]
 async fn users_are_found_by_name_display_name_and_mail_and_paged_by_name() {
     let app = TestApp::start().await;
     for (name, display) in [("alice", "Alice A"), ("bob", "Builder"), ("carol", "")] {

@@ -138,8 +138,15 @@ async fn each_change_holds_from_the_next_request_on() {
     assert_eq!(status(&app, page).await, 403);
     let site = app.site("app.example.net", "deny", &[]).await;
     assert_eq!(status(&app, page).await, 403);
-    let allow =
-        policy::add_rule(&app.app, &actor, site.id, rule("allow /* for anyone"), None).await;
+    let allow = policy::add_rule(
+        &app.app,
+        &actor,
+        site.id,
+        rule("allow /* for anyone"),
+        None,
+        None,
+    )
+    .await;
     let allow = allow.expect("a database").expect("a rule");
     assert_eq!(status(&app, page).await, 200);
     let deny = policy::add_rule(
@@ -148,26 +155,27 @@ async fn each_change_holds_from_the_next_request_on() {
         site.id,
         rule("deny /x for anyone"),
         Some(1),
+        None,
     )
     .await;
     let deny = deny.expect("a database").expect("a rule");
     assert_eq!(status(&app, page).await, 403);
-    policy::remove_rule(&app.app, &actor, deny.id)
+    policy::remove_rule(&app.app, &actor, deny.id, None)
         .await
         .expect("a database")
         .expect("a rule");
     assert_eq!(status(&app, page).await, 200);
-    policy::remove_rule(&app.app, &actor, allow.id)
+    policy::remove_rule(&app.app, &actor, allow.id, None)
         .await
         .expect("a database")
         .expect("a rule");
     assert_eq!(status(&app, page).await, 403);
-    policy::change_site(&app.app, &actor, site.id, Fallback::SignedIn, "")
+    policy::change_site(&app.app, &actor, site.id, Fallback::SignedIn, "", None)
         .await
         .expect("a database")
         .expect("a site");
     assert_eq!(status(&app, page).await, 401);
-    policy::change_site(&app.app, &actor, site.id, Fallback::Public, "")
+    policy::change_site(&app.app, &actor, site.id, Fallback::Public, "", None)
         .await
         .expect("a database")
         .expect("a site");
@@ -181,7 +189,7 @@ async fn each_change_holds_from_the_next_request_on() {
         .await
         .expect("a database");
     assert_eq!(gone, Err(Refused::UnknownSite));
-    let gone = policy::remove_rule(&app.app, &actor, allow.id)
+    let gone = policy::remove_rule(&app.app, &actor, allow.id, None)
         .await
         .expect("a database");
     assert_eq!(gone, Err(Refused::UnknownRule));
@@ -200,7 +208,15 @@ async fn a_change_by_another_process_holds_from_the_next_request_on() {
         .await
         .expect("a service");
     other.db.acknowledge_beside_a_server();
-    let done = policy::change_site(&other, &Actor::operator(), site.id, Fallback::Deny, "").await;
+    let done = policy::change_site(
+        &other,
+        &Actor::operator(),
+        site.id,
+        Fallback::Deny,
+        "",
+        None,
+    )
+    .await;
     done.expect("a database").expect("a site");
     assert_eq!(status(&app, page).await, 403);
     let rule = policy::add_rule(
@@ -208,6 +224,7 @@ async fn a_change_by_another_process_holds_from_the_next_request_on() {
         &Actor::operator(),
         site.id,
         rule("allow /* for anyone"),
+        None,
         None,
     )
     .await;
@@ -240,8 +257,15 @@ async fn rules_are_kept_in_their_order_and_read_back_as_they_were() {
     let site = app.site("app.example.net", "group:staff", &texts).await;
     for (at, path) in [(1, "/first"), (3, "/third"), (99, "/last"), (0, "/zeroth")] {
         let text = format!("allow {path} for anyone");
-        let added =
-            policy::add_rule(&app.app, &Actor::operator(), site.id, rule(&text), Some(at)).await;
+        let added = policy::add_rule(
+            &app.app,
+            &Actor::operator(),
+            site.id,
+            rule(&text),
+            Some(at),
+            None,
+        )
+        .await;
         added.expect("a database").expect("a rule");
     }
     let kept = policy::current(&app.app).await.expect("a database");

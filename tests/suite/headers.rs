@@ -264,7 +264,9 @@ async fn hdr_05_only_the_stylesheet_and_the_icon_are_kept_by_browsers() {
 async fn hdr_05_sign_out_clears_what_this_site_left_and_no_other_sites_cookies() {
     let app = TestApp::start().await;
     let answer = app.signed_in("alice").await.post("/logout", &[]).await;
-    assert_eq!(answer.header("clear-site-data"), "\"cache\", \"storage\"");
+    // Nothing personal is in the cache (see above), and clearing it takes Chromium seconds where it is large:
+    // browser::large_cache.
+    assert_eq!(answer.header("clear-site-data"), "\"storage\"");
 }
 
 #[rocket::async_test]

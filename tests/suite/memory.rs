@@ -129,7 +129,14 @@ async fn a_protected_site_hears_of_a_sign_out_and_of_a_rule_at_once() {
     assert_eq!(alice.there.ask("GET", page, &[]).await.status, 401);
     warm_at_site(&app, &bob, page).await;
     let actor = Actor::operator();
-    let deny = policy::add_rule(&app.app, &actor, site.id, rule("deny /* for anyone"), None);
+    let deny = policy::add_rule(
+        &app.app,
+        &actor,
+        site.id,
+        rule("deny /* for anyone"),
+        None,
+        None,
+    );
     deny.await.expect("a database").expect("a rule");
     assert_eq!(bob.there.ask("GET", page, &[]).await.status, 403);
 }

@@ -128,6 +128,60 @@ async fn hdr_07_no_page_loads_from_elsewhere_or_runs_anything() {
     assert!(!css.contains("url(") && !css.contains("@import"));
 }
 
+/// Forms that overwrite nothing that a page showed: they make something new, ask, end all sessions, or
+/// are about a password.
+const EDITS_NOTHING: [&str; 9] = [
+    "/account/password",
+    "/admin/doctor",
+    "/admin/sessions/revoke-everyone",
+    "/admin/sites/new",
+    "/admin/users/new",
+    "/login",
+    "/reauthenticate",
+    "/setup",
+    // The page that asks for the password holds the fields of another form, whatever they are.
+    "Ada Lovelace",
+];
+
+/// Whoever adds a form finds out here: it carries `made_from(version)`, and its use case compares
+/// (`Version::is_stale`), or it stands in the list above with its reason.
+#[rocket::async_test]
+async fn adm_04_each_form_that_edits_what_is_stored_says_what_it_was_made_from() {
+    let mut editing = BTreeSet::new();
+    for (name, html) in pages("Ada Lovelace").await {
+        for form in html.split("<form ").skip(1) {
+            let (form, _) = form.split_once("</form>").expect("its end");
+            let action = form.split_once("action=\"").expect("an action").1;
+            let action = action.split('"').next().unwrap_or_default();
+            let fields = form.split("<input ").skip(1);
+            let has_fields = fields
+                .into_iter()
+                .any(|field| !field.contains("type=\"hidden\""))
+                || ["<select", "<textarea"]
+                    .iter()
+                    .any(|tag| form.contains(tag));
+            if !form.contains("method=\"post\"") || !has_fields || EDITS_NOTHING.contains(&action) {
+                continue;
+            }
+            assert!(
+                form.contains("name=\"version\""),
+                "{name}: the form for {action} does not say what it was made from"
+            );
+            editing.insert(action.to_owned());
+        }
+    }
+    let id = "00000000-0000-0000-0000-000000000000";
+    let known = [
+        format!("/admin/sites/{id}"),
+        format!("/admin/sites/{id}/rules"),
+        format!("/admin/users/{id}"),
+    ];
+    assert!(
+        known.iter().all(|action| editing.contains(action)),
+        "{editing:?}"
+    );
+}
+
 #[rocket::async_test]
 async fn hdr_08_no_text_from_outside_becomes_a_part_of_a_page() {
     let pages = pages(HOSTILE).await;

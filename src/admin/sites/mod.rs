@@ -9,16 +9,18 @@ use rocket::{FromForm, get, post, routes};
 use serde::Serialize;
 use uuid::Uuid;
 
+use crate::admin::conflict::ConflictPage;
 use crate::admin::query;
 use crate::foundation::app::App;
 use crate::foundation::audit::Actor;
 use crate::foundation::error::Error;
+use crate::foundation::version::Version;
 use crate::login::{NoFields, Sensitive};
 use crate::people::users::{self};
 use crate::sessions::Admin;
 use crate::sites::OriginalRequest;
 use crate::sites::explain::{Explanation, explain};
-use crate::sites::policy;
+use crate::sites::policy::{self, Refused};
 use crate::sites::rules::{self, Fallback, Malformed, Rule, Site};
 use crate::web::pages::PageKind;
 use crate::web::{Answer, Failure, Refusal, Slice, Visit};
@@ -100,7 +102,7 @@ async fn add(
         )
         .await?
         {
-            Ok(site) => return Ok(Answer::see_other(&format!("{HERE}/{}", site.id))),
+            Ok(site) => return Ok(Answer::see_other(&page_of(site.id))),
             Err(refused) => refused.to_string(),
         },
         Err(malformed) => sentence(&malformed),
@@ -122,6 +124,17 @@ async fn show(app: &App, _visit: Visit, admin: Admin, id: &str) -> Result<Answer
 struct ChangeForm {
     fallback: String,
     note: String,
+    version: Option<Version>,
+}
+
+impl ChangeForm {
+    fn conflict(&self, now: &Site) -> ConflictPage {
+        ConflictPage::new(&now.host.to_string(), page_of(now.id), now.version())
+            .compare("Default", &now.fallback.to_string(), &self.fallback)
+            .compare("Note", &now.note, &self.note)
+            .field("fallback", &self.fallback)
+            .field("note", &self.note)
+    }
 }
 
 #[post("/admin/sites/<id>", data = "<form>", rank = 2)]
@@ -140,10 +153,14 @@ async fn change(
             site.id,
             fallback,
             &form.0.note,
+            form.0.version.as_ref(),
         )
         .await?
         {
-            Ok(()) => return Ok(Answer::see_other(&format!("{HERE}/{}", site.id))),
+            Ok(()) => return Ok(Answer::see_other(&page_of(site.id))),
+            Err(Refused::Conflict(now)) => {
+                return Ok(form.0.conflict(&now).answer(app, &admin.0)?);
+            }
             Err(refused) => refused.to_string(),
         },
         Err(malformed) => sentence(&malformed),
@@ -180,6 +197,8 @@ pub struct RuleForm {
     pub who: String,
     pub effect: String,
     pub at: String,
+    #[serde(skip)]
+    pub version: Option<Version>,
 }
 
 impl Default for RuleForm {
@@ -192,6 +211,7 @@ impl Default for RuleForm {
             who: "signed-in".to_owned(),
             effect: "allow".to_owned(),
             at: empty(),
+            version: None,
         }
     }
 }
@@ -225,6 +245,21 @@ impl RuleForm {
         };
         Ok((rule, at))
     }
+
+    fn conflict(&self, now: &Site, rule: &Rule) -> ConflictPage {
+        let place = match self.at.as_str() {
+            "" => "as the last".to_owned(),
+            at => format!("as rule {at}"),
+        };
+        conflict_of_rules(now, &format!("Add {rule}, {place}"))
+            .action(format!("{}/rules", page_of(now.id)), "Add it")
+            .field("path", &self.path)
+            .field("methods", &self.methods)
+            .field("networks", &self.networks)
+            .field("who", &self.who)
+            .field("effect", &self.effect)
+            .field("at", &self.at)
+    }
 }
 
 #[post("/admin/sites/<id>/rules", data = "<form>")]
@@ -238,16 +273,13 @@ async fn add_rule(
     let site = find(app, id).await?;
     let refused = match form.0.rule() {
         Ok((rule, at)) => {
-            match policy::add_rule(
-                app,
-                &Actor::user(&admin.0, visit.address),
-                site.id,
-                rule,
-                at,
-            )
-            .await?
-            {
-                Ok(_) => return Ok(Answer::see_other(&format!("{HERE}/{}", site.id))),
+            let actor = Actor::user(&admin.0, visit.address);
+            let version = form.0.version.as_ref();
+            match policy::add_rule(app, &actor, site.id, rule.clone(), at, version).await? {
+                Ok(_) => return Ok(Answer::see_other(&page_of(site.id))),
+                Err(Refused::Conflict(now)) => {
+                    return Ok(form.0.conflict(&now, &rule).answer(app, &admin.0)?);
+                }
                 Err(refused) => refused.to_string(),
             }
         }
@@ -260,17 +292,30 @@ async fn add_rule(
     )?)
 }
 
-#[post("/admin/rules/<id>/delete", data = "<_form>")]
+#[derive(FromForm)]
+struct RemoveRuleForm {
+    version: Option<Version>,
+}
+
+#[post("/admin/rules/<id>/delete", data = "<form>")]
 async fn remove_rule(
     app: &App,
     visit: Visit,
     admin: Admin,
     id: &str,
-    _form: Sensitive<NoFields>,
+    form: Sensitive<RemoveRuleForm>,
 ) -> Result<Answer, Failure> {
     let id = Uuid::try_parse(id).map_err(|_| Refusal::not_found())?;
-    match policy::remove_rule(app, &Actor::user(&admin.0, visit.address), id).await? {
-        Ok(site) => Ok(Answer::see_other(&format!("{HERE}/{site}"))),
+    let actor = Actor::user(&admin.0, visit.address);
+    match policy::remove_rule(app, &actor, id, form.0.version.as_ref()).await? {
+        Ok(site) => Ok(Answer::see_other(&page_of(site))),
+        Err(Refused::Conflict(now)) => {
+            let rule = now.rules.iter().find(|rule| rule.id == id);
+            let wanted = rule.map(|rule| format!("Remove {rule}"));
+            Ok(conflict_of_rules(&now, &wanted.unwrap_or_default())
+                .action(format!("/admin/rules/{id}/delete"), "Remove it")
+                .answer(app, &admin.0)?)
+        }
         Err(_) => Err(Refusal::not_found().into()),
     }
 }
@@ -334,6 +379,22 @@ async fn told(
         return Ok((None, Some("There is no such user.".to_owned())));
     }
     Ok((Some(explain(app, &request, user.as_ref()).await?), None))
+}
+
+/// All rules, for what one of them does depends on those before it.
+fn conflict_of_rules(now: &Site, wanted: &str) -> ConflictPage {
+    let numbered = now.rules.iter().zip(1..);
+    let rules = numbered.map(|(rule, at)| format!("{at}. {rule}"));
+    ConflictPage::new(
+        &format!("the rules of {}", now.host),
+        page_of(now.id),
+        now.rules_version(),
+    )
+    .compare_lists("Rules", rules.collect(), vec![wanted.to_owned()])
+}
+
+fn page_of(site: Uuid) -> String {
+    format!("{HERE}/{site}")
 }
 
 async fn find(app: &App, id: &str) -> Result<Site, Failure> {

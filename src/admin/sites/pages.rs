@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::{RuleForm, SiteForm};
 use crate::foundation::app::App;
 use crate::foundation::error::Error;
+use crate::foundation::version::Version;
 use crate::people::users::User;
 use crate::sites::explain::Explanation;
 use crate::sites::policy;
@@ -21,6 +22,8 @@ pub struct SiteView {
     pub fallback: String,
     pub note: String,
     pub rules: Vec<RuleView>,
+    pub version: Version,
+    pub rules_version: Version,
 }
 
 #[derive(Serialize)]
@@ -57,12 +60,15 @@ impl From<&Site> for SiteView {
             fallback: site.fallback.to_string(),
             note: site.note.clone(),
             rules: site.rules.iter().map(rule).collect(),
+            version: site.version(),
+            rules_version: site.rules_version(),
         }
     }
 }
 
 impl SiteView {
     pub fn sample(text: &str) -> Self {
+        let version = || Version::sample(text);
         let text = || text.to_owned();
         let rule = RuleView {
             id: Uuid::nil(),
@@ -79,6 +85,8 @@ impl SiteView {
             fallback: text(),
             note: text(),
             rules: vec![rule],
+            version: version(),
+            rules_version: version(),
         }
     }
 }

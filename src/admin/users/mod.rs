@@ -7,13 +7,15 @@ use rocket::{FromForm, get, post, routes};
 use uuid::Uuid;
 
 use crate::account::lifecycle;
+use crate::admin::conflict::ConflictPage;
 use crate::admin::query::{self, address};
 use crate::foundation::app::App;
 use crate::foundation::audit::{self, Actor, Filter};
 use crate::foundation::error::Error;
+use crate::foundation::version::Version;
 use crate::login::{NoFields, Sensitive};
 use crate::people::passwords::Password;
-use crate::people::users::{self, Changes, NewUser, Outcome, User};
+use crate::people::users::{self, Changes, NewUser, Outcome, Refused, User};
 use crate::sessions::listing::{self, MAX_LIMIT, Query, Sort, State};
 use crate::sessions::view::SessionView;
 use crate::sessions::{self, Admin, CurrentSession, Which};
@@ -170,6 +172,7 @@ struct UserForm {
     email: String,
     groups: String,
     admin: Option<String>,
+    version: Option<Version>,
 }
 
 #[post("/admin/users/<id>", data = "<form>", rank = 2)]
@@ -183,28 +186,45 @@ async fn change(
 ) -> Result<Answer, Failure> {
     let user = find(app, id).await?;
     let Sensitive(form) = form;
-    let groups = group_names(&form.groups);
     let changes = Changes {
-        display_name: Some(form.display_name),
-        email: Some(form.email),
-        admin: Some(form.admin.as_deref() == Some("on")),
-        must_change_password: None,
-        remove_groups: user
-            .groups
-            .iter()
-            .filter(|group| !groups.contains(group))
-            .cloned()
-            .collect(),
-        add_groups: groups,
+        display_name: Some(form.display_name.clone()),
+        email: Some(form.email.clone()),
+        admin: Some(form.makes_admin()),
+        groups: Some(group_names(&form.groups)),
+        made_from: form.version.clone(),
+        ..Changes::default()
     };
-    let outcome = lifecycle::change(
-        app,
-        &Actor::user(&admin.0, visit.address),
-        &user.username,
-        changes,
-    )
-    .await;
-    answer(app, user, &current, outcome).await
+    let actor = Actor::user(&admin.0, visit.address);
+    match lifecycle::change(app, &actor, &user.username, changes).await? {
+        Err(Refused::Conflict(now)) => Ok(form.conflict(&now).answer(app, &admin.0)?),
+        outcome => answer(app, user, &current, Ok(outcome)).await,
+    }
+}
+
+impl UserForm {
+    fn makes_admin(&self) -> bool {
+        self.admin.as_deref() == Some("on")
+    }
+
+    fn conflict(&self, now: &User) -> ConflictPage {
+        let yes = |is: bool| if is { "Yes" } else { "No" };
+        let email = now.email.as_deref().unwrap_or_default();
+        let mut groups = group_names(&self.groups);
+        groups.sort();
+        let page = ConflictPage::new(now.shown_name(), page_of(now), now.version())
+            .compare("Display name", &now.display_name, &self.display_name)
+            .compare("Email", email, &self.email)
+            .compare_lists("Groups", now.groups.clone(), groups)
+            .compare("Admin", yes(now.admin), yes(self.makes_admin()))
+            .field("display_name", &self.display_name)
+            .field("email", &self.email)
+            .field("groups", &self.groups);
+        if self.makes_admin() {
+            page.field("admin", "on")
+        } else {
+            page
+        }
+    }
 }
 
 /// Makes a one-time password, which the answer shows; nobody can choose another's.

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::foundation::audit;
 use crate::foundation::clock::Timestamp;
+use crate::foundation::version::Version;
 use crate::people::users::{Listed, User};
 use crate::sessions::view::SessionView;
 use crate::web::pages::{Page, Template, template};
@@ -109,6 +110,7 @@ pub struct UserFacts {
     pub groups_text: String,
     pub disabled_text: String,
     pub created_text: String,
+    pub version: Version,
 }
 
 impl From<User> for UserFacts {
@@ -117,6 +119,7 @@ impl From<User> for UserFacts {
             groups_text: user.groups.join(", "),
             disabled_text: user.disabled_at.map(Timestamp::human).unwrap_or_default(),
             created_text: user.created_at.human(),
+            version: user.version(),
             user,
         }
     }

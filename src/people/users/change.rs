@@ -3,6 +3,7 @@
 use super::{Changes, InvalidName, Refused, User, group_name, name, store, text_of_person};
 use crate::foundation::db::Tx;
 use crate::foundation::error::Error;
+use crate::foundation::version::Version;
 
 /// A user before and after a change.
 #[derive(Debug)]
@@ -37,7 +38,12 @@ pub(crate) async fn apply(
     let Some(before) = store::by_name(&mut **tx, username).await? else {
         return Ok(Err(Refused::Unknown));
     };
+    let is_stale = Version::is_stale(changes.made_from.as_ref(), &before.version());
     let after = write(tx, before.clone(), changes).await?;
+    // A save that was sent twice, or that somebody else made too, is none.
+    if is_stale && after.version() != before.version() {
+        return Ok(Err(Refused::Conflict(Box::new(before))));
+    }
     if !store::any_admin(&mut **tx).await? && before.admin {
         return Ok(Err(Refused::LastAdmin));
     }
@@ -54,16 +60,25 @@ fn checked_changes(changes: Changes) -> Result<Changes, InvalidName> {
             .email
             .map(|email| name::email(&email).map(Option::unwrap_or_default))
             .transpose()?,
-        add_groups: changes
-            .add_groups
-            .iter()
-            .map(|group| group_name(group))
-            .collect::<Result<_, _>>()?,
+        groups: changes.groups.as_deref().map(group_names).transpose()?,
+        add_groups: group_names(&changes.add_groups)?,
         ..changes
     })
 }
 
+fn group_names(groups: &[String]) -> Result<Vec<String>, InvalidName> {
+    groups.iter().map(|group| group_name(group)).collect()
+}
+
 async fn write(tx: &mut Tx, before: User, changes: Changes) -> Result<User, Error> {
+    let (join, leave) = match changes.groups {
+        Some(groups) => {
+            let gone = |group: &&String| !groups.contains(group);
+            let leave = before.groups.iter().filter(gone).cloned().collect();
+            (groups, leave)
+        }
+        None => (changes.add_groups, changes.remove_groups),
+    };
     let user = User {
         display_name: changes.display_name.unwrap_or(before.display_name),
         // An empty address takes the address away.
@@ -77,10 +92,10 @@ async fn write(tx: &mut Tx, before: User, changes: Changes) -> Result<User, Erro
         ..before
     };
     store::update(tx, &user).await?;
-    for group in &changes.add_groups {
+    for group in &join {
         store::join(tx, user.id, group).await?;
     }
-    for group in &changes.remove_groups {
+    for group in &leave {
         store::leave(tx, user.id, &group.to_ascii_lowercase()).await?;
     }
     Ok(User {

@@ -13,6 +13,7 @@ use crate::foundation::app::App;
 use crate::foundation::clock::Timestamp;
 use crate::foundation::error::Error;
 use crate::foundation::person::Person;
+use crate::foundation::version::Version;
 use crate::people::passwords::Weakness;
 
 pub use change::Changed;
@@ -54,6 +55,19 @@ impl User {
             &self.display_name
         }
     }
+
+    /// Of what [`Changes`] of an admin's form change.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        let admin = self.admin.to_string();
+        let email = self.email.as_deref().unwrap_or_default();
+        let fields = [self.display_name.as_str(), email, &admin];
+        Version::of(
+            fields
+                .into_iter()
+                .chain(self.groups.iter().map(String::as_str)),
+        )
+    }
 }
 
 impl Person for User {
@@ -93,8 +107,12 @@ pub struct Changes {
     pub email: Option<String>,
     pub admin: Option<bool>,
     pub must_change_password: Option<bool>,
+    /// Exactly these, whatever the next two say.
+    pub groups: Option<Vec<String>>,
     pub add_groups: Vec<String>,
     pub remove_groups: Vec<String>,
+    /// What the form showed; see [`Version::is_stale`].
+    pub made_from: Option<Version>,
 }
 
 /// Why a change to users was refused. Nothing was changed then.
@@ -105,6 +123,8 @@ pub enum Refused {
     Invalid(InvalidName),
     Weak(Weakness),
     LastAdmin,
+    /// The form was made from something older than this, which stands now.
+    Conflict(Box<User>),
 }
 
 impl std::fmt::Display for Refused {
@@ -117,6 +137,7 @@ impl std::fmt::Display for Refused {
             Self::LastAdmin => f.write_str(
                 "This is the last admin who can sign in. Make another user an admin first.",
             ),
+            Self::Conflict(now) => write!(f, "{} was changed meanwhile.", now.username),
         }
     }
 }

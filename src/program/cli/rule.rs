@@ -67,7 +67,7 @@ pub fn run(command: &Command, effective: Effective) -> Done {
         Command::Add(add) => add_rule(app, add).await,
         Command::List { site, json } => list(app, site.as_deref(), *json).await,
         Command::Remove { id } => {
-            policy::remove_rule(app, &Actor::operator(), *id)
+            policy::remove_rule(app, &Actor::operator(), *id, None)
                 .await?
                 .map_err(|refused| refused.to_string())?;
             output::err(&format!("Removed {id}."));
@@ -91,7 +91,7 @@ async fn add_rule(app: &App, add: &Add) -> Done {
             Effect::Deny
         },
     };
-    let added = policy::add_rule(app, &Actor::operator(), site.id, rule, add.at).await?;
+    let added = policy::add_rule(app, &Actor::operator(), site.id, rule, add.at, None).await?;
     let rule = added.map_err(|refused| refused.to_string())?;
     output::err(&format!("Added to {}: {rule}.", site.host));
     Ok(())

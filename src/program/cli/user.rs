@@ -143,6 +143,7 @@ pub fn run(command: Command, effective: Effective) -> Done {
                     must_change_password,
                     add_groups,
                     remove_groups,
+                    ..Changes::default()
                 };
                 say_done(
                     "Changed",

@@ -168,7 +168,7 @@ async fn add_sites(app: &App) {
         effect: Effect::Deny,
     };
     let site = open.expect("a database").expect("a site").id;
-    let added = add_rule(app, &operator, site, rule, None).await;
+    let added = add_rule(app, &operator, site, rule, None, None).await;
     added.expect("a database").expect("a rule");
 }
 

@@ -221,6 +221,21 @@ async fn no_page_of_users_has_a_fault() {
     click(&keeper, "a[href$='/delete']").await;
     keeper.find("form[action$='/delete']").await;
     look_here(&keeper, "delete user").await;
+    open_user(&keeper, &server, "amara").await;
+    let meanwhile = [
+        "user",
+        "set",
+        "amara",
+        "--email",
+        "amara@example.org",
+        "--admin",
+        "true",
+    ];
+    server.command(&meanwhile, "");
+    keeper.fill("display_name", " of the long evenings").await;
+    click(&keeper, "form:has([name=display_name]) button").await;
+    keeper.find("#error").await;
+    look_here(&keeper, "user changed meanwhile").await;
 }
 
 #[rocket::async_test]
@@ -252,6 +267,23 @@ async fn no_page_of_sites_has_a_fault() {
     click(&keeper, "form[action$='/rules'] button").await;
     keeper.find("[role=alert]").await;
     look_here(&keeper, "rule refused").await;
+    open_site(&keeper, &server, "photos.localhost").await;
+    let meanwhile = [
+        "rule",
+        "add",
+        "photos.localhost",
+        "--path",
+        "/new/*",
+        "--who",
+        "anyone",
+        "--deny",
+    ];
+    server.command(&meanwhile, "");
+    keeper.fill("at", "2").await;
+    click(&keeper, "form[action$='/rules'] button").await;
+    keeper.find("form[action$='/rules'] [name=version]").await;
+    keeper.find("main h1 + #error").await;
+    look_here(&keeper, "rules changed meanwhile").await;
     open_site(&keeper, &server, "*.example.localhost").await;
     look_here(&keeper, "site without rules").await;
     let page = |query: &str| server.url(&format!("/admin/explain{query}"));

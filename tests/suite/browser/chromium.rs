@@ -126,6 +126,15 @@ impl Browser {
         }
     }
 
+    /// The same once the whole page is there, its pictures too.
+    pub async fn finds_loaded(&self, css: &str) -> Element {
+        let deadline = Instant::now() + PATIENCE;
+        while self.run("return document.readyState").await != "complete" {
+            assert!(Instant::now() < deadline, "never loaded");
+        }
+        self.find(css).await
+    }
+
     pub async fn has(&self, css: &str) -> bool {
         let found = self.client.find_all(Locator::Css(css)).await;
         !found.expect("a page").is_empty()

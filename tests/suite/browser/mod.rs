@@ -4,6 +4,7 @@ mod accessibility;
 mod admin;
 mod chromium;
 mod keyboard;
+mod large_cache;
 mod server;
 mod sign_in;
 mod sites;

@@ -222,7 +222,7 @@ async fn make_database() -> Vec<u8> {
             who: who.parse().expect("a who"),
             effect: Effect::Allow,
         };
-        add_rule(&app, &operator, site.id, rule, None)
+        add_rule(&app, &operator, site.id, rule, None, None)
             .await
             .expect("a database")
             .expect("a rule");

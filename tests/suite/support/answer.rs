@@ -38,4 +38,51 @@ impl Answer {
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
     }
+
+    /// The page with the slashes that templates escape as they are.
+    pub fn unescaped(&self) -> String {
+        self.body.replace("&#x2f;", "/")
+    }
+
+    /// The fields of the page's form whose tag begins so or has this in it, as a browser sends them
+    /// unchanged.
+    pub fn fields_of(&self, form: &str) -> Vec<(String, String)> {
+        let body = self.unescaped();
+        let (_, rest) = body.split_once(form).expect("the form");
+        let (form, _) = rest.split_once("</form>").expect("its end");
+        let inputs = form.split("<input ").skip(1);
+        inputs
+            .filter_map(|rest| input(rest.split('>').next()?))
+            .collect()
+    }
+
+    /// One of them.
+    pub fn field_of(&self, form: &str, name: &str) -> String {
+        let fields = self.fields_of(form);
+        let found = fields.into_iter().find(|(field, _)| field == name);
+        found.expect("the field").1
+    }
+
+    /// The first field of this name.
+    pub fn field(&self, name: &str) -> String {
+        let body = self.unescaped();
+        let inputs = body.split("<input ").skip(1);
+        let mut fields = inputs.filter_map(|rest| input(rest.split('>').next()?));
+        fields
+            .find(|(field, _)| field == name)
+            .expect("the field")
+            .1
+    }
+}
+
+/// Name and value of an `input`; none of an unchecked box.
+fn input(tag: &str) -> Option<(String, String)> {
+    let attribute = |name: &str| {
+        let (_, rest) = tag.split_once(&format!("{name}=\""))?;
+        Some(rest.split('"').next()?.to_owned())
+    };
+    if tag.contains("checkbox") && !tag.ends_with("checked") {
+        return None;
+    }
+    Some((attribute("name")?, attribute("value").unwrap_or_default()))
 }

@@ -62,10 +62,17 @@ impl TestApp {
             .expect("a database")
             .expect("a new site");
         for text in rules {
-            policy::add_rule(&self.app, &Actor::operator(), site.id, rule(text), None)
-                .await
-                .expect("a database")
-                .expect("a new rule");
+            policy::add_rule(
+                &self.app,
+                &Actor::operator(),
+                site.id,
+                rule(text),
+                None,
+                None,
+            )
+            .await
+            .expect("a database")
+            .expect("a new rule");
         }
         site
     }
