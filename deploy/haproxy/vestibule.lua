@@ -6,8 +6,8 @@
 --     http-request deny deny_status 503 unless { var(txn.vestibule) -m str allowed }
 --
 -- Where Vestibule allows the request, txn.vestibule is "allowed", and the request says who is signed
--- in. Anything else that it says is answered in its words; without an answer, and if this script
--- fails, the variable stays unset and the third line denies.
+-- in, and nothing of what the client said of that. Anything else that it says is answered in its words;
+-- without an answer, and if this script fails, the variable stays unset and the last line denies.
 
 local url = "http://" .. os.getenv("VESTIBULE") .. "/api/authz/forward-auth"
 
@@ -58,6 +58,12 @@ end
 local function allow(txn, answer)
     for _, name in ipairs(IDENTITY) do
         if not answer.headers[name] then return end
+    end
+    -- The client's own, in every spelling: applications read "remote_user" and "remote.user" as the same.
+    for name in pairs(txn.http:req_get_headers()) do
+        if name:lower():sub(1, 6) == "remote" then
+            txn.http:req_del_header(name)
+        end
     end
     for _, name in ipairs(IDENTITY) do
         txn.http:req_set_header(name, answer.headers[name][0])

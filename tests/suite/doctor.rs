@@ -78,7 +78,7 @@ impl Report {
         for (step, outcome) in self.outcomes() {
             assert_eq!(outcome, "right", "{step}: {:#?}", self.findings);
         }
-        assert_eq!((self.code, self.findings.len()), (0, 11));
+        assert_eq!((self.code, self.findings.len()), (0, 12));
     }
 }
 
@@ -171,10 +171,10 @@ const MISTAKES: &[(&str, &str, &str, &str)] = &[
         "Pass /.vestibule/",
     ),
     (
-        "proxy_set_header Remote-User $vestibule_user;",
-        "",
+        "default 1;",
+        "default 0;",
         "identity",
-        "own Remote-User.",
+        "own Remote-Methods.",
     ),
     (
         "proxy_set_header Host $host:$server_port;",
@@ -213,6 +213,69 @@ fn each_mistake_in_nginx_gets_its_cure() {
     }
     house.configure(|right| right);
     Report::of(&house, &house.at(APP, "/public/"), &[]).is_all_right();
+}
+
+/// A location that is carved out of the guarded server, what is asked beside the page, and what is found.
+const CARVED: &[(&str, &[&str], &str)] = &[
+    (
+        "location = /api/ { auth_request off; return 200 open; }",
+        &[],
+        "/api/ (200)",
+    ),
+    (
+        "location ~ ^/doctor- { auth_request off; return 404; }",
+        &[],
+        " (404)",
+    ),
+    (
+        "location /shop { auth_request off; return 302 /shop/login; }",
+        &["--path", "/shop/cart"],
+        "/shop/cart (302)",
+    ),
+    // A path of a rule.
+    (
+        "location /staff { auth_request off; return 200 open; }",
+        &[],
+        "/staff/ (200)",
+    ),
+    // To who says to be somebody, and to nobody else.
+    (
+        "location = /admin/ { auth_request off; error_page 418 = @ask; if ($http_remote_user) { return 200 open; } return 418; }
+         location @ask { proxy_pass http://vestibule; }",
+        &[],
+        "/admin/ (200 with a made-up Remote-User)",
+    ),
+];
+
+#[test]
+fn a_path_that_is_led_past_vestibule_is_found() {
+    let Some(mut house) = house() else {
+        return;
+    };
+    let host = format!("{APP}:{}", house.port);
+    let staff = "--path /staff/* --who group:staff --allow";
+    let rule = [
+        &["rule", "add", &host][..],
+        &staff.split(' ').collect::<Vec<_>>(),
+    ]
+    .concat();
+    house.machine.cli(&rule).done();
+    for (location, options, found) in CARVED {
+        house.configure(|right| {
+            let before = "location ^~ /.vestibule/ {";
+            assert!(right.contains(before));
+            let refuses = "if ($vestibule_made_up) {";
+            let carved = right.replacen(before, &format!("{location} {before}"), 1);
+            carved.replacen(refuses, "if ($request_method = NONE) {", 1)
+        });
+        let report = Report::of(&house, &house.at(APP, "/page"), options);
+        let paths = report.findings.iter().find(|one| one["step"] == "paths");
+        let paths = paths.expect("a step");
+        assert_eq!(paths["outcome"], "wrong", "{location}: {paths:#?}");
+        let words = paths["found"].as_str().expect("a text");
+        assert!(words.contains(found), "{location}: {words}");
+        assert_eq!(words.matches(" (").count(), 1, "and nothing else: {words}");
+    }
 }
 
 #[test]
@@ -275,7 +338,7 @@ fn a_person_reads_marks_and_cures() {
     };
     let url = house.at(APP, "/public/");
     let ran = house.machine.cli(&["doctor", &url]).done();
-    assert_eq!(ran.out.matches('✓').count(), 11, "{}", ran.out);
+    assert_eq!(ran.out.matches('✓').count(), 12, "{}", ran.out);
     house.configure(|right| right.replacen("auth_request /.vestibule-check;", "", 1));
     let ran = house.machine.cli(&["doctor", &url]);
     assert_eq!(ran.code, 1);

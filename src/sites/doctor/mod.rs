@@ -5,6 +5,7 @@
 //! page of theirs is shown: it is no way to make the server fetch addresses.
 
 mod client;
+mod paths;
 mod steps;
 mod told;
 
@@ -19,6 +20,7 @@ use crate::sites::{policy, site_address};
 use crate::web::cookies::HostCookie;
 
 pub use client::{Client, Trust};
+use paths::Closed;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -41,13 +43,18 @@ pub struct Finding {
     pub cure: Option<String>,
 }
 
-/// Looks at the site that `url` is a page of.
+/// Looks at the site that `url` is a page of, and at further paths of it.
 ///
 /// # Errors
 /// The database failed.
-pub async fn examine(app: &App, url: &str, client: Client) -> Result<Vec<Finding>, Error> {
+pub async fn examine(
+    app: &App,
+    url: &str,
+    further: &[String],
+    client: Client,
+) -> Result<Vec<Finding>, Error> {
     let clock = clock(app);
-    let mut findings = match admit(app, url).await? {
+    let mut findings = match admit(app, url, further).await? {
         Ok(patient) => {
             let all = move || steps::all(&patient, &client);
             let examination = rocket::tokio::task::spawn_blocking(all);
@@ -84,10 +91,16 @@ struct Patient {
     public: bool,
     /// A page that the rules open only to those who are signed in.
     guarded: Option<Url>,
+    /// Paths that are open to nobody who is not signed in.
+    closed: Vec<Closed>,
 }
 
 /// Finds the site, or says why there is none.
-async fn admit(app: &App, text: &str) -> Result<Result<Patient, Finding>, Error> {
+async fn admit(
+    app: &App,
+    text: &str,
+    further: &[String],
+) -> Result<Result<Patient, Finding>, Error> {
     let Some(address) = site_address(app, text).await? else {
         return Ok(Err(unknown(app, text)));
     };
@@ -106,6 +119,7 @@ async fn admit(app: &App, text: &str) -> Result<Result<Patient, Finding>, Error>
         site: format!("{} (otherwise: {})", site.host, site.fallback),
         public: decision(site, page.path()) == Decision::Allow,
         guarded: guarded(site, &page),
+        closed: paths::closed(site, &page, further),
         page,
     }))
 }

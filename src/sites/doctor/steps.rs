@@ -3,21 +3,21 @@
 use url::Url;
 
 use super::client::{Client, Seen};
+use super::paths::{self, at};
 use super::told::{Told, Way};
 use super::{Finding, Outcome, Patient};
 use crate::foundation::token::Token;
 
-/// Written by a browser that would like to be somebody.
-const IDENTITY: [&str; 8] = [
-    "Remote-User",
-    "Remote-Groups",
-    "Remote-Name",
-    "Remote-Email",
-    "Remote_User",
-    "Remote_Groups",
-    "Remote_Name",
-    "Remote_Email",
-];
+/// What a browser writes that would like to be somebody: a request's headers for each spelling that
+/// some application takes for the same. Their values begin with `value` and differ.
+pub fn identity_headers(value: &str) -> Vec<Vec<(String, String)>> {
+    let spelt = |between| {
+        ["User", "Groups", "Name", "Email", "Methods"]
+            .map(|name| (format!("Remote{between}{name}"), format!("{value}{name}")))
+            .to_vec()
+    };
+    ["-", "_", "."].map(spelt).to_vec()
+}
 
 const ENDPOINTS: [&str; 3] = [
     "/api/authz/forward-auth",
@@ -36,7 +36,7 @@ pub fn wrong(found: impl Into<String>, cure: impl Into<String>) -> Judged {
     (Outcome::Wrong, found.into(), Some(cure.into()))
 }
 
-fn unseen(found: impl Into<String>) -> Judged {
+pub fn unseen(found: impl Into<String>) -> Judged {
     (Outcome::Unseen, found.into(), None)
 }
 
@@ -45,12 +45,16 @@ fn not_yet() -> Judged {
 }
 
 /// What should be, by step.
-const TITLES: [(&str, &str); 11] = [
+const TITLES: [(&str, &str); 12] = [
     ("site", "The host is a configured site"),
     ("proxy", "The proxy is reached"),
     ("peer", "Vestibule trusts the proxy"),
     ("asked", "The proxy asks Vestibule about each request"),
     ("headers", "The proxy tells what was asked for"),
+    (
+        "paths",
+        "No path that was tried is answered without asking Vestibule",
+    ),
     ("cookie", "The browser is given its cookie for this host"),
     ("enter", "/.vestibule/ of the site leads to Vestibule"),
     (
@@ -103,6 +107,14 @@ pub fn all(patient: &Patient, client: &Client) -> Vec<Finding> {
         );
         let head_told = told(&client.open_head(page));
         note("headers", headers(page, &opened_told, &head_told));
+        note(
+            "paths",
+            if explained || opened_told == Told::Unknown {
+                not_yet()
+            } else {
+                paths::judge(patient, client)
+            },
+        );
         note("cookie", cookie(patient, opened, &opened_told));
         note("enter", enter(&entered, &entered_told));
         note("identity", identity(patient, client, opened, page));
@@ -111,13 +123,6 @@ pub fn all(patient: &Patient, client: &Client) -> Vec<Finding> {
     note("sign_in", sign_in_page(&sign_in));
     note("authz", authz(patient, client));
     findings
-}
-
-fn at(page: &Url, path: &str) -> Url {
-    let mut url = page.clone();
-    url.set_path(path);
-    url.set_query(None);
-    url
 }
 
 fn proxy(opened: &Result<Seen, String>) -> Judged {
@@ -321,26 +326,25 @@ fn enter(entered: &Result<Seen, String>, told: &Told) -> Judged {
 }
 
 fn identity(patient: &Patient, client: &Client, opened: &Seen, page: &Url) -> Judged {
-    let made_up = Token::generate().hash().to_text().replace(['-', '_'], "x");
-    let values: Vec<String> = (0..IDENTITY.len())
-        .map(|number| format!("doctor{number}{made_up}"))
-        .collect();
-    let headers: Vec<(&str, &str)> = IDENTITY
-        .into_iter()
-        .zip(values.iter().map(String::as_str))
-        .collect();
+    let made_up = identity_headers(&format!("doctor{}", Token::generate().hash().to_text()));
+    let ask = |url: &Url, headers: &[(String, String)]| {
+        let headers: Vec<_> = headers
+            .iter()
+            .map(|(name, value)| (&**name, &**value))
+            .collect();
+        client.open(url, &headers)
+    };
     if patient.guarded.is_some() {
         if (200..300).contains(&opened.status) {
             return not_yet();
         }
-        match client.open(page, &headers) {
-            Ok(seen) if (200..300).contains(&seen.status) => {
-                return wrong(
-                    "A made-up Remote-User opens a page that asks for sign-in.",
-                    "Delete Remote-User, Remote-Name, Remote-Email and Remote-Groups of a client’s before anything else looks at them.",
-                );
-            }
-            _ => {}
+        let opens =
+            |seen: Result<Seen, String>| seen.is_ok_and(|seen| (200..300).contains(&seen.status));
+        if made_up.iter().any(|headers| opens(ask(page, headers))) {
+            return wrong(
+                "A made-up Remote-User opens a page that asks for sign-in.",
+                "Delete Remote-User, Remote-Name, Remote-Email and Remote-Groups of a client’s before anything else looks at them.",
+            );
         }
     }
     if !patient.public {
@@ -348,26 +352,30 @@ fn identity(patient: &Patient, client: &Client, opened: &Seen, page: &Url) -> Ju
             "A made-up Remote-User opens nothing; whether the application is sent it cannot be seen from here. Give the address of a public page that shows the headers it was sent.",
         );
     }
-    let Ok(seen) = client.open(&patient.page, &headers) else {
-        return not_yet();
-    };
-    let repeated: Vec<&str> = headers
-        .iter()
-        .filter(|(_, value)| seen.body.contains(value))
-        .map(|(name, _)| *name)
-        .collect();
+    let mut repeated: Vec<&str> = Vec::new();
+    let mut is_shown = true;
+    for headers in &made_up {
+        let Ok(seen) = ask(&patient.page, headers) else {
+            return not_yet();
+        };
+        let of_these = headers
+            .iter()
+            .filter(|(_, value)| seen.body.contains(value));
+        repeated.extend(of_these.map(|(name, _)| &**name));
+        // Only a page that shows headers at all tells that these are not there; or none is sent any.
+        is_shown &= seen.body.contains(BROWSER_MARK) || seen.status == 400;
+    }
     if !repeated.is_empty() {
         return wrong(
             format!(
                 "The application is sent a client’s own {}.",
                 repeated.join(", ")
             ),
-            "Delete these headers in the proxy before it sets its own, in every spelling, as the files in deploy/ do.",
+            "Delete or refuse these headers in the proxy, in every spelling, as the files in deploy/ do.",
         );
     }
-    // Only a page that shows headers at all tells that these are not there.
-    if seen.body.contains(BROWSER_MARK) {
-        right("The page shows the headers it was sent, and none that was made up.")
+    if is_shown {
+        right("What is made up is refused, or not among the headers that the page shows.")
     } else {
         unseen("The page does not show the headers it was sent: it cannot be seen from here.")
     }

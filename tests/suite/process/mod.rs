@@ -12,6 +12,7 @@ mod hardening;
 mod hostile;
 mod keep_alive;
 mod kill;
+mod litestream;
 mod load;
 mod logs;
 mod migrations;
@@ -547,4 +548,21 @@ pub fn is_there(program: &str, for_what: &str) -> bool {
         );
     }
     there
+}
+
+/// A program that `cargo xtask test` puts below target/tools, and names in a variable.
+pub fn tool(variable: &str, path: &str) -> Option<PathBuf> {
+    let usual = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("target/tools")
+        .join(path);
+    let program = std::env::var_os(variable).map_or(usual, PathBuf::from);
+    if program.is_file() {
+        return Some(program);
+    }
+    println!("{path} is not here, so it is not tested; cargo xtask test installs it");
+    assert!(
+        std::env::var_os("TEST_REQUIRE_COMPONENTS").is_none(),
+        "{path} is missing"
+    );
+    None
 }

@@ -13,7 +13,7 @@ fn with_caddy(place: &Place) -> Option<Command> {
         vestibule = place.vestibule,
         app = place.app,
     );
-    caddy::serve(place, &file)
+    caddy::serve(caddy::debian, place, &file)
 }
 
 /// The address, and the two lines at the end of the second location.

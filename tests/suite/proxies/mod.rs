@@ -9,7 +9,9 @@ mod cases;
 mod echo;
 mod envoy;
 mod haproxy;
+mod http2;
 mod nginx;
+mod shapes;
 mod smuggling;
 mod traefik;
 mod visitor;
@@ -94,11 +96,8 @@ pub struct Door {
     port: u16,
 }
 
-/// How a proxy is started; `None` where it is not on this machine.
-pub type Start = fn(&Place) -> Option<Command>;
-
 impl Door {
-    fn open(start: Start) -> Option<Self> {
+    fn open(start: impl FnOnce(&Place) -> Option<Command>) -> Option<Self> {
         if !is_there(
             "openssl",
             "proxies do what they should (cargo xtask test installs it)",
@@ -117,7 +116,7 @@ impl Door {
         let port = place.port;
         let vestibule = machine.start();
         let mut proxy = Server::spawn(command);
-        // Some listen before they have a certificate for each host.
+        // Some listen before they have a certificate, or a router, for each host.
         for host in [SIGN_IN, APP] {
             let request = format!(
                 "GET /.vestibule/icon.svg HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
@@ -125,8 +124,8 @@ impl Door {
             wait_for("the proxy to serve", || {
                 assert!(!proxy.has_ended(), "{}{}", proxy.out(), proxy.err());
                 TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok()?;
-                visitor::exchange(port, host, &request)
-                    .starts_with("HTTP/1.1 ")
+                let answer = visitor::exchange(port, host, &request);
+                (answer.starts_with("HTTP/1.1 ") && !answer.starts_with("HTTP/1.1 404 "))
                     .then_some(())
             });
         }
@@ -160,8 +159,9 @@ impl Door {
     }
 }
 
-/// Opens a door and holds it to a case; says what the proxy said where it does not hold.
-fn hold(start: Start, case: fn(&Door)) {
+/// Opens a door and holds it to a case; says what the proxy said where it does not hold. `start` gives
+/// `None` where the proxy is not on this machine.
+fn hold(start: impl FnOnce(&Place) -> Option<Command>, case: impl FnOnce(&Door)) {
     let Some(door) = Door::open(start) else {
         return;
     };

