@@ -1,4 +1,4 @@
-//! What `cargo xtask seed` takes from here, so that its rows are like those of real sign-ins.
+//! What `lab/` takes from here, so that the rows of `cargo xtask seed` are like those of real sign-ins.
 
 use crate::foundation::token::Token;
 use crate::sessions::{EndReason, device};

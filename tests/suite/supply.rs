@@ -60,7 +60,7 @@ fn cfg_07_every_package_comes_from_the_registry() {
     let registry = "registry+https://github.com/rust-lang/crates.io-index";
     for lock in LOCKS {
         let packages = packages(lock);
-        let ours = ["vestibule", "vestibule-fuzz", "xtask"];
+        let ours = ["vestibule", "vestibule-fuzz", "lab", "xtask"];
         for Package { name, source, .. } in &packages {
             if ours.contains(&name.as_str()) {
                 assert_eq!(*source, None, "{name} is ours");

@@ -7,9 +7,9 @@ use std::process::Command;
 
 use clap::Args;
 
-use crate::install::{Source, Tool};
-use crate::need::{Need, install_missing};
-use crate::run::{Outcome, Stop, cargo, root, say, step};
+use xtask::install::{Source, Tool};
+use xtask::need::{Need, install_missing};
+use xtask::run::{Outcome, Stop, cargo, root, say, step};
 
 /// Check what comes into the tree: advisories, yanked versions, licences, sources, bans
 #[derive(Args)]

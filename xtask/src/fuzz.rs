@@ -4,9 +4,9 @@ use std::process::Command;
 
 use clap::Args;
 
-use crate::install::{Source, Tool};
-use crate::need::{Need, install_missing};
-use crate::run::{Outcome, Stop, root, step};
+use xtask::install::{Source, Tool};
+use xtask::need::{Need, install_missing};
+use xtask::run::{Outcome, Stop, root, step};
 
 /// Run the fuzz targets of fuzz/, one after the other
 #[derive(Args)]

@@ -1,20 +1,16 @@
 //! Developer commands, one file each: `cargo xtask --help`.
 
-mod bench;
 mod deny;
-mod faults;
 mod fuzz;
-mod install;
-mod need;
+mod lab;
 mod release;
-mod run;
-mod seed;
-mod soak;
 mod test;
 
 use std::process::ExitCode;
 
 use clap::Parser;
+
+use lab::Lab;
 
 #[derive(Parser)]
 #[command(
@@ -27,13 +23,18 @@ enum Command {
     Deny(deny::Deny),
     Fuzz(fuzz::Fuzz),
     Release(release::Release),
-    Seed(seed::Seed),
-    Bench(bench::Bench),
-    Soak(soak::Soak),
-    Faults(faults::Faults),
-    /// What a fault test starts as another process
-    #[command(hide = true)]
-    HoldLock(faults::HoldLock),
+    /// Make a database with many users and sessions
+    #[command(disable_help_flag = true)]
+    Seed(Lab),
+    /// Measure the release binary against its goals
+    #[command(disable_help_flag = true)]
+    Bench(Lab),
+    /// Put the release binary under a mixed load and look for what grows
+    #[command(disable_help_flag = true)]
+    Soak(Lab),
+    /// Cause faults to the release binary and look for broken promises
+    #[command(disable_help_flag = true)]
+    Faults(Lab),
 }
 
 fn main() -> ExitCode {
@@ -42,11 +43,10 @@ fn main() -> ExitCode {
         Command::Deny(command) => command.run(),
         Command::Fuzz(command) => command.run(),
         Command::Release(command) => command.run(),
-        Command::Seed(command) => command.run(),
-        Command::Bench(command) => command.run(),
-        Command::Soak(command) => command.run(),
-        Command::Faults(command) => command.run(),
-        Command::HoldLock(command) => command.run(),
+        Command::Seed(command) => command.run("seed"),
+        Command::Bench(command) => command.run("bench"),
+        Command::Soak(command) => command.run("soak"),
+        Command::Faults(command) => command.run("faults"),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

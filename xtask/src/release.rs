@@ -9,9 +9,9 @@ use clap::Args;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::install::{Source, Tool};
-use crate::need::{Need, install_missing};
-use crate::run::{Outcome, Stop, cargo, output, root, say, step};
+use xtask::install::{Source, Tool};
+use xtask::need::{Need, install_missing};
+use xtask::run::{Outcome, Stop, cargo, failed, output, root, say, step};
 
 /// Build the program and gather what a release is made of in target/dist
 #[derive(Args)]
@@ -54,7 +54,7 @@ impl Release {
         step(cargo().args(["build", "--release", "--locked", "--bin", "vestibule"]))?;
         let dist = root().join("target/dist");
         let _ = fs::remove_dir_all(&dist);
-        fs::create_dir_all(&dist).map_err(|error| failed(&dist, &error))?;
+        fs::create_dir_all(&dist).map_err(failed(dist.display()))?;
         copy(
             &root().join("target/release/vestibule"),
             &dist.join("vestibule"),
@@ -69,10 +69,6 @@ impl Release {
     }
 }
 
-fn failed(path: &Path, error: &dyn std::fmt::Display) -> Stop {
-    Stop::because(format!("{}: {error}", path.display()))
-}
-
 fn copy(from: &Path, to: &Path) -> Outcome {
     step(Command::new("cp").arg("-r").arg(from).arg(to))
 }
@@ -82,12 +78,14 @@ fn list_parts(bill: &Path) -> Outcome {
     step(&mut cyclonedx())?;
     // It writes one beside each manifest of the workspace, and where that stands on this machine into it.
     let made = root().join("vestibule_bin.cdx.json");
-    let text = fs::read_to_string(&made).map_err(|error| failed(&made, &error))?;
+    let text = fs::read_to_string(&made).map_err(failed(made.display()))?;
     let text = text.replace(&format!("file://{}", root().display()), "file://.");
-    fs::write(bill, &text).map_err(|error| failed(bill, &error))?;
+    fs::write(bill, &text).map_err(failed(bill.display()))?;
     let _ = fs::remove_file(made);
-    let _ = fs::remove_file(root().join("xtask/xtask_bin.cdx.json"));
-    let named = named(&text).map_err(|error| failed(bill, &error))?;
+    for other in ["lab/lab_bin.cdx.json", "xtask/xtask_bin.cdx.json"] {
+        let _ = fs::remove_file(root().join(other));
+    }
+    let named = named(&text).map_err(failed(bill.display()))?;
     let absent: Vec<_> = built_in()?.difference(&named).cloned().collect();
     if absent.is_empty() {
         say(&format!(
@@ -162,11 +160,11 @@ fn crates_of(tree: &str) -> BTreeSet<String> {
 /// In the form that `sha256sum --check` reads.
 fn write_sums(dist: &Path) -> Outcome {
     let mut files = Vec::new();
-    find_files(dist, &mut files).map_err(|error| failed(dist, &error))?;
+    find_files(dist, &mut files).map_err(failed(dist.display()))?;
     files.sort();
     let mut sums = String::new();
     for file in files {
-        let bytes = fs::read(&file).map_err(|error| failed(&file, &error))?;
+        let bytes = fs::read(&file).map_err(failed(file.display()))?;
         let name = file.strip_prefix(dist).unwrap_or(&file).display();
         for byte in Sha256::digest(&bytes) {
             sums += &format!("{byte:02x}");
@@ -174,7 +172,7 @@ fn write_sums(dist: &Path) -> Outcome {
         sums += &format!("  {name}\n");
     }
     let path = dist.join("SHA256SUMS");
-    fs::write(&path, sums).map_err(|error| failed(&path, &error))
+    fs::write(&path, sums).map_err(failed(path.display()))
 }
 
 fn find_files(folder: &Path, found: &mut Vec<PathBuf>) -> std::io::Result<()> {

