@@ -1,4 +1,4 @@
-//! What a release is made of, gathered in target/dist.
+//! What a release is made of, gathered in target/artifacts.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,7 +13,7 @@ use xtask::install::{Source, Tool};
 use xtask::need::{Need, install_missing};
 use xtask::run::{Outcome, Stop, cargo, failed, output, root, say, step};
 
-/// Build the program and gather what a release is made of in target/dist
+/// Build the program and gather what a release is made of in target/artifacts
 #[derive(Args)]
 #[command(after_help = "Example: cargo xtask release")]
 pub struct Release {}
@@ -51,12 +51,19 @@ const FILES: [&str; 9] = [
 impl Release {
     pub fn run(&self) -> Outcome {
         install_missing(NEEDS)?;
-        step(cargo().args(["build", "--release", "--locked", "--bin", "vestibule"]))?;
-        let dist = root().join("target/dist");
+        step(cargo().args([
+            "build",
+            "--profile",
+            "dist",
+            "--locked",
+            "--bin",
+            "vestibule",
+        ]))?;
+        let dist = root().join("target/artifacts");
         let _ = fs::remove_dir_all(&dist);
         fs::create_dir_all(&dist).map_err(failed(dist.display()))?;
         copy(
-            &root().join("target/release/vestibule"),
+            &root().join("target/dist/vestibule"),
             &dist.join("vestibule"),
         )?;
         for name in FILES {
@@ -64,7 +71,7 @@ impl Release {
         }
         list_parts(&dist.join("vestibule.cdx.json"))?;
         write_sums(&dist)?;
-        say("target/dist has the release; `sha256sum --check SHA256SUMS` there checks it");
+        say("target/artifacts has the release; `sha256sum --check SHA256SUMS` there checks it");
         Ok(())
     }
 }

@@ -31,7 +31,7 @@ struct Contender {
 
 pub fn run(quick: bool) -> Result<Part, Stop> {
     load::install()?;
-    driver::build()?;
+    driver::build(driver::Profile::Dist)?;
     contenders::build()?;
     let folder = Folder::create()?;
     let size = if quick { SMALL } else { LARGE };

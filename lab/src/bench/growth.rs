@@ -44,7 +44,7 @@ struct Subject {
 
 pub fn run(quick: bool) -> Result<Part, Stop> {
     load::install()?;
-    driver::build()?;
+    driver::build(driver::Profile::Dist)?;
     let sizes: &[Size] = if quick {
         &[SMALL, LARGE]
     } else {
@@ -100,7 +100,7 @@ fn list(all: &mut [Subject], rounds: usize) -> Outcome {
 }
 
 fn part(all: &[Subject]) -> Result<Part, Stop> {
-    let binary = fs::metadata(driver::binary()).map_err(failed("the release binary"))?;
+    let binary = fs::metadata(driver::binary()).map_err(failed("the binary"))?;
     let binary = mebibytes(binary.len()) / KIB;
     let rows = rows(all);
     let (first, last) = (&all[0], &all[all.len() - 1]);
@@ -111,7 +111,7 @@ fn part(all: &[Subject]) -> Result<Part, Stop> {
     Ok(Part {
         name: "growth",
         text: format!(
-            "{}\nThe release binary has {binary:.1} MiB.\n",
+            "{}\nThe packaged binary has {binary:.1} MiB.\n",
             table(all, &rows)
         ),
         json: json!({

@@ -21,7 +21,7 @@ const TURNS: (usize, Duration) = (5, Duration::from_secs(5));
 const QUICK_TURNS: (usize, Duration) = (2, Duration::from_secs(2));
 
 pub fn run(quick: bool) -> Result<Part, Stop> {
-    driver::build()?;
+    driver::build(driver::Profile::Dist)?;
     let (turns, time) = if quick { QUICK_TURNS } else { TURNS };
     let folder = Folder::create()?;
     let database = folder.database(SMALL)?;

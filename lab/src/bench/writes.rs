@@ -33,7 +33,7 @@ const QUICK_TURNS: (usize, Duration) = (3, Duration::from_secs(3));
 
 pub fn run(quick: bool) -> Result<Part, Stop> {
     load::install()?;
-    driver::build()?;
+    driver::build(driver::Profile::Dist)?;
     let (turns, time) = if quick { QUICK_TURNS } else { TURNS };
     let folder = Folder::create()?;
     let seeded = folder.with_cookies(if quick { SMALL } else { LARGE })?;

@@ -12,6 +12,7 @@ use std::fs::{self, Permissions};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
@@ -29,12 +30,34 @@ pub const PASSWORD: &str = "correct horse battery";
 /// Far above what anything here takes on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-pub fn build() -> Outcome {
-    step(cargo().args(["build", "--release", "--bin", "vestibule"]))
+/// How the program is built: quickly, as for whoever tries it, or as packages have it.
+#[derive(Clone, Copy, Debug)]
+pub enum Profile {
+    Release,
+    Dist,
 }
 
+/// A run works with one build.
+static BUILT: OnceLock<Profile> = OnceLock::new();
+
+impl Profile {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Release => "release",
+            Self::Dist => "dist",
+        }
+    }
+}
+
+pub fn build(profile: Profile) -> Outcome {
+    let profile = BUILT.get_or_init(|| profile).name();
+    step(cargo().args(["build", "--profile", profile, "--bin", "vestibule"]))
+}
+
+/// The program that [`build`] has made.
 pub fn binary() -> PathBuf {
-    root().join("target/release/vestibule")
+    let profile = BUILT.get().copied().unwrap_or(Profile::Release).name();
+    root().join("target").join(profile).join("vestibule")
 }
 
 /// A folder that every user may enter. It is removed with all that is in it when it is dropped.

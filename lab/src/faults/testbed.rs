@@ -37,7 +37,7 @@ impl Testbed {
     /// In the system's folder for temporary files, for the user that the server runs as may not be let into
     /// the checkout.
     pub fn set_up(quick: bool) -> Result<Self, Stop> {
-        driver::build()?;
+        driver::build(driver::Profile::Release)?;
         let testbed = Self {
             folder: driver::temporary_folder(&std::env::temp_dir())?,
             quick,

@@ -66,7 +66,7 @@ impl Soak {
 }
 
 fn soak(length: Duration) -> Result<Report, Stop> {
-    driver::build()?;
+    driver::build(driver::Profile::Release)?;
     let folder = driver::temporary_folder(&root().join("target/bench"))?;
     let database = folder.path().join("soak.db");
     let cookies = folder.path().join("cookies");

@@ -32,7 +32,7 @@ const QUICK_ROUNDS: (usize, usize) = (20, 3);
 
 pub fn run(quick: bool) -> Result<Table, Stop> {
     let (rounds, starts) = if quick { QUICK_ROUNDS } else { ROUNDS };
-    driver::build()?;
+    driver::build(driver::Profile::Dist)?;
     let folder = Folder::create()?;
     let (small, large) = (database(&folder, SMALL)?, database(&folder, LARGE)?);
     let mut figures = vec![start_to_ready(&small, &large, starts)?];
