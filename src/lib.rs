@@ -21,8 +21,9 @@
 //! }
 //! ```
 //!
-//! Settings stand under `[default.vestibule]` of Rocket.toml; see [`Settings`]. `examples/members.rs`
-//! is a small site that uses all guards.
+//! Settings stand under `[default.vestibule]` of Rocket.toml; see [`Settings`]. Variables that begin with
+//! `VESTIBULE_` win over it; `DATABASE_URL` stays the site's own. `examples/members.rs` is a small site
+//! that uses all guards.
 //!
 //! # The sign-in flow
 //!

@@ -332,6 +332,24 @@ fn a_certificate_of_an_own_ca_is_believed_if_the_ca_is_given() {
 }
 
 #[test]
+fn a_certificate_that_is_its_own_ca_is_told_how_to_be_made() {
+    let Some(mut house) = house_with(true, r#"["127.0.0.1"]"#) else {
+        return;
+    };
+    house.certificate.sign_itself(&[APP]);
+    house.configure(|right| right);
+    let ca = house.certificate.ca();
+    let ca = ca.to_str().expect("a path in UTF-8");
+    let report = Report::of(&house, &house.at(APP, "/public/"), &["--ca", ca]);
+    let (step, words) = report.first_wrong();
+    assert_eq!(step, "proxy");
+    assert!(
+        words.contains("CA:FALSE") && words.contains("--insecure"),
+        "{words}"
+    );
+}
+
+#[test]
 fn a_person_reads_marks_and_cures() {
     let Some(mut house) = house() else {
         return;

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::process::{is_there, program};
+use crate::process::{Machine, Ran, is_there, program, wait_for};
 
 const UNITS: [&str; 4] = [
     "vestibule.service",
@@ -78,4 +78,48 @@ fn the_service_waits_as_long_for_its_end_as_the_program_takes() {
     let seconds: u32 = seconds.expect("a limit").parse().expect("seconds");
     let shutdown = vestibule::foundation::settings::Server::default().shutdown;
     assert!(seconds > shutdown.grace + shutdown.mercy);
+}
+
+/// What a line of a unit would run, without the program's path and settings of an installation.
+fn run_line(machine: &Machine, key: &str) -> Ran {
+    let unit = unit("vestibule-backup.service");
+    let line = unit.lines().find_map(|line| line.strip_prefix(key));
+    let line = line.expect("a line").replace("%%", "%").replace(
+        "/usr/local/bin/vestibule --config /etc/vestibule/Rocket.toml",
+        program(),
+    );
+    let mut shell = machine.command("/bin/sh");
+    shell.args(["-c", &line]);
+    Ran::to_its_end(shell, b"")
+}
+
+#[test]
+fn a_second_backup_of_a_day_is_made_and_what_a_kill_left_goes_with_the_old_ones() {
+    let machine = Machine::new();
+    machine.add_user("alice", &[]);
+    std::fs::create_dir(machine.path("backups")).expect("a folder");
+    let copies = || {
+        let files = fs::read_dir(machine.path("backups")).expect("a folder");
+        files.count()
+    };
+    run_line(&machine, "ExecStart=").done();
+    wait_for("a backup of another second", || {
+        (run_line(&machine, "ExecStart=").code == 0).then_some(())
+    });
+    assert_eq!(copies(), 2);
+    for name in [
+        "2026-01-01T000000.db",
+        "2026-01-02T000000.db.partial-journal",
+    ] {
+        let old = fs::File::create(machine.path("backups").join(name)).expect("a file");
+        let month = std::time::Duration::from_secs(30 * 86_400);
+        let then = old
+            .metadata()
+            .and_then(|file| file.modified())
+            .expect("a time")
+            - month;
+        old.set_modified(then).expect("a time");
+    }
+    run_line(&machine, "ExecStartPost=").done();
+    assert_eq!(copies(), 2);
 }

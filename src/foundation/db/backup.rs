@@ -33,7 +33,8 @@ pub async fn backup(location: &Location, file: &Path) -> Result<(), Refused> {
 /// `VACUUM INTO` under a name of its own, then a rename: a half-written copy is never taken for one.
 pub(super) async fn copy_into(connection: &mut SqliteConnection, file: &Path) -> io::Result<()> {
     let partial = file.with_added_extension("partial");
-    let _ = fs::remove_file(&partial);
+    // What a copy that was killed has left.
+    remove(&partial);
     create_private(&partial)?;
     let copied = vacuum_into(connection, &partial).await;
     let finished = copied.and_then(|()| {
@@ -46,9 +47,17 @@ pub(super) async fn copy_into(connection: &mut SqliteConnection, file: &Path) ->
         )
     });
     if finished.is_err() {
-        let _ = fs::remove_file(&partial);
+        remove(&partial);
     }
     finished
+}
+
+/// With the journal that SQLite keeps beside a database that it fills.
+fn remove(partial: &Path) {
+    let _ = fs::remove_file(partial);
+    let mut journal = partial.as_os_str().to_owned();
+    journal.push("-journal");
+    let _ = fs::remove_file(journal);
 }
 
 async fn vacuum_into(connection: &mut SqliteConnection, file: &Path) -> io::Result<()> {
@@ -75,19 +84,14 @@ pub async fn restore(
     file: &Path,
     stamp: &str,
 ) -> Result<Option<std::path::PathBuf>, Refused> {
-    let source = Location::parse(&file.to_string_lossy()).map_err(Refused)?;
-    if !file.is_file() {
-        return Err(Refused(format!(
-            "{}: there is no such file",
-            file.display()
-        )));
-    }
+    refuse_no_copy(file)?;
+    let source = Location::of_copy(file);
     let mut lock = take_lock(location)?;
     status::check_whole(&source).await?;
     let mut connection = status::open_existing(&source).await?;
     let incoming = location.beside(".restoring");
     let failed = |e: io::Error| Refused(format!("{}: {e}", location.path().display()));
-    let _ = fs::remove_file(&incoming);
+    remove(&incoming);
     copy_into(&mut connection, &incoming)
         .await
         .map_err(failed)?;
@@ -97,6 +101,23 @@ pub async fn restore(
     sync_folder(location.folder()).map_err(failed)?;
     lock.remember().map_err(failed)?;
     Ok(kept)
+}
+
+/// What can be seen without SQLite, which would say other things of it.
+fn refuse_no_copy(file: &Path) -> Result<(), Refused> {
+    let why = match fs::metadata(file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        Err(error) => error.to_string(),
+        Ok(found) if !found.is_file() => {
+            "this is no regular file; name one that `vestibule db backup` wrote".to_owned()
+        }
+        Ok(found) if found.len() == 0 => "the file is empty, and no copy of a database".to_owned(),
+        Ok(_) => return Ok(()),
+    };
+    Err(Refused(format!(
+        "{}: {why}; nothing was changed",
+        file.display()
+    )))
 }
 
 /// The old file keeps its WAL, or it would lose what stands there.

@@ -138,8 +138,14 @@ pub(super) fn refuse_lost(location: &Location) -> Result<(), Refused> {
     )))
 }
 
-/// Why nothing is served of a damaged database.
+/// Why nothing is served of a damaged database, and no damaged copy is put in its place.
 pub(super) fn damaged(location: &Location, how: &str) -> Refused {
+    if location.is_copy() {
+        return Refused(format!(
+            "{}: this copy is damaged ({how}); nothing was changed. Restore another one",
+            location.path().display()
+        ));
+    }
     Refused(format!(
         "{}: the database is damaged ({how}); nothing was changed. Restore a backup with `vestibule db restore FILE`{}; \
          the damaged one is kept beside it",
@@ -173,6 +179,16 @@ pub(super) async fn pending(location: &Location) -> Result<Vec<i64>, Refused> {
     if applied.is_empty() && has_tables(&mut connection).await.map_err(failed)? {
         return Err(Refused(format!(
             "{}: this is not a database of Vestibule's; name another file",
+            location.path().display()
+        )));
+    }
+    let first = MIGRATIONS.iter().next().map(|migration| migration.version);
+    if let Some(other) = applied.first()
+        && first.is_some_and(|first| !applied.contains(&first))
+    {
+        return Err(Refused(format!(
+            "{}: this is not a database of Vestibule's: another program keeps its migrations there ({other} and others). \
+             Vestibule needs a file of its own; name one with VESTIBULE_DATABASE_URL, or database_url in the settings",
             location.path().display()
         )));
     }

@@ -10,11 +10,11 @@ use rocket::figment::providers::{Format, Serialized, Toml};
 use rocket::figment::value::{Dict, Map, Value};
 use rocket::figment::{Error, Figment, Metadata, Profile, Provider, Source};
 
+use super::environment::{Environment, SERVER_KEYS, not_taken};
+use super::secret::is_read_only;
 use super::{Refused, Server, Settings};
 
-/// Of Rocket's own keys, those that may be set; the others could weaken what Vestibule promises.
-const SERVER_KEYS: [&str; 4] = ["address", "port", "workers", "shutdown"];
-const TABLE: &str = "vestibule";
+pub(super) const TABLE: &str = "vestibule";
 
 /// What a command was given to find its settings.
 pub struct Sources<'a> {
@@ -102,18 +102,13 @@ impl Effective {
 }
 
 pub(super) fn of_host(figment: &Figment) -> Result<Settings, Refused> {
-    // The host owns its Rocket settings.
+    // The host owns its Rocket settings, and DATABASE_URL is most often its own database.
     let ours: Vec<_> = std::env::vars_os()
-        .filter(|(name, _)| !name.as_encoded_bytes().starts_with(b"ROCKET_"))
+        .filter(|(name, _)| name.as_encoded_bytes().starts_with(b"VESTIBULE_"))
         .collect();
-    let environment = Environment::read(&ours)?;
     let figment = Figment::from(Serialized::default(TABLE, Settings::default()))
         .merge(figment)
-        .merge(database_url(
-            "DATABASE_URL",
-            environment.database_url.as_deref(),
-        ))
-        .merge(environment)
+        .merge(Environment::read(&ours)?)
         .select(figment.profile().clone());
     let port = figment
         .extract_inner("port")
@@ -150,9 +145,13 @@ fn file(named: Option<&Path>, selected: &Profile) -> Result<Figment, Refused> {
     if !path.exists() {
         return Ok(Figment::new());
     }
-    if mode(path) & OTHERS_WRITE != 0 {
+    if mode(path) & OTHERS_WRITE != 0 && !is_read_only(path) {
         let path = path.display();
-        return Err(format!("{path}: others can write it; run chmod o-w {path}").into());
+        return Err(format!(
+            "{path}: others can write it; run chmod o-w {path}, or, where its file system keeps no modes \
+             (FAT, some network drives), mount it with umask=022 or file_mode=0644"
+        )
+        .into());
     }
     // file_exact: the file that is named, and no parent folder's.
     let toml = Toml::file_exact(path).nested();
@@ -181,10 +180,11 @@ fn mode(path: &Path) -> u32 {
 fn keep_token_from_others(figment: &Figment) -> Result<(), Refused> {
     let found = figment.find_metadata(&format!("{TABLE}.metrics_token"));
     match found.and_then(|found| found.source.as_ref()) {
-        Some(Source::File(path)) if mode(path) & OTHERS_READ != 0 => {
+        Some(Source::File(path)) if mode(path) & OTHERS_READ != 0 && !is_read_only(path) => {
             let path = path.display();
             Err(format!(
-                "metrics_token: others can read {path}, where it stands; run chmod o-r {path}"
+                "metrics_token: others can read {path}, where it stands; run chmod o-r {path}, \
+                 or put the token into a file of its own and name that as metrics_token_file"
             )
             .into())
         }
@@ -209,121 +209,8 @@ fn unknown_keys(path: &Path, profile: &Profile, keys: &Dict, selected: &Profile)
     }
     keys.keys()
         .filter(|key| *key != TABLE && !SERVER_KEYS.contains(&key.as_str()))
-        .map(|key| {
-            format!(
-                "{path}: {profile}.{key}: is not taken; of Rocket's own keys only {} are",
-                SERVER_KEYS.join(", ")
-            )
-        })
+        .map(|key| format!("{path}: {profile}.{key}: {}", not_taken(key)))
         .collect()
-}
-
-/// `VESTIBULE_KEY`, `VESTIBULE_TABLE__KEY`, and `ROCKET_KEY` too for the server's own keys.
-///
-/// Not figment's own provider, which drops keys without a word when they do not fit its tables.
-struct Environment {
-    server: Dict,
-    settings: Dict,
-    database_url: Option<String>,
-}
-
-impl Environment {
-    fn read(variables: &[(OsString, OsString)]) -> Result<Self, Refused> {
-        let mut read = Self {
-            server: Dict::new(),
-            settings: Dict::new(),
-            database_url: None,
-        };
-        let mut faults = Vec::new();
-        for (name, value) in variables {
-            let name = name.to_string_lossy();
-            let is_for_us = ["DATABASE_URL", "ROCKET_", "VESTIBULE_"]
-                .iter()
-                .any(|prefix| name.starts_with(prefix));
-            if !is_for_us {
-                continue;
-            }
-            let Some(value) = value.to_str() else {
-                faults.push(format!("{name}: is not UTF-8"));
-                continue;
-            };
-            if name == "DATABASE_URL" {
-                read.database_url = Some(value.to_owned());
-            } else if let Some(key) = name.strip_prefix("ROCKET_").map(str::to_ascii_lowercase) {
-                if SERVER_KEYS.contains(&key.as_str()) {
-                    read.server.insert(key, value_of(value));
-                } else if key != "profile" {
-                    faults.push(format!(
-                        "{name}: is not taken; of Rocket's own keys only {} are",
-                        SERVER_KEYS.join(", ")
-                    ));
-                }
-            } else if let Some(key) = name.strip_prefix("VESTIBULE_").map(str::to_ascii_lowercase) {
-                let table = if SERVER_KEYS.contains(&key.as_str()) {
-                    &mut read.server
-                } else {
-                    &mut read.settings
-                };
-                if let Err(fault) = insert(table, &key, value) {
-                    faults.push(format!("{name}: {fault}"));
-                }
-            }
-        }
-        if faults.is_empty() {
-            Ok(read)
-        } else {
-            Err(Refused(faults))
-        }
-    }
-}
-
-fn insert(settings: &mut Dict, key: &str, value: &str) -> Result<(), String> {
-    let (path, name) = key
-        .rsplit_once("__")
-        .map_or((None, key), |(path, name)| (Some(path), name));
-    if name.starts_with("service_") || name.starts_with("port_") || value.starts_with("tcp://") {
-        return Err("Kubernetes puts this there for a service called vestibule; set enableServiceLinks: false for the pod".to_owned());
-    }
-    let mut table = settings;
-    for step in path.into_iter().flat_map(|path| path.split("__")) {
-        let entry = table
-            .entry(step.to_owned())
-            .or_insert_with(|| Value::from(Dict::new()));
-        table = match entry {
-            Value::Dict(_, inner) => inner,
-            _ => return Err(format!("{step} is set as a value and as a table")),
-        };
-    }
-    // A token stays as it is written, though it may look like a number.
-    let value = match name {
-        "metrics_token" => Value::from(value),
-        _ => value_of(value),
-    };
-    table.insert(name.to_owned(), value);
-    Ok(())
-}
-
-/// Numbers, booleans and lists as in TOML; anything else is text.
-fn value_of(text: &str) -> Value {
-    text.parse().unwrap_or_else(|_| Value::from(text))
-}
-
-impl Provider for Environment {
-    fn metadata(&self) -> Metadata {
-        Metadata::named("environment").interpolater(|_, keys| {
-            keys.iter()
-                .map(|key| key.to_ascii_uppercase())
-                .collect::<Vec<_>>()
-                .join("__")
-        })
-    }
-
-    fn data(&self) -> Result<Map<Profile, Dict>, Error> {
-        let mut keys = self.server.clone();
-        keys.insert(TABLE.to_owned(), Value::from(self.settings.clone()));
-        // Profile::Global: the environment wins over every profile of the file.
-        Ok(Profile::Global.collect(keys))
-    }
 }
 
 fn database_url(named: &'static str, url: Option<&str>) -> Figment {

@@ -4,6 +4,7 @@
 //! are refused as a whole when they contradict each other or promise less than they should (`check`).
 
 mod check;
+mod environment;
 mod load;
 mod secret;
 mod text;
@@ -20,6 +21,7 @@ use url::Url;
 pub use check::Refused;
 pub use load::{Effective, Origin, Sources};
 pub use secret::Secret;
+pub(crate) use secret::without_line_end;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -49,7 +51,9 @@ pub struct Settings {
     pub passwords: Passwords,
     pub throttle: Throttle,
     pub sites: Sites,
+    #[serde(deserialize_with = "text::name")]
     pub log_format: LogFormat,
+    #[serde(deserialize_with = "text::name")]
     pub log_level: LogLevel,
     /// Opens /metrics to whoever presents it: `Authorization: Bearer …`.
     pub metrics_token: Option<Secret>,
@@ -258,6 +262,7 @@ impl From<Listen> for String {
 #[serde(rename_all = "lowercase")]
 pub enum LogLevel {
     Error,
+    #[serde(alias = "warning")]
     Warn,
     Info,
     Debug,

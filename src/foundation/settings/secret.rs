@@ -7,6 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use rocket::serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+use rustix::fs::{StatVfsMountFlags, statvfs};
 use sha2::{Digest, Sha256};
 
 /// More than any token has.
@@ -24,13 +25,14 @@ impl Secret {
         Sha256::digest(&self.0) == Sha256::digest(given)
     }
 
-    /// Reads one from a file that is nobody else's to read; one newline at its end is dropped.
+    /// Reads one from a file that is nobody else's to read; the end of its line is dropped.
     pub(super) fn read(path: &Path) -> Result<Self, String> {
         let told = |error: std::io::Error| format!("{}: {error}", path.display());
         let file = File::open(path).map_err(told)?;
-        if file.metadata().map_err(told)?.permissions().mode() & 0o004 != 0 {
+        if file.metadata().map_err(told)?.permissions().mode() & 0o004 != 0 && !is_read_only(path) {
             return Err(format!(
-                "{0}: others can read it; run chmod o-r {0}",
+                "{0}: others can read it; run chmod o-r {0}, or, where a container engine or a mount puts it there, \
+                 have that put it there with mode 0440 or read-only",
                 path.display()
             ));
         }
@@ -38,10 +40,7 @@ impl Secret {
         file.take(LONGEST + 1)
             .read_to_string(&mut text)
             .map_err(told)?;
-        if text.ends_with('\n') {
-            text.pop();
-        }
-        Ok(Self(text))
+        Ok(Self(without_line_end(&text).to_owned()))
     }
 
     /// What keeps it from being sent in a header.
@@ -50,6 +49,8 @@ impl Secret {
             Some("is empty")
         } else if self.0.len() as u64 > LONGEST {
             Some("is longer than 4096 bytes")
+        } else if between_quotes(&self.0).is_some() {
+            Some("stands between quotation marks that would be part of it; take them away")
         } else if !self.0.bytes().all(|byte| byte.is_ascii_graphic()) {
             Some(
                 "holds something else than letters, digits and signs of ASCII, which no header could carry",
@@ -58,6 +59,28 @@ impl Secret {
             None
         }
     }
+}
+
+/// Whether nobody here can change the file's mode: containers get their secrets on read-only mounts, where
+/// engines give them the modes 0444 or 0644, and nobody else is there to read them.
+pub(super) fn is_read_only(path: &Path) -> bool {
+    statvfs(path).is_ok_and(|mount| mount.f_flag.contains(StatVfsMountFlags::RDONLY))
+}
+
+/// A text as a person meant it, without what an editor or `echo` puts around it: the end of its line,
+/// Windows' too, and a byte order mark.
+pub(crate) fn without_line_end(text: &str) -> &str {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let line = text.strip_suffix('\n');
+    line.map_or(text, |line| line.strip_suffix('\r').unwrap_or(line))
+}
+
+/// What stands between two quotation marks of a kind; `None` for what does not.
+pub(super) fn between_quotes(text: &str) -> Option<&str> {
+    ['"', '\''].iter().find_map(|quote| {
+        text.strip_prefix(*quote)
+            .and_then(|text| text.strip_suffix(*quote))
+    })
 }
 
 impl fmt::Debug for Secret {

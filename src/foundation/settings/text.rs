@@ -1,6 +1,7 @@
 //! How addresses, durations and networks are written in settings.
 
-use rocket::serde::{Deserialize, Deserializer, de::Error};
+use rocket::serde::de::{Error, IntoDeserializer};
+use rocket::serde::{Deserialize, Deserializer};
 use url::Url;
 
 /// `https://auth.example.com`. What is no URL is not repeated: it may hold a password.
@@ -8,6 +9,12 @@ pub fn url<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Url>, D::Error> 
     let text = Option::<String>::deserialize(from)?;
     let parsed = text.map(|text| Url::parse(&text)).transpose();
     parsed.map_err(|e| D::Error::custom(format!("{e}; write it like https://auth.example.com")))
+}
+
+/// One of an enum's names, in capitals too: `INFO`.
+pub fn name<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<T, D::Error> {
+    let name = String::deserialize(from)?.to_ascii_lowercase();
+    T::deserialize(name.into_deserializer())
 }
 
 /// `30m`, `12h`, `7d`.

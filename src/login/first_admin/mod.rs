@@ -33,11 +33,16 @@ async fn announce(app: &App) -> Result<(), Error> {
     if is_open(app).await? {
         let code = app.state::<SetupCode>().renew(app.clock.now());
         let link = app.settings.link(&format!("/setup?code={}", code.reveal()));
-        // Not println: a closed standard output is no reason to stop.
-        let _ = writeln!(
+        // Not println: a standard output that fails is no reason to stop.
+        let printed = writeln!(
             std::io::stdout(),
             "  Set up     {link}\n             makes the first admin; good for an hour, and once"
         );
+        if let Err(error) = printed {
+            tracing::warn!(
+                "the set-up link could not be printed: {error}; a restart makes another"
+            );
+        }
     }
     Ok(())
 }

@@ -34,6 +34,19 @@ pub async fn create(app: &App, actor: &Actor, new: NewUser, password: &Password)
     Ok(Ok(user))
 }
 
+/// The user as [`create`] would store it, or why it would be refused; nothing is stored.
+///
+/// # Errors
+/// The database failed.
+pub async fn may_be_added(app: &App, new: NewUser) -> Outcome<NewUser> {
+    let new = match checked(new) {
+        Ok(new) => new,
+        Err(invalid) => return Ok(Err(Refused::Invalid(invalid))),
+    };
+    let taken = store::by_name(app.db.reader(), &new.username).await?;
+    Ok(taken.map_or(Ok(new), |_| Err(Refused::Taken)))
+}
+
 /// Adds the user within a transaction of the caller's; `None` if the name is taken.
 pub(crate) async fn insert(
     tx: &mut Connection,

@@ -16,7 +16,7 @@ impl std::fmt::Display for InvalidName {
         f.write_str(match self {
             Self::Username => "A user name is 1 to 64 of the letters a to z, digits, and . _ - @",
             Self::Group => "A group name is 1 to 64 of the letters a to z, digits, and . _ -",
-            Self::Text => "A name is at most 128 characters, without control or invisible ones.",
+            Self::Text => "A name is at most 128 characters, without control or invisible ones; a joiner stands between two visible ones.",
             Self::Email => "An email address has an @ between two parts, no spaces, and at most 254 characters.",
         })
     }
@@ -52,10 +52,18 @@ pub fn group_name(text: &str) -> Result<String, InvalidName> {
 /// # Errors
 /// It is too long, or holds characters that could make it look like another.
 pub fn text_of_person(text: &str) -> Result<String, InvalidName> {
-    let fair =
-        text.chars().count() <= 128 && !text.chars().any(|c| c.is_control() || is_invisible(c));
-    if fair {
-        Ok(text.trim().to_owned())
+    let name: Vec<char> = text.trim().chars().collect();
+    let is_plain = |c: char| !c.is_control() && !is_invisible(c);
+    let is_visible = |c: &char| is_plain(*c) && !c.is_whitespace();
+    // Persian, the scripts of India and joined emoji are written with these.
+    let joins = |at: usize| {
+        matches!(name[at], '\u{200c}' | '\u{200d}')
+            && at.checked_sub(1).is_some_and(|at| is_visible(&name[at]))
+            && name.get(at + 1).is_some_and(is_visible)
+    };
+    let fair = |at: usize| is_plain(name[at]) || joins(at);
+    if name.len() <= 128 && (0..name.len()).all(fair) {
+        Ok(name.into_iter().collect())
     } else {
         Err(InvalidName::Text)
     }

@@ -2,7 +2,7 @@ use std::net::IpAddr;
 
 use clap::Subcommand;
 
-use super::{Done, output, with_app};
+use super::{Done, output, with_app, zone};
 use crate::foundation::audit::{self, Event, Filter};
 use crate::foundation::clock::Timestamp;
 use crate::foundation::settings::Effective;
@@ -24,11 +24,11 @@ pub enum Command {
         event: Option<Event>,
         #[arg(long, value_name = "IP", value_parser = audit::address)]
         address: Option<IpAddr>,
-        /// From then on: 2026-11-01, or RFC 3339 like 2026-11-01T18:30:00Z
-        #[arg(long, value_name = "TIME", value_parser = audit::moment)]
+        /// From then on: 2026-11-01 or 2026-11-01T18:30 in the time zone of TZ (UTC if not set), or RFC 3339
+        #[arg(long, value_name = "TIME", value_parser = zone::moment)]
         since: Option<Timestamp>,
         /// Before then; a date is meant with all of its day
-        #[arg(long, value_name = "TIME", value_parser = audit::until)]
+        #[arg(long, value_name = "TIME", value_parser = zone::until)]
         until: Option<Timestamp>,
         /// At most this many, the newest
         #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
@@ -69,7 +69,7 @@ pub fn run(command: &Command, effective: Effective) -> Done {
             .map(|entry| {
                 let text = Option::unwrap_or_default;
                 [
-                    entry.at.to_string(),
+                    zone::local(entry.at),
                     entry.event,
                     entry.result,
                     text(entry.username),
@@ -83,7 +83,6 @@ pub fn run(command: &Command, effective: Effective) -> Done {
             ["TIME", "EVENT", "RESULT", "USER", "BY", "ADDRESS", "DETAIL"],
             &rows,
             "There are no such records.",
-        );
-        Ok(())
+        )
     })
 }

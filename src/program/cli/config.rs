@@ -20,13 +20,12 @@ pub fn run(command: &Command, sources: &Sources) -> Done {
     let effective = Effective::load(sources)?;
     match command {
         Command::Check => output::say("The settings are good."),
-        Command::Show { json: true } => output::json(&effective.origins())?,
+        Command::Show { json: true } => output::json(&effective.origins()),
         Command::Show { json: false } => show(&effective),
     }
-    Ok(())
 }
 
-fn show(effective: &Effective) {
+fn show(effective: &Effective) -> Done {
     let rows: Vec<[String; 3]> = effective
         .origins()
         .into_iter()
@@ -38,5 +37,5 @@ fn show(effective: &Effective) {
             [origin.key, value, origin.source]
         })
         .collect();
-    output::table(["KEY", "VALUE", "FROM"], &rows, "");
+    output::table(["KEY", "VALUE", "FROM"], &rows, "")
 }

@@ -58,8 +58,7 @@ async fn migrate(location: &Location) -> Done {
         "{} is up to date ({} migrations).",
         status.database,
         status.applied.len()
-    ));
-    Ok(())
+    ))
 }
 
 async fn status(location: &Location, json: bool) -> Done {
@@ -67,38 +66,40 @@ async fn status(location: &Location, json: bool) -> Done {
     if json {
         return output::json(&status);
     }
-    output::say(&format!(
-        "Database       {} ({} KiB)",
-        status.database,
-        status.bytes / 1024
-    ));
-    output::say(&format!(
-        "Migrations     {} applied, {} pending",
-        status.applied.len(),
-        status.pending.len()
-    ));
-    output::say(&format!("Users          {}", status.users));
-    output::say(&format!("Live sessions  {}", status.live_sessions));
-    output::say(&format!(
-        "Server         {}",
-        if status.served {
-            "running"
-        } else {
-            "not running"
-        }
-    ));
-    Ok(())
+    let lines = [
+        (
+            "Database",
+            format!("{} ({} KiB)", status.database, status.bytes / 1024),
+        ),
+        (
+            "Migrations",
+            format!(
+                "{} applied, {} pending",
+                status.applied.len(),
+                status.pending.len()
+            ),
+        ),
+        ("Users", status.users.to_string()),
+        ("Live sessions", status.live_sessions.to_string()),
+        (
+            "Server",
+            if status.served {
+                "running"
+            } else {
+                "not running"
+            }
+            .to_owned(),
+        ),
+    ];
+    output::fields(&lines)
 }
 
 async fn check(location: &Location) -> Done {
     let faults = db::check(location).await?;
     if faults.is_empty() {
-        output::say(&format!("{} is sound.", location.path().display()));
-        return Ok(());
+        return output::say(&format!("{} is sound.", location.path().display()));
     }
-    for fault in &faults {
-        output::say(fault);
-    }
+    output::say(&faults.join("\n"))?;
     Err(format!(
         "{} is damaged; restore a backup with `vestibule db restore FILE`",
         location.path().display()
@@ -108,8 +109,7 @@ async fn check(location: &Location) -> Done {
 
 async fn backup(location: &Location, file: &Path) -> Done {
     with_progress(location.path(), file, db::backup(location, file)).await?;
-    output::say(&format!("Wrote {}.", file.display()));
-    Ok(())
+    output::say(&format!("Wrote {}.", file.display()))
 }
 
 async fn restore(settings: Settings, location: &Location, file: &Path) -> Done {
@@ -121,14 +121,13 @@ async fn restore(settings: Settings, location: &Location, file: &Path) -> Done {
     )
     .await?;
     record_restore(settings, location, file).await?;
-    output::say(&format!("Restored {}.", location.path().display()));
-    if let Some(kept) = kept {
+    output::say(&format!("Restored {}.", location.path().display()))?;
+    kept.map_or(Ok(()), |kept| {
         output::say(&format!(
             "The database that was there is kept as {}.",
             kept.display()
-        ));
-    }
-    Ok(())
+        ))
+    })
 }
 
 /// In the trail of the database that is in place now, which may need a migration first.

@@ -43,7 +43,7 @@ pub fn run(doctor: &Doctor, effective: Effective) -> Done {
         if doctor.json {
             output::json(&findings)?;
         } else {
-            findings.iter().for_each(print);
+            findings.iter().try_for_each(print)?;
         }
         let wrong = findings
             .iter()
@@ -58,14 +58,18 @@ pub fn run(doctor: &Doctor, effective: Effective) -> Done {
     })
 }
 
-fn print(finding: &Finding) {
+fn print(finding: &Finding) -> Done {
     let mark = match finding.outcome {
         Outcome::Right => "✓",
         Outcome::Wrong => "✗",
         Outcome::Unseen => "?",
     };
-    output::say(&format!("{mark} {}\n    {}", finding.title, finding.found));
-    if let Some(cure) = &finding.cure {
-        output::say(&format!("    → {cure}"));
-    }
+    let cure = finding.cure.as_ref();
+    let cure = cure
+        .map(|cure| format!("\n    → {cure}"))
+        .unwrap_or_default();
+    output::say(&format!(
+        "{mark} {}\n    {}{cure}",
+        finding.title, finding.found
+    ))
 }

@@ -51,13 +51,12 @@ async fn show(app: &App, command: &Explain) -> Done {
         request.method,
         request.url(),
         told.decision
-    ));
+    ))?;
     if let Some(site) = &told.site {
-        output::say(&format!("Site {site}; the path is judged as {}", told.path));
+        output::say(&format!("Site {site}; the path is judged as {}", told.path))?;
     }
     for (index, step) in told.steps.iter().enumerate() {
-        output::say(&format!("  {}. {}: {}", index + 1, step.rule, step.says));
+        output::say(&format!("  {}. {}: {}", index + 1, step.rule, step.says))?;
     }
-    output::say(&format!("Because {}.", told.because));
-    Ok(())
+    output::say(&format!("Because {}.", told.because))
 }

@@ -45,7 +45,8 @@ pub fn own_database(url: &str) -> Result<Location, Fault> {
     match owner {
         Ok(owner) if geteuid().is_root() && owner != 0 => Err(format!(
             "{}: belongs to the user with the id {owner}, whose server could not open what root leaves beside it; \
-             run this as that user: sudo -u '#{owner}' vestibule …",
+             run this as that user: sudo -u '#{owner}' vestibule …, or, in a container, with docker exec --user {owner}, \
+             docker run --user {owner}, or runAsUser: {owner} in the pod's securityContext",
             location.path().display()
         )
         .into()),

@@ -15,8 +15,11 @@ mod password;
 mod rule;
 mod serve;
 mod session;
+mod signals;
 mod site;
+mod usage;
 mod user;
+mod zone;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -95,7 +98,10 @@ type Done = Result<(), Fault>;
 /// Runs what the arguments say; 0 done, 1 failed, 2 wrong usage.
 #[must_use]
 pub fn run() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(told) => return usage::tell(told),
+    };
     hardening::harden();
     match dispatch(cli) {
         Ok(()) => ExitCode::SUCCESS,
@@ -116,13 +122,10 @@ fn dispatch(cli: Cli) -> Done {
     };
     match cli.command.unwrap_or(Command::Serve) {
         Command::Completions { shell } => {
-            clap_complete::generate(
-                shell,
-                &mut Cli::command(),
-                "vestibule",
-                &mut std::io::stdout(),
-            );
-            Ok(())
+            // Not straight to standard output, where a failure would be a panic.
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "vestibule", &mut script);
+            output::say(String::from_utf8(script)?.trim_end())
         }
         Command::Config(command) => config::run(&command, &sources),
         Command::Serve => serve::run(Effective::load(&sources)?),

@@ -164,6 +164,5 @@ async fn list(app: &App, host: Option<&str>, json: bool) -> Done {
         ],
         &rows,
         "There are no rules; each site's default holds.",
-    );
-    Ok(())
+    )
 }

@@ -1,9 +1,10 @@
 use std::io::Write;
 
-use rocket::tokio::signal::unix::{SignalKind, signal};
+use rocket::tokio;
 
 use super::hardening::own_database;
-use super::{Done, Fault, logging, runtime};
+use super::signals::Signals;
+use super::{Done, logging, runtime};
 use crate::foundation::app::App;
 use crate::foundation::clock::Clock;
 use crate::foundation::db::{self, DatabaseFailure};
@@ -28,12 +29,14 @@ async fn serve(effective: Effective) -> Done {
     let listener = Listener::bind(&app.settings, &server).await?;
     print_banner(&app, &listener);
     let rocket = site::rocket(app.clone(), &server);
+    let signals = Signals::listen()?;
     let served = listener::serve(
         app.clone(),
         rocket,
         listener,
         &server.shutdown,
-        stopped(&app)?,
+        stopped(&app, &signals),
+        signals.hurry.cancelled(),
     )
     .await;
     // Only now have the last requests ended.
@@ -56,16 +59,11 @@ fn print_banner(app: &App, listener: &Listener) {
     );
 }
 
-/// Done with the first SIGTERM or SIGINT, or when a write was lost: what was answered must be true
-/// after a restart, and what the disk holds is known only then.
-fn stopped(app: &App) -> Result<impl Future<Output = ()>, Fault> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(async move {
-        rocket::tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-            DatabaseFailure::Unsynced = app.db.failed() => {}
-        }
-    })
+/// Done when a signal says so, or when a write was lost: what was answered must be true after a
+/// restart, and what the disk holds is known only then.
+async fn stopped(app: &App, signals: &Signals) {
+    tokio::select! {
+        () = signals.stop.cancelled() => {}
+        DatabaseFailure::Unsynced = app.db.failed() => {}
+    }
 }

@@ -2,7 +2,7 @@ use clap::{Args, Subcommand};
 use uuid::Uuid;
 
 use super::user::find;
-use super::{Done, Fault, output, with_app};
+use super::{Done, Fault, output, with_app, zone};
 use crate::foundation::app::App;
 use crate::foundation::audit::Actor;
 use crate::foundation::settings::Effective;
@@ -62,8 +62,7 @@ async fn list(app: &App, user: Option<&str>, all: bool, json: bool) -> Done {
         ["ID", "USER", "DEVICE", "ADDRESS", "LAST SEEN", "STATE"],
         &rows,
         "There are no such sessions.",
-    );
-    Ok(())
+    )
 }
 
 async fn all_pages(app: &App, user_id: Option<Uuid>, state: State) -> Result<Vec<Found>, Fault> {
@@ -89,17 +88,18 @@ async fn all_pages(app: &App, user_id: Option<Uuid>, state: State) -> Result<Vec
 fn row(session: &Found) -> [String; 6] {
     let state = match (&session.ended_at, &session.end_reason) {
         (Some(at), Some(reason)) => format!(
-            "{reason} {at} by {}",
+            "{reason} {} by {}",
+            zone::local(*at),
             session.ended_by.as_deref().unwrap_or("?")
         ),
-        _ => format!("until {}", session.expires_at),
+        _ => format!("until {}", zone::local(session.expires_at)),
     };
     [
         session.id.to_string(),
         session.username.clone(),
         session.device.clone(),
         session.address.clone(),
-        session.last_seen_at.to_string(),
+        zone::local(session.last_seen_at),
         state,
     ]
 }

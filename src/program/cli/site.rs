@@ -98,6 +98,5 @@ async fn list(app: &App, json: bool) -> Done {
         ["HOST", "DEFAULT", "RULES", "NOTE"],
         &rows,
         "There are no sites yet; `vestibule site add HOST` adds one.",
-    );
-    Ok(())
+    )
 }

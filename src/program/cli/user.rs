@@ -1,7 +1,7 @@
 use clap::Subcommand;
 
-use super::password::{PasswordSource, hand_over};
-use super::{Done, Fault, output, with_app};
+use super::password::PasswordSource;
+use super::{Done, Fault, output, with_app, zone};
 use crate::account::lifecycle;
 use crate::foundation::app::App;
 use crate::foundation::audit::Actor;
@@ -111,20 +111,27 @@ pub fn run(command: Command, effective: Effective) -> Done {
                     groups,
                     must_change_password: false,
                 };
-                let (password, generated) = password.unwrap_or_else(|| unreachable!("read above"));
-                let user = told(users::create(app, &actor, new, &password).await)?;
-                output::err(&format!("Added {}.", user.username));
-                hand_over(&password, generated);
-                Ok(())
+                let given = password.unwrap_or_else(|| unreachable!("read above"));
+                let new = told(users::may_be_added(app, new).await)?;
+                let user = given
+                    .put_in_force(async |password| {
+                        told(users::create(app, &actor, new, password).await)
+                    })
+                    .await?;
+                say_done("Added", &user)
             }
             Command::Passwd { name, .. } => {
-                let (password, generated) = password.unwrap_or_else(|| unreachable!("read above"));
-                let user = told(lifecycle::set_password(app, &actor, &name, &password).await)?;
+                let given = password.unwrap_or_else(|| unreachable!("read above"));
+                find(app, &name).await?;
+                let user = given
+                    .put_in_force(async |password| {
+                        told(lifecycle::set_password(app, &actor, &name, password).await)
+                    })
+                    .await?;
                 output::err(&format!(
                     "Set the password of {} and ended all sessions of that user.",
                     user.username
                 ));
-                hand_over(&password, generated);
                 Ok(())
             }
             Command::Set {
@@ -201,8 +208,7 @@ async fn list(app: &App, json: bool) -> Done {
         ["NAME", "DISPLAY NAME", "EMAIL", "STATE", "GROUPS"],
         &rows,
         "There are no users yet; `vestibule user add NAME --admin` adds one.",
-    );
-    Ok(())
+    )
 }
 
 fn state(user: &User) -> String {
@@ -233,11 +239,8 @@ fn show(user: &User, json: bool) -> Done {
         ("Email", user.email.clone().unwrap_or_default()),
         ("Groups", user.groups.join(", ")),
         ("State", state(user)),
-        ("Since", user.created_at.to_string()),
+        ("Since", zone::local(user.created_at)),
         ("Id", user.id.to_string()),
     ];
-    for (name, value) in lines {
-        output::say(format!("{name:<13} {value}").trim_end());
-    }
-    Ok(())
+    output::fields(&lines)
 }

@@ -9,11 +9,16 @@ use super::{Listener, Service};
 use crate::foundation::settings::Shutdown;
 
 impl Service {
-    /// Within the time of grace each request that has begun is answered, and idle connections are
-    /// closed. Then connections are cut, and handlers have the time of mercy to end.
+    /// Within the time of grace, or until `hurry` is done, each request that has begun is answered, and
+    /// idle connections are closed. Then connections are cut, and handlers have the time of mercy to end.
     ///
     /// Whoever comes meanwhile is answered 503, or waits in a socket that the next process serves.
-    pub(super) async fn drain(self: &Arc<Self>, listener: Listener, shutdown: &Shutdown) {
+    pub(super) async fn drain(
+        self: &Arc<Self>,
+        listener: Listener,
+        shutdown: &Shutdown,
+        hurry: impl Future<Output = ()>,
+    ) {
         let seconds = |seconds: u32| Duration::from_secs(seconds.into());
         self.draining.cancel();
         self.running.close();
@@ -27,7 +32,11 @@ impl Service {
                 never = self.accept(&listener) => match never {},
             }
         };
-        if timeout(seconds(shutdown.grace), finished).await.is_err() {
+        let in_time = rocket::tokio::select! {
+            finished = timeout(seconds(shutdown.grace), finished) => finished.is_ok(),
+            () = hurry => false,
+        };
+        if !in_time {
             tracing::warn!("a client that did not finish in time was cut off");
             self.cut.cancel();
             let _ = timeout(seconds(shutdown.mercy), self.running.wait()).await;

@@ -59,7 +59,8 @@ struct Service {
 /// Waits before accepting again where the system has no descriptor left; asking at once would spin.
 const NO_DESCRIPTOR: Duration = Duration::from_millis(50);
 
-/// Serves until `stop` is done or the rocket is told to shut down, and has drained by then.
+/// Serves until `stop` is done or the rocket is told to shut down, and has drained by then; once
+/// `hurry` is done, without the time of grace.
 ///
 /// # Errors
 /// The rocket does not ignite.
@@ -69,6 +70,7 @@ pub async fn serve(
     listener: Listener,
     shutdown: &Shutdown,
     stop: impl Future<Output = ()>,
+    hurry: impl Future<Output = ()>,
 ) -> Result<(), rocket::Error> {
     let service = Arc::new(Service {
         connections: ConnectionLimit::new(&app.settings.trusted_proxies),
@@ -85,7 +87,7 @@ pub async fn serve(
         () = service.client.rocket().shutdown() => {}
         never = service.accept(&listener) => match never {},
     }
-    service.drain(listener, shutdown).await;
+    service.drain(listener, shutdown, hurry).await;
     Ok(())
 }
 

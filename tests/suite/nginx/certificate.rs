@@ -42,4 +42,20 @@ impl Certificate {
     pub fn ca(&self) -> PathBuf {
         self.folder.join("ca.pem")
     }
+
+    /// Puts a certificate in its place that is its own CA, as `openssl req -x509` makes them.
+    pub fn sign_itself(&self, names: &[&str]) {
+        let key = KeyPair::generate().expect("a key");
+        let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+        let mut its_own = CertificateParams::new(names).expect("names");
+        its_own.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let certificate = its_own.self_signed(&key).expect("a certificate").pem();
+        for (file, text) in [
+            ("ca.pem", &certificate),
+            ("certificate.pem", &certificate),
+            ("key.pem", &key.serialize_pem()),
+        ] {
+            fs::write(self.folder.join(file), text).expect("a file");
+        }
+    }
 }

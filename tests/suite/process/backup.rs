@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use super::database::{make_newer, other_database};
-use super::{Browser, Machine};
+use super::faults::failing;
+use super::{Browser, Machine, Ran};
 
 fn with_user() -> Machine {
     let machine = Machine::new().set("VESTIBULE_SESSIONS__MAX_PER_USER", "1000");
@@ -167,11 +168,56 @@ fn a_restore_of_anything_but_a_whole_database_of_ours_is_refused() {
     other_database(&machine.path("other.db"));
     assert_refused(&machine, "other.db", "not a database of Vestibule's");
     fs::write(machine.path("empty.db"), "").expect("a file");
-    assert_refused(&machine, "empty.db", "empty.db");
+    assert_refused(&machine, "empty.db", "the file is empty");
+    fs::create_dir(machine.path("folder")).expect("a folder");
+    for special in ["folder", "/dev/zero"] {
+        assert_refused(&machine, special, "no regular file");
+    }
     machine.cli(&["db", "backup", "copy.db"]).done();
     let copy = fs::read(machine.path("copy.db")).expect("a file");
     fs::write(machine.path("half.db"), &copy[..copy.len() / 2]).expect("a file");
-    assert_refused(&machine, "half.db", "damaged");
+    assert_refused(&machine, "half.db", "this copy is damaged");
+    let err = machine.cli(&["db", "restore", "half.db"]).failed();
+    assert!(err.contains("Restore another one"), "{err}");
+    assert!(!err.contains("newest copy"), "{err}");
+}
+
+#[test]
+fn a_copy_that_is_cut_off_is_not_recommended() {
+    let machine = with_user();
+    machine.cli(&["db", "backup", "copy.db"]).done();
+    let copy = fs::read(machine.path("copy.db")).expect("a file");
+    fs::write(machine.path("half.db"), &copy[..copy.len() / 2]).expect("a file");
+    fs::write(machine.path("vestibule.db"), "").expect("a file");
+    let err = machine.cli(&["user", "list"]).failed();
+    assert!(
+        err.contains("copy in its folder is copy.db") || err.contains("/copy.db"),
+        "{err}"
+    );
+    assert!(!err.contains("half.db"), "{err}");
+}
+
+#[test]
+fn a_copy_is_restored_whatever_its_name() {
+    let machine = with_user();
+    for name in ["copy?mode=ro", "sqlite:copy.db", "copy of Alice's"] {
+        machine.cli(&["db", "backup", name]).done();
+        machine.cli(&["db", "restore", name]).done();
+        assert_eq!(machine.number("SELECT count(*) FROM users"), 1, "{name}");
+    }
+}
+
+#[test]
+fn a_copy_that_fails_leaves_no_journal_either() {
+    let machine = with_user();
+    let before = lasting_files(&machine);
+    let backup = ["db", "backup", "copy.db"];
+    // SQLite's own thread removes the journal of what it fills, and this once cannot.
+    let Some(strace) = failing(&machine, "unlink:error=EIO:when=1", &backup) else {
+        return;
+    };
+    Ran::to_its_end(strace, b"").failed();
+    assert_eq!(lasting_files(&machine), before);
 }
 
 #[test]

@@ -115,6 +115,13 @@ fn another_programs_database_is_refused_and_left_as_it_is() {
     }
 }
 
+#[test]
+fn a_database_with_another_programs_migrations_is_told_as_such() {
+    let machine = with_database();
+    machine.execute("UPDATE _sqlx_migrations SET version = version - 10000000000");
+    assert_all_refuse_but_backup(&machine, "another program keeps its migrations there");
+}
+
 /// An SQLite database that is not ours.
 pub fn other_database(path: &Path) {
     run(async {

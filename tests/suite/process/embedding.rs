@@ -124,3 +124,13 @@ fn the_site_does_not_start_on_a_database_that_is_served_already() {
     assert_ne!(ran.code, 0);
     assert!(format!("{ran:?}").contains("another Vestibule"), "{ran:?}");
 }
+
+#[test]
+fn the_hosts_database_url_is_its_own() {
+    let machine = Machine::new().set("DATABASE_URL", "postgres://club:secret@db.example.com/club");
+    drop(start(&machine));
+    assert!(machine.path("vestibule.db").exists());
+    let machine = machine.set("VESTIBULE_DATABASE_URL", "sqlite:ours.db");
+    drop(start(&machine));
+    assert!(machine.path("ours.db").exists());
+}

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
@@ -234,4 +235,64 @@ fn flt_08_sigterm_and_sigint_end_the_server_with_0() {
         server.signal(signal);
         assert_eq!(server.ended().code(), Some(0), "{signal:?}");
     }
+}
+
+/// A server with a client that has sent half a request, and gives it far longer than the test has.
+fn with_a_client_that_waits(mut command: Command, machine: &Machine) -> (Server, TcpStream) {
+    command.env("VESTIBULE_SHUTDOWN__GRACE", "600");
+    command.env("VESTIBULE_SHUTDOWN__MERCY", "1");
+    let server = machine.start_command(command);
+    let address = (Ipv4Addr::LOCALHOST, machine.port);
+    let mut stream = TcpStream::connect(address).expect("a listening server");
+    stream.write_all(b"GET /login HT").expect("half a line");
+    assert_eq!(machine.anonymous().get("/healthz").status, 200);
+    (server, stream)
+}
+
+fn wait_until_it_drains(machine: &Machine) {
+    wait_for("the server to drain", || {
+        (machine.anonymous().get("/healthz").status == 503).then_some(())
+    });
+}
+
+#[test]
+fn flt_08_a_terminal_that_is_closed_ends_the_server_as_sigterm_does() {
+    let machine = Machine::new();
+    // What runs the tests may ignore the signal, and hand that down.
+    let mut command = machine.command("env");
+    command.args(["--default-signal=HUP", super::program()]);
+    let (mut server, mut stream) = with_a_client_that_waits(command, &machine);
+    server.signal(Signal::HUP);
+    wait_until_it_drains(&machine);
+    let rest = format!("TP/1.1\r\nHost: localhost:{}\r\n\r\n", machine.port);
+    stream.write_all(rest.as_bytes()).expect("the rest");
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).expect("an answer");
+    assert_eq!(parse(&answer).status, 200);
+    assert_eq!(server.ended().code(), Some(0));
+}
+
+#[test]
+fn a_server_under_nohup_goes_on_ignoring_its_terminal() {
+    let machine = Machine::new();
+    let mut command = machine.command("env");
+    command.args(["--ignore-signal=HUP", super::program()]);
+    let server = machine.start_command(command);
+    let status = format!("/proc/{}/status", server.id());
+    let status = std::fs::read_to_string(status).expect("a process");
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = u64::from_str_radix(mask.expect("a mask").trim(), 16).expect("a number");
+    assert_eq!(mask & 1, 1, "{status}");
+}
+
+#[test]
+fn flt_08_a_second_ctrl_c_ends_the_server_without_the_time_of_grace() {
+    let machine = Machine::new();
+    let (mut server, _stream) =
+        with_a_client_that_waits(machine.command(super::program()), &machine);
+    server.signal(Signal::INT);
+    wait_until_it_drains(&machine);
+    assert!(!server.has_ended());
+    server.signal(Signal::INT);
+    assert_eq!(server.ended().code(), Some(0));
 }

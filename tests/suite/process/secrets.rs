@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
+use super::faults::failing;
 use super::{Machine, Ran, is_there, program};
 use crate::support::PASSWORD;
 
@@ -69,6 +70,29 @@ fn sec_02_a_database_that_others_can_read_is_tightened_with_a_warning() {
         "{}",
         server.err()
     );
+}
+
+#[test]
+fn sec_02_a_file_system_without_modes_is_borne_with_a_warning() {
+    let machine = Machine::new();
+    machine.add_user("alice", &[]);
+    let loose = fs::Permissions::from_mode(0o644);
+    fs::set_permissions(machine.path("vestibule.db"), loose).expect("a mode");
+    for arguments in [&["user", "list"][..], &["db", "backup", "copy.db"]] {
+        // What FAT says to whoever is not its owner.
+        let inject = "chmod,fchmod,fchmodat:error=EPERM";
+        let Some(strace) = failing(&machine, inject, arguments) else {
+            return;
+        };
+        let ran = Ran::to_its_end(strace, b"").done();
+        let is_told = ran.err.contains("mode 644") && ran.err.contains("umask=077");
+        assert_eq!(
+            is_told,
+            arguments[0] == "user",
+            "{arguments:?}: {}",
+            ran.err
+        );
+    }
 }
 
 #[test]

@@ -258,3 +258,31 @@ fn what_is_set_of_a_user_is_told_at_the_next_request() {
         json!(["new"])
     );
 }
+
+#[test]
+fn a_name_may_have_joiners_between_visible_characters_and_nowhere_else() {
+    let machine = with_admin();
+    let set = |name: &str| machine.cli(&["user", "set", "owner", "--display-name", name]);
+    for name in [
+        "می\u{200c}خواهم",
+        "क्\u{200d}ष",
+        "👩\u{200d}👩\u{200d}👧",
+        "山田　太郎",
+    ] {
+        set(name).done();
+        let shown = machine.cli(&["user", "show", "owner", "--json"]).done();
+        assert_eq!(shown.json()["display_name"], name);
+    }
+    for name in [
+        "\u{200c}Ali",
+        "Ali\u{200d}",
+        "Ali\u{200d} ",
+        "Ali \u{200d}Baba",
+        "Ali\u{200c}\u{200c}Baba",
+        "Ali\u{200b}Baba",
+        "Ali\u{202e}Baba",
+    ] {
+        let err = set(name).failed();
+        assert!(err.contains("invisible"), "{name:?}: {err}");
+    }
+}

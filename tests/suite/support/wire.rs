@@ -26,7 +26,8 @@ impl Wire {
         let app = app.app.clone();
         rocket::tokio::spawn(async move {
             let stopped = async { drop(stopped.await) };
-            listener::serve(app, rocket, listener, &server.shutdown, stopped)
+            let never = std::future::pending();
+            listener::serve(app, rocket, listener, &server.shutdown, stopped, never)
                 .await
                 .expect("a launched rocket");
         });

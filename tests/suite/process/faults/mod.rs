@@ -45,7 +45,7 @@ fn can_only_root(can: bool, for_what: &str) -> bool {
 }
 
 /// A command of vestibule's whose calls fail as strace is told; its id is the program's own.
-fn failing(machine: &Machine, inject: &str, arguments: &[&str]) -> Option<Command> {
+pub fn failing(machine: &Machine, inject: &str, arguments: &[&str]) -> Option<Command> {
     if !is_there("strace", "the disk's errors are told") {
         return None;
     }
