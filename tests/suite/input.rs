@@ -460,7 +460,7 @@ fn inp_05_sql_is_constant_but_for_a_file_name_that_is_quoted() {
         .collect();
     assert_eq!(
         names,
-        ["foundation/db/backup.rs"],
+        ["foundation/db/copy.rs"],
         "each place is looked at by a person, then listed here"
     );
 }

@@ -3,10 +3,13 @@
 use std::path::Path;
 use std::{fs, io};
 
-use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection};
+use sqlx::Connection as _;
 
-use super::files::{create_private, sync_folder};
-use super::migrate::{Refused, applied, explain, take_lock};
+use super::copy::{copy_into, remove};
+use super::files::sync_folder;
+use super::open::{open_existing, take_lock};
+use super::refused::{Refused, explain};
+use super::schema::applied;
 use super::{Location, status};
 
 /// Writes a consistent copy to `file`, with every change that was acknowledged before it began.
@@ -20,7 +23,7 @@ pub async fn backup(location: &Location, file: &Path) -> Result<(), Refused> {
             file.display()
         )));
     }
-    let mut connection = status::open_existing(location).await?;
+    let mut connection = open_existing(location).await?;
     // Tells a fault of the original from one of the copy.
     applied(&mut connection)
         .await
@@ -28,49 +31,6 @@ pub async fn backup(location: &Location, file: &Path) -> Result<(), Refused> {
     copy_into(&mut connection, file)
         .await
         .map_err(|e| Refused(format!("{}: {e}", file.display())))
-}
-
-/// `VACUUM INTO` under a name of its own, then a rename: a half-written copy is never taken for one.
-pub(super) async fn copy_into(connection: &mut SqliteConnection, file: &Path) -> io::Result<()> {
-    let partial = file.with_added_extension("partial");
-    // What a copy that was killed has left.
-    remove(&partial);
-    create_private(&partial)?;
-    let copied = vacuum_into(connection, &partial).await;
-    let finished = copied.and_then(|()| {
-        fs::File::open(&partial)?.sync_all()?;
-        fs::rename(&partial, file)?;
-        sync_folder(
-            file.parent()
-                .filter(|p| !p.as_os_str().is_empty())
-                .unwrap_or(Path::new(".")),
-        )
-    });
-    if finished.is_err() {
-        remove(&partial);
-    }
-    finished
-}
-
-/// With the journal that SQLite keeps beside a database that it fills.
-fn remove(partial: &Path) {
-    let _ = fs::remove_file(partial);
-    let mut journal = partial.as_os_str().to_owned();
-    journal.push("-journal");
-    let _ = fs::remove_file(journal);
-}
-
-async fn vacuum_into(connection: &mut SqliteConnection, file: &Path) -> io::Result<()> {
-    let name = file
-        .to_str()
-        .ok_or_else(|| io::Error::other("the name is not UTF-8"))?;
-    // VACUUM takes no parameters; the only text in it is a quoted file name.
-    let sql = AssertSqlSafe(format!("VACUUM INTO '{}'", name.replace('\'', "''")));
-    sqlx::query(sql)
-        .execute(connection)
-        .await
-        .map_err(io::Error::other)?;
-    Ok(())
 }
 
 /// Puts `file` in the database's place. A database that is there is kept beside it, under a new name
@@ -88,7 +48,7 @@ pub async fn restore(
     let source = Location::of_copy(file);
     let mut lock = take_lock(location)?;
     status::check_whole(&source).await?;
-    let mut connection = status::open_existing(&source).await?;
+    let mut connection = open_existing(&source).await?;
     let incoming = location.beside(".restoring");
     let failed = |e: io::Error| Refused(format!("{}: {e}", location.path().display()));
     remove(&incoming);

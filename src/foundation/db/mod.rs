@@ -6,10 +6,14 @@
 
 mod backup;
 mod cache;
+mod copy;
 mod failure;
 mod files;
 mod lock;
 mod migrate;
+mod open;
+mod refused;
+mod schema;
 mod status;
 mod timings;
 mod tx;
@@ -29,7 +33,8 @@ pub use cache::{ACKNOWLEDGE_AFTER, Cache, Generation, Key, Snapshot};
 pub use failure::DatabaseFailure;
 pub use files::Location;
 pub use lock::Lock;
-pub use migrate::{Refused, migrate, open_for_serving, prepare};
+pub use migrate::{migrate, open_for_serving, prepare};
+pub use refused::Refused;
 pub use status::{Status, check, status};
 pub use timings::Timings;
 pub use tx::Tx;

@@ -2,10 +2,9 @@
 
 use std::fs;
 
-use sqlx::SqliteConnection;
-use sqlx::sqlite::SqliteConnectOptions;
-
-use super::migrate::{Refused, applied, connect, damaged, explain, pending, refuse_lost};
+use super::open::open_existing;
+use super::refused::{Refused, damaged, explain};
+use super::schema::{applied, pending};
 use super::{DatabaseFailure, Location, Lock};
 
 /// What `vestibule db status` shows.
@@ -97,20 +96,4 @@ pub(super) async fn check_whole(location: &Location) -> Result<(), Refused> {
         )));
     }
     Ok(())
-}
-
-pub(super) async fn open_existing(location: &Location) -> Result<SqliteConnection, Refused> {
-    let path = location.path();
-    refuse_lost(location)?;
-    if location.is_lost() {
-        return Err(Refused(format!(
-            "{}: there is no database yet; `vestibule db migrate` or a first start makes one",
-            path.display()
-        )));
-    }
-    connect(
-        location,
-        SqliteConnectOptions::new().filename(path).read_only(true),
-    )
-    .await
 }

@@ -15,7 +15,6 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use crate::foundation::app::{App, AppBuilder};
 use crate::foundation::clock::Timestamp;
 use crate::foundation::db::{Connection, Db};
 use crate::foundation::error::Error;
@@ -24,18 +23,14 @@ use crate::foundation::settings;
 /// Rows a transaction, so that no other write waits long.
 const BATCH: u32 = 500;
 
-/// How often buckets are looked for that are full again.
-const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
-
-/// Removes the rows of buckets that are full again, each minute.
-pub(crate) fn register(builder: &mut AppBuilder) {
-    builder.every(SWEEP_INTERVAL, |app| Box::pin(sweep(app)));
-}
-
-async fn sweep(app: &App) -> Result<(), Error> {
+/// Removes the rows of buckets that are full again.
+///
+/// # Errors
+/// The database failed; what is left is removed the next time.
+pub async fn sweep(db: &Db, now: Timestamp) -> Result<(), Error> {
     loop {
-        let mut tx = app.db.begin().await?;
-        let deleted = store::delete_full(&mut tx, app.clock.now(), BATCH).await?;
+        let mut tx = db.begin().await?;
+        let deleted = store::delete_full(&mut tx, now, BATCH).await?;
         tx.invalidates_nothing_else();
         tx.commit().await?;
         if deleted < u64::from(BATCH) {

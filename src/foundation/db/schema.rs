@@ -1,0 +1,96 @@
+//! The schema: which migrations there are, and which of them a database has.
+
+use sqlx::SqliteConnection;
+use sqlx::migrate::Migrator;
+use sqlx::sqlite::SqliteConnectOptions;
+
+use super::Location;
+use super::open::connect;
+use super::refused::{Refused, explain, newer_than_us};
+
+/// As sqlx.toml names them; sqlx-cli applies the same.
+pub(super) static MIGRATIONS: Migrator = sqlx::migrate!();
+
+/// Two writers can corrupt the WAL of an older one.
+const OLDEST_SQLITE: [u32; 3] = [3, 51, 3];
+
+/// Migrations that this program has and the database has not.
+pub(super) async fn pending(location: &Location) -> Result<Vec<i64>, Refused> {
+    let options = SqliteConnectOptions::new()
+        .filename(location.path())
+        .read_only(true);
+    let mut connection = connect(location, options).await?;
+    let failed = |e: sqlx::Error| explain(location, &e);
+    let applied = applied(&mut connection).await.map_err(failed)?;
+    if applied.is_empty() && has_tables(&mut connection).await.map_err(failed)? {
+        return Err(Refused(format!(
+            "{}: this is not a database of Vestibule's; name another file",
+            location.path().display()
+        )));
+    }
+    let first = MIGRATIONS.iter().next().map(|migration| migration.version);
+    if let Some(other) = applied.first()
+        && first.is_some_and(|first| !applied.contains(&first))
+    {
+        return Err(Refused(format!(
+            "{}: this is not a database of Vestibule's: another program keeps its migrations there ({other} and others). \
+             Vestibule needs a file of its own; name one with VESTIBULE_DATABASE_URL, or database_url in the settings",
+            location.path().display()
+        )));
+    }
+    if let Some(newer) = applied
+        .iter()
+        .find(|version| !MIGRATIONS.version_exists(**version))
+    {
+        return Err(newer_than_us(location, *newer));
+    }
+    let ours = MIGRATIONS
+        .iter()
+        .filter(|m| m.migration_type.is_up_migration());
+    Ok(ours
+        .map(|m| m.version)
+        .filter(|version| !applied.contains(version))
+        .collect())
+}
+
+pub(super) async fn applied(connection: &mut SqliteConnection) -> Result<Vec<i64>, sqlx::Error> {
+    let table: Option<i64> =
+        sqlx::query_scalar("SELECT 1 FROM sqlite_schema WHERE name = '_sqlx_migrations'")
+            .fetch_optional(&mut *connection)
+            .await?;
+    if table.is_none() {
+        return Ok(Vec::new());
+    }
+    sqlx::query_scalar("SELECT version FROM _sqlx_migrations ORDER BY version")
+        .fetch_all(connection)
+        .await
+}
+
+/// Whether somebody made tables here.
+async fn has_tables(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    let tables: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' AND name <> '_sqlx_migrations'",
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(tables > 0)
+}
+
+pub(super) async fn require_sqlite(
+    connection: &mut SqliteConnection,
+) -> Result<Result<(), Refused>, sqlx::Error> {
+    let version: String = sqlx::query_scalar("SELECT sqlite_version()")
+        .fetch_one(connection)
+        .await?;
+    let numbers: Vec<u32> = version
+        .split('.')
+        .filter_map(|part| part.parse().ok())
+        .collect();
+    Ok(if numbers.as_slice() >= OLDEST_SQLITE.as_slice() {
+        Ok(())
+    } else {
+        Err(Refused(format!(
+            "SQLite {version} is linked in; Vestibule needs 3.51.3 or later"
+        )))
+    })
+}
