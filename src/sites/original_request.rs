@@ -160,8 +160,9 @@ impl Parts<'_> {
             .filter(|scheme| *scheme == app.settings.url().scheme())
             .ok_or(Unusable::Malformed("the scheme"))?;
         let host = Host::parse(self.host, scheme).ok_or(Unusable::Malformed("the host"))?;
-        let readable =
-            self.uri.len() <= MOST_BYTES && self.uri.bytes().all(|byte| byte.is_ascii_graphic());
+        // Whether letters that are not escaped matter is for the site's rules to say.
+        let stands = |c: char| c.is_ascii_graphic() || !c.is_ascii() && !c.is_control();
+        let readable = self.uri.len() <= MOST_BYTES && self.uri.chars().all(stands);
         if !self.uri.starts_with('/') || !readable {
             return Err(Unusable::Malformed("the address"));
         }
