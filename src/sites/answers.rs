@@ -36,16 +36,19 @@ pub(super) fn refuse(app: &App, dialect: Dialect, unusable: Unusable) -> Answer 
             name_untrusted(app, peer);
             error_json_about(Status::Forbidden, "untrusted_proxy", peer.to_string())
         }
-        Unusable::Malformed(what) => {
+        Unusable::Malformed { .. } => {
             if let Some(left_out) = admit(app) {
-                tracing::info!(what, left_out, "denied: the proxy's request cannot be read");
+                tracing::info!(
+                    left_out,
+                    "denied: the proxy's request cannot be used: {unusable}"
+                );
             }
             let status = if dialect == Dialect::AuthRequest {
                 Status::Forbidden
             } else {
                 Status::BadRequest
             };
-            error_json_about(status, "malformed", what.to_owned())
+            error_json_about(status, "malformed", unusable.to_string())
         }
     }
 }

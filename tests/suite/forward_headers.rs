@@ -119,7 +119,12 @@ async fn fwd_06_a_header_that_is_missing_doubled_or_empty_is_a_refusal() {
             doubled.push(doubled[at].clone());
             let mut empty = owned(headers);
             empty[at].1.clear();
-            for (what, headers) in [("no", missing), ("two", doubled), ("an empty", empty)] {
+            let mut refused = vec![("no", missing), ("an empty", empty)];
+            // Equal schemes are one.
+            if name != "X-Forwarded-Proto" {
+                refused.push(("two", doubled));
+            }
+            for (what, headers) in refused {
                 let answer = say(&client, endpoint, &headers).await;
                 assert_eq!(
                     answer.status,
@@ -260,7 +265,7 @@ async fn fwd_06_a_method_or_scheme_that_is_none_is_a_refusal() {
         ("wss", 200),
         ("http", 400),
         ("ws", 400),
-        ("HTTPS", 400),
+        ("HTTPS", 200),
         ("https,http", 400),
         ("ftp", 400),
     ] {
@@ -281,6 +286,140 @@ async fn over_plain_http_sites_are_plain_too() {
             .ask("GET", &format!("{scheme}://open.lan/"), &[])
             .await;
         assert_eq!(answer.status, expected, "{scheme}");
+    }
+}
+
+/// What is said of the scheme, beside the rest of a page of the public site.
+async fn say_scheme(client: &Client, values: &[&str]) -> Answer {
+    let mut headers = owned(&[
+        ("X-Forwarded-Method", "GET"),
+        ("X-Forwarded-Host", "open.example.net"),
+        ("X-Forwarded-Uri", "/page"),
+    ]);
+    headers.extend(
+        values
+            .iter()
+            .map(|value| ("X-Forwarded-Proto".to_owned(), (*value).to_owned())),
+    );
+    say(client, FORWARD_AUTH, &headers).await
+}
+
+#[rocket::async_test]
+async fn a_scheme_is_read_whatever_its_case_and_equal_ones_are_one() {
+    let app = service().await;
+    let client = app.anonymous();
+    for values in [
+        &["HTTPS"][..],
+        &["https, https"],
+        &["https,HTTPS ,https"],
+        &["https", "Https"],
+    ] {
+        let answer = say_scheme(&client, values).await;
+        assert_eq!(answer.status, 200, "{values:?}: {}", answer.body);
+    }
+    let said = [
+        ("X-Original-Method", "GET"),
+        ("X-Original-URL", "HTTPS://open.example.net/page"),
+        ("X-Forwarded-Proto", "https, https"),
+    ];
+    assert_eq!(
+        say(&client, AUTH_REQUEST, &owned(&said)).await.status,
+        200,
+        "nginx"
+    );
+    let said = [
+        ("Host", "open.example.net"),
+        ("X-Forwarded-Proto", "HTTPS,https"),
+    ];
+    let answer = say(&client, "/api/authz/ext-authz/page", &owned(&said)).await;
+    assert_eq!(answer.status, 200, "Envoy");
+}
+
+#[rocket::async_test]
+async fn fwd_06_schemes_that_contradict_each_other_are_a_refusal_that_names_the_header() {
+    let app = service().await;
+    let client = app.anonymous();
+    for values in [
+        &["https,http"][..],
+        &["http,https"],
+        &["https", "http"],
+        &["https, "],
+        &[","],
+        &["https;https"],
+        &["https https"],
+    ] {
+        let (answer, log) = logged(say_scheme(&client, values)).await;
+        assert_eq!(answer.status, 400, "{values:?}");
+        let about = answer.json()["about"].to_string();
+        assert!(about.contains("X-Forwarded-Proto"), "{values:?}: {about}");
+        assert!(log.contains("X-Forwarded-Proto"), "{log}");
+    }
+}
+
+#[rocket::async_test]
+async fn fwd_06_http_behind_a_proxy_that_ends_tls_is_told_whose_line_to_change() {
+    let app = service().await;
+    let client = app.anonymous();
+    for (endpoint, header, value) in [
+        (FORWARD_AUTH, "X-Forwarded-Proto", "http"),
+        (
+            AUTH_REQUEST,
+            "X-Original-URL",
+            "http://open.example.net/page?x=1",
+        ),
+        (DIALECTS[2].0, "X-Forwarded-Proto", "http"),
+    ] {
+        let (_, said) = DIALECTS.iter().find(|(of, _)| *of == endpoint).unwrap();
+        let mut headers = owned(said);
+        let line = headers.iter_mut().find(|(name, _)| name == header).unwrap();
+        line.1 = value.to_owned();
+        let (answer, log) = logged(say(&client, endpoint, &headers)).await;
+        assert_eq!(answer.status, refused_status(endpoint), "{endpoint}");
+        let about = answer.json()["about"].to_string();
+        for word in [header, "public_url", "farther out", "the proxy that asks"] {
+            assert!(about.contains(word), "{endpoint}: {word}: {about}");
+        }
+        assert!(log.contains(header) && log.contains("farther out"), "{log}");
+    }
+}
+
+#[rocket::async_test]
+async fn a_host_that_is_said_twice_in_a_list_is_one_and_two_are_none() {
+    let app = service().await;
+    let client = app.anonymous();
+    for (hosts, expected) in [
+        ("open.example.net, open.example.net", 200),
+        ("open.example.net,OPEN.example.net", 200),
+        ("open.example.net, app.example.net", 400),
+        ("open.example.net,", 400),
+    ] {
+        let mut headers = owned(DIALECTS[0].1);
+        headers[2].1 = hosts.to_owned();
+        let answer = say(&client, FORWARD_AUTH, &headers).await;
+        assert_eq!(answer.status, expected, "{hosts}");
+        if expected == 400 {
+            let about = answer.json()["about"].to_string();
+            assert!(about.contains("X-Forwarded-Host"), "{about}");
+        }
+    }
+}
+
+#[rocket::async_test]
+async fn what_cannot_be_used_is_told_by_the_header_s_name() {
+    let app = service().await;
+    let client = app.anonymous();
+    for (header, value) in [
+        ("X-Forwarded-Method", Some("get")),
+        ("X-Forwarded-Uri", None),
+        ("X-Original-Method", Some("POST")),
+        ("X-Original-URL", Some("https://app.example.net/page?x=1")),
+    ] {
+        let mut headers = owned(DIALECTS[0].1);
+        headers.retain(|(name, _)| name != header);
+        headers.extend(value.map(|value| (header.to_owned(), value.to_owned())));
+        let answer = say(&client, FORWARD_AUTH, &headers).await;
+        let about = answer.json()["about"].to_string();
+        assert!(about.contains(header), "{header}: {about}");
     }
 }
 

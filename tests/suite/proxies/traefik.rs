@@ -138,7 +138,7 @@ fn fwd_06_a_forwarded_header_that_is_there_twice_is_refused() {
         "X-Forwarded-Uri: /public/",
         "X-Forwarded-Host: open.example.com",
         "X-Forwarded-Method: GET",
-        "X-Forwarded-Proto: https",
+        "X-Forwarded-Proto: http",
     ] {
         let answer = ask(&machine, "GET", "/page/", &format!("{API}{name}\r\n"));
         assert_eq!(answer.status, 400, "{name}: {answer:?}");
