@@ -485,6 +485,95 @@ async fn letters_in_a_query_that_are_not_escaped_disturb_nobody() {
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
 }
 
+/// A question about a page of the public site with headers of its own, over a socket.
+async fn ask_with(wire: &Wire, endpoint: &str, lines: &str) -> String {
+    let request = format!(
+        "GET {endpoint} HTTP/1.1\r\nHost: open.example.net\r\nX-Forwarded-Method: GET\r\n\
+         X-Forwarded-Proto: https\r\nX-Forwarded-Host: open.example.net\r\nX-Forwarded-Uri: /\r\n\
+         X-Original-URL: https://open.example.net/\r\nX-Original-Method: GET\r\n{lines}Connection: close\r\n\r\n"
+    );
+    wire.exchange(request.as_bytes()).await
+}
+
+fn cookie(bytes: usize) -> String {
+    format!("Cookie: a={}\r\n", "x".repeat(bytes - "a=".len()))
+}
+
+#[rocket::async_test]
+async fn a_trusted_proxy_may_hand_on_32_kib_of_cookies() {
+    let app = service().await;
+    let wire = Wire::of(&app).await;
+    for kib in [8, 12, 16, 32] {
+        for endpoint in [FORWARD_AUTH, "/api/authz/ext-authz/"] {
+            let answer = ask_with(&wire, endpoint, &cookie(kib * 1_024)).await;
+            assert!(answer.starts_with("HTTP/1.1 200"), "{kib}: {answer:.300}");
+            let handed_on = format!("cookie: a={}\r\n", "x".repeat(kib * 1_024 - 2));
+            assert!(answer.contains(&handed_on), "{kib} at {endpoint}");
+        }
+        // nginx has room for so much of an answer, and says 500 to more.
+        let answer = ask_with(&wire, AUTH_REQUEST, &cookie(kib * 1_024)).await;
+        let expected = if kib > 12 { "401" } else { "200" };
+        assert_eq!(&answer[9..12], expected, "{kib}");
+        if kib > 12 {
+            assert!(answer.contains("cookies_too_large"), "{answer:.2000}");
+            assert!(answer.len() < 4 * 1_024, "{answer:.2000}");
+        }
+    }
+    // A page says why, where the listener does not.
+    let browser = format!(
+        "Sec-Fetch-Mode: navigate\r\nAccept: text/html\r\n{}",
+        cookie(8_000).repeat(2)
+    );
+    let answer = ask_with(&wire, AUTH_REQUEST, &browser).await;
+    let page = "location: https://open.example.net/.vestibule/cookies\r\n";
+    assert!(answer.contains(page), "{answer}");
+    let answer = ask_with(&wire, "/.vestibule/cookies", &browser).await;
+    assert!(answer.starts_with("HTTP/1.1 431"), "{answer:.300}");
+    assert!(answer.contains("Too many cookies"), "{answer:.2000}");
+    // A browser brings them back from the sign-in page, too.
+    let answer = ask_with(&wire, "/.vestibule/enter?ticket=a", &cookie(32 * 1_024)).await;
+    assert!(answer.starts_with("HTTP/1.1 302"), "{answer:.300}");
+    // In several headers, as HTTP/2 has them, too.
+    let many = cookie(1_024).repeat(32);
+    let answer = ask_with(&wire, FORWARD_AUTH, &many).await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer:.300}");
+    let more = cookie(33 * 1_024);
+    let answer = ask_with(&wire, FORWARD_AUTH, &more).await;
+    assert!(answer.starts_with("HTTP/1.1 431"), "{answer:.300}");
+    let more = cookie(20 * 1_024).repeat(4);
+    let answer = ask_with(&wire, FORWARD_AUTH, &more).await;
+    assert!(answer.starts_with("HTTP/1.1 431"), "{answer:.300}");
+    assert!(answer.contains("content-security-policy"), "{answer:.900}");
+}
+
+#[rocket::async_test]
+async fn nobody_else_and_no_other_address_takes_more_cookies_than_before() {
+    let app = service().await;
+    let wire = Wire::of(&app).await;
+    let ask = async |wire: &Wire, target: &str, lines: &str| {
+        let request = format!(
+            "GET {target} HTTP/1.1\r\nHost: auth.example.com\r\nConnection: close\r\n{lines}\r\n"
+        );
+        wire.exchange(request.as_bytes()).await[9..12].to_owned()
+    };
+    for target in [
+        "/login",
+        "/api/session",
+        "/api/authzz",
+        "/.vestibule/icon.svg",
+    ] {
+        assert_eq!(ask(&wire, target, &cookie(9_000)).await, "431", "{target}");
+        let fields = cookie(8_180).repeat(3);
+        assert_eq!(ask(&wire, target, &fields).await, "431", "{target}");
+    }
+    assert_eq!(ask(&wire, "/login", &cookie(8_000)).await, "200");
+    let stranger = TestApp::with("trusted_proxies = [\"10.0.0.1\"]").await;
+    let wire = Wire::of(&stranger).await;
+    for lines in [cookie(9_000), cookie(8_180).repeat(3)] {
+        assert_eq!(ask(&wire, FORWARD_AUTH, &lines).await, "431");
+    }
+}
+
 #[rocket::async_test]
 async fn fwd_05_nobody_but_a_trusted_proxy_is_answered() {
     let app = service().await;
