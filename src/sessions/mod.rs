@@ -30,7 +30,7 @@ use crate::people::users::User;
 use crate::web::Slice;
 pub use crate::web::{Denied, Device};
 
-pub use guard::{Admin, CurrentSession, CurrentUser};
+pub use guard::{Admin, AnyOrigin, CurrentSession, CurrentUser};
 pub use housekeeping::write_last_uses;
 pub use last_use::LastUses;
 pub(crate) use look_up::{CachedSession, cached_at_site, resume, resume_at_site};

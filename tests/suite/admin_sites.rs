@@ -88,6 +88,29 @@ async fn rules_are_asked_in_the_order_of_the_page() {
 }
 
 #[rocket::async_test]
+async fn a_rule_is_for_methods_of_webdav_too() {
+    let app = TestApp::start().await;
+    let mut admin = app.admin().await;
+    let page = added(&mut admin, SITE, "deny").await;
+    let fields = [
+        ("path", "/*"),
+        ("methods", "GET, VERSION-CONTROL"),
+        ("networks", ""),
+        ("who", "anyone"),
+        ("effect", "allow"),
+        ("at", ""),
+    ];
+    let answer = admin.post(&format!("{page}/rules"), &fields).await;
+    assert_eq!(answer.status, 303, "{}", answer.body);
+    let mut visitor = app.anonymous();
+    for (method, expected) in [("VERSION-CONTROL", 200), ("MERGE", 403)] {
+        let url = format!("https://{SITE}/repository");
+        let answer = visitor.ask(method, &url, &[]).await;
+        assert_eq!(answer.status, expected, "{method}");
+    }
+}
+
+#[rocket::async_test]
 async fn what_is_malformed_is_told_and_changes_nothing() {
     let app = TestApp::start().await;
     let mut admin = app.admin().await;
@@ -252,6 +275,20 @@ async fn the_explanation_names_what_decides() {
     .await;
     assert!(
         told.body.contains("Allow") && told.body.contains("default is signed-in"),
+        "{}",
+        told.body
+    );
+    // A path of which each application makes something else.
+    let told = explained(
+        &mut admin,
+        "url=https://app.example.net/caf%25E9.jpg&user=admin",
+    )
+    .await;
+    assert!(
+        told.body.contains("Deny")
+            && told
+                .body
+                .contains("allow &#x2f;admin&#x2f;* for group:staff"),
         "{}",
         told.body
     );
