@@ -129,7 +129,7 @@ fn proxy(opened: &Result<Seen, String>) -> Judged {
 
 fn no_answer_cure(why: &str) -> &'static str {
     if why.to_ascii_lowercase().contains("certificate") {
-        "Give the proxy a certificate for this name that browsers believe; if it is of a CA of your own, run `vestibule doctor --ca FILE`."
+        "Give the proxy a certificate for this name that browsers believe. If it is of a CA of your own, add the CA to this system’s, or run `vestibule doctor --ca FILE`."
     } else {
         "Look that the proxy runs, that the name leads to it from this machine, and that the port is right."
     }
