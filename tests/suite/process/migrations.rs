@@ -18,6 +18,9 @@ fn used() -> Machine {
     let mut server = machine.start();
     machine.signed_in("alice");
     machine.anonymous().sign_in("alice", "not the password");
+    machine.add_user("bob", &[]);
+    machine.signed_in("bob");
+    machine.cli(&["user", "delete", "bob", "--yes"]).done();
     server.stop();
     machine
 }

@@ -139,6 +139,27 @@ fn what_is_wrong_with_a_user_is_said() {
 }
 
 #[test]
+fn more_groups_than_proxies_hand_on_are_refused_and_said() {
+    let machine = Machine::new();
+    machine.add_user("alice", &[]);
+    let names: Vec<String> = (0..64).map(|number| format!("{number:064}")).collect();
+    let add = |names: &[String]| {
+        let groups = names.iter().flat_map(|name| ["--add-group", name]);
+        let arguments: Vec<&str> = ["user", "set", "alice"].into_iter().chain(groups).collect();
+        machine.cli(&arguments)
+    };
+    add(&names[..63]).done();
+    assert!(add(&names[63..]).failed().contains("4,096"));
+    let new: Vec<&str> = ["user", "add", "bob", "--generate"]
+        .into_iter()
+        .chain(names.iter().flat_map(|name| ["--group", name]))
+        .collect();
+    assert!(machine.cli(&new).failed().contains("4,096"));
+    assert_eq!(machine.number("SELECT count(*) FROM memberships"), 63);
+    assert_eq!(machine.number("SELECT count(*) FROM users"), 1);
+}
+
+#[test]
 fn the_last_admin_is_protected() {
     let machine = with_admin();
     for command in [
