@@ -219,6 +219,24 @@ fn a_deleted_user_is_out_at_the_next_request() {
 }
 
 #[test]
+fn sessions_of_a_deleted_user_are_still_among_all() {
+    let machine = with_admin();
+    machine.add_user("alice", &[]);
+    let _server = machine.start();
+    let id = machine.signed_in("alice").session_id();
+    machine.cli(&["user", "delete", "alice", "--yes"]).done();
+    let all = machine.cli(&["session", "list", "--all"]).done().out;
+    let line = all.lines().find(|line| line.contains(&id)).expect("a line");
+    assert!(line.contains("alice (deleted)"), "{line}");
+    assert!(
+        line.contains("user_deleted") && line.contains("by command line"),
+        "{line}"
+    );
+    let live = machine.cli(&["session", "list"]).done().out;
+    assert!(!live.contains(&id), "{live}");
+}
+
+#[test]
 fn a_password_set_by_the_operator_ends_all_sessions() {
     let machine = with_admin();
     machine.add_user("alice", &[]);
