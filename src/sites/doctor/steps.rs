@@ -137,7 +137,7 @@ fn no_answer_cure(why: &str) -> &'static str {
     if why.contains("CaUsedAsEndEntity") {
         "The proxy shows a CA’s certificate as its own, as a plain self-signed one is. Make one that is no CA’s (`openssl req -x509` with `-addext basicConstraints=critical,CA:FALSE`) or have a CA sign one, and name that certificate, or the CA’s, with `vestibule doctor --ca FILE`; `--insecure` looks past it."
     } else if why.to_ascii_lowercase().contains("certificate") {
-        "Give the proxy a certificate for this name that browsers believe; if it is of a CA of your own, name that CA’s certificate with `vestibule doctor --ca FILE`."
+        "Give the proxy a certificate for this name that browsers believe. If it is of a CA of your own, add the CA to this system’s, or run `vestibule doctor --ca FILE`."
     } else {
         "Look that the proxy runs, that the name leads to it from this machine, and that the port is right."
     }

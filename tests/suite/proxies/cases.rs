@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use super::visitor::{API, Line, PAGE};
-use super::{APP, Door, SIGN_IN};
+use super::{APP, Door, SIGN_IN, most_groups};
 use crate::support::Answer;
 
 macro_rules! every_proxy {
@@ -17,6 +17,7 @@ macro_rules! every_proxy {
             a_page_is_answered_with_the_way_to_sign_in
             a_sign_in_leads_back_to_the_page_with_a_cookie_of_that_host
             fwd_03_the_application_is_told_who_is_signed_in
+            fwd_03_as_many_groups_as_there_may_be_arrive_beside_large_cookies
             a_groups_page_is_open_to_its_members_alone
             what_no_rule_allows_is_closed_to_everybody
             fwd_13_a_program_is_told_401_and_sent_nowhere
@@ -133,6 +134,19 @@ pub fn fwd_03_the_application_is_told_who_is_signed_in(door: &Door) {
     assert_eq!(told(&body, "remote-name"), ["alice of the house"]);
     assert_eq!(told(&body, "remote-groups"), ["staff"]);
     assert_eq!(told(&body, "remote-email").concat(), "");
+}
+
+pub fn fwd_03_as_many_groups_as_there_may_be_arrive_beside_large_cookies(door: &Door) {
+    let mut carol = door.signed_in("carol");
+    let cookies = carol.cookies.entry(APP.to_owned()).or_default();
+    cookies.insert("state".to_owned(), "x".repeat(6_000));
+    let answer = carol.page("/page/");
+    assert_passed(&answer, "GET /page/ ");
+    assert_eq!(
+        told(&answer.body, "remote-groups"),
+        [most_groups().join(",")]
+    );
+    assert!(answer.body.contains(&"x".repeat(6_000)));
 }
 
 pub fn a_groups_page_is_open_to_its_members_alone(door: &Door) {
