@@ -1,6 +1,8 @@
 //! Protected sites and their rules, live from the next request on.
 
 mod pages;
+mod rules_page;
+mod suggestions;
 
 use std::net::IpAddr;
 
@@ -25,7 +27,9 @@ use crate::sites::rules::{self, Fallback, Malformed, Rule, Site};
 use crate::web::pages::PageKind;
 use crate::web::{Answer, Failure, Refusal, Slice, Visit};
 
-use pages::{ExplainPage, ExplainQuery, RulesPage, SitePage, SitesPage, Suggestions};
+use pages::{ExplainPage, ExplainQuery, SitePage, SitesPage};
+use rules_page::RulesPage;
+use suggestions::Suggestions;
 
 const HERE: &str = "/admin/sites";
 const ALL_RULES: &str = "/admin/rules";

@@ -50,8 +50,8 @@ pub fn group_name(text: &str) -> Result<String, InvalidName> {
 }
 
 /// The most bytes of a user's groups in the header that applications are told them in. Proxies have a
-/// buffer for all headers of our answer: of 16 KiB in deploy/nginx and by default in HAProxy, where as
-/// much as 8 KiB is the visitor's own Cookie header.
+/// buffer for all headers of our answer, of 16 KiB in deploy/nginx and by default in HAProxy, and the
+/// visitor's own Cookie header is in it, too.
 const MOST_GROUP_BYTES: usize = 4096;
 
 /// How long a user's groups are as applications are told them.
