@@ -3,9 +3,9 @@
 use std::net::IpAddr;
 use std::process::Command;
 use std::time::Duration;
-use vestibule::account::lifecycle;
 
 use serde_json::Value;
+use vestibule::account::lifecycle;
 use vestibule::foundation::audit::{self, Actor, Event, Record, Source};
 
 use crate::support::{Answer, Client, PASSWORD, TestApp};

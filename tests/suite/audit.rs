@@ -1,10 +1,10 @@
 //! The audit trail: one record for each thing that happened, and nothing in it that harms its reader.
 
 use std::process::Command;
-use vestibule::account::lifecycle;
-use vestibule::login::first_admin::SetupCode;
 
+use vestibule::account::lifecycle;
 use vestibule::foundation::audit::{Actor, Entry, Filter, list, sanitize};
+use vestibule::login::first_admin::SetupCode;
 use vestibule::people::passwords::Password;
 use vestibule::people::users::Changes;
 

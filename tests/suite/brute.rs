@@ -1,10 +1,10 @@
 //! Guessing passwords: how many tries are heard, whose, and when they come back.
 
 use std::time::Duration;
-use vestibule::people::passwords::Hasher;
 
 use rocket::futures::future::join_all;
 use rocket::http::Method;
+use vestibule::people::passwords::Hasher;
 
 use crate::support::{Answer, Client, ORIGIN, PASSWORD, TestApp};
 

@@ -21,7 +21,7 @@ async fn ses_10_a_user_sees_each_own_session_and_ends_one_of_them() {
     for text in [
         "Firefox on Linux",
         "203.0.113.7",
-        "24 Nov 2026, 12:00 UTC",
+        "24 Nov 2026, 12:00:00 UTC",
         "This device",
     ] {
         assert!(page.contains(text), "{text}: {page}");

@@ -1,9 +1,9 @@
 //! Cookies of protected hosts: each good for its host alone, each ended with its session.
 
 use std::time::Duration;
-use vestibule::account::lifecycle;
 
 use rocket::http::Method;
+use vestibule::account::lifecycle;
 use vestibule::foundation::audit::Actor;
 use vestibule::people::passwords::Password;
 use vestibule::people::users::Changes;

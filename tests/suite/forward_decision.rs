@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use Decision::{Allow, Forbid, SignIn};
 use proptest::prelude::*;
 use vestibule::sites::decision::{Asked, Decision, decide, judge};
 use vestibule::sites::host::{Host, Pattern};
@@ -9,8 +10,6 @@ use vestibule::sites::path::readings;
 use vestibule::sites::policy::Policy;
 use vestibule::sites::rules::{PathPattern, Site, method};
 use vestibule::{Timestamp, User};
-
-use Decision::{Allow, Forbid, SignIn};
 
 use crate::support::proxy::rule;
 

@@ -1,14 +1,14 @@
 //! Bad input: refused with a 4xx, never believed, never a failure of the server.
 
 use std::time::{Duration, Instant};
-use vestibule::account::lifecycle;
-use vestibule::login::first_admin::SetupCode;
 
 use proptest::prelude::*;
 use rocket::http::Method;
 use rocket::http::uri::Origin;
 use rocket::tokio::runtime::Runtime;
+use vestibule::account::lifecycle;
 use vestibule::foundation::audit::Actor;
+use vestibule::login::first_admin::SetupCode;
 use vestibule::people::passwords::Password;
 use vestibule::people::users::{self, Changes, NewUser};
 

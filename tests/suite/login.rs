@@ -1,12 +1,12 @@
 //! Signing in: who gets in, who does not, and how little the answers tell.
 
 use std::time::{Duration, Instant};
-use vestibule::account::lifecycle;
-use vestibule::login::first_admin::SetupCode;
-use vestibule::people::passwords::Hasher;
 
 use rocket::http::Method;
+use vestibule::account::lifecycle;
 use vestibule::foundation::audit::Actor;
+use vestibule::login::first_admin::SetupCode;
+use vestibule::people::passwords::Hasher;
 use vestibule::people::users::{self, Changes};
 
 use crate::support::{Answer, Client, ORIGIN, PASSWORD, TestApp, logged};

@@ -1,18 +1,17 @@
 //! What the service keeps in memory of the database: that it is used, and that it is never older than
 //! what was acknowledged.
-
 use std::pin::pin;
 use std::time::{Duration, Instant};
-use vestibule::account::lifecycle;
-use vestibule::sessions::write_last_uses;
 
 use rocket::futures::future::{Either, select};
 use rocket::http::Method;
 use rocket::tokio::task::yield_now;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection as _, SqliteConnection};
+use vestibule::account::lifecycle;
 use vestibule::foundation::audit::Actor;
 use vestibule::foundation::db::ACKNOWLEDGE_AFTER;
+use vestibule::sessions::write_last_uses;
 use vestibule::sites::policy;
 
 use crate::support::proxy::{Person, rule};

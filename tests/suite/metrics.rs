@@ -4,9 +4,9 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
-use vestibule::people::passwords::Hasher;
 
 use rocket::http::Method;
+use vestibule::people::passwords::Hasher;
 
 use crate::support::{Answer, Client, PASSWORD, TestApp};
 

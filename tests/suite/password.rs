@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
-use vestibule::account::lifecycle;
-use vestibule::login::first_admin::SetupCode;
 
+use vestibule::account::lifecycle;
 use vestibule::foundation::audit::Actor;
+use vestibule::login::first_admin::SetupCode;
 use vestibule::people::passwords::{Password, Weakness, check};
 use vestibule::people::users::{self, Changes};
 

@@ -1,10 +1,11 @@
 //! Secrets at rest: what a thief of the files learns.
 
 use std::path::Path;
-use vestibule::account::lifecycle;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use vestibule::account::lifecycle;
 use vestibule::foundation::audit::Actor;
 use vestibule::foundation::db::{self, Location};
 use vestibule::people::users::NewUser;
@@ -111,6 +112,9 @@ async fn sec_05_what_is_deleted_leaves_the_file() {
     );
     let deleted = lifecycle::delete(&app.app, &Actor::operator(), "alice").await;
     deleted.expect("a database").expect("a user");
+    // From where she was signed in stays listed for sessions.history.
+    app.wait(Duration::from_secs(91 * 24 * 60 * 60)).await;
+    app.sweep().await;
     app.app.close().await;
     let files = all_bytes(app.folder.path());
     for word in words {

@@ -3,16 +3,16 @@
 use std::collections::BTreeSet;
 use std::pin::pin;
 use std::time::Duration;
-use vestibule::account::lifecycle;
-use vestibule::login::first_admin::SetupCode;
-use vestibule::sessions::write_last_uses;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rocket::futures::future::{Either, join, join_all, select};
 use rocket::tokio::task::yield_now;
+use vestibule::account::lifecycle;
 use vestibule::foundation::audit::Actor;
+use vestibule::login::first_admin::SetupCode;
 use vestibule::people::users::Changes;
+use vestibule::sessions::write_last_uses;
 
 use crate::support::{Client, PASSWORD, TestApp};
 

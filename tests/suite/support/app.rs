@@ -1,7 +1,5 @@
 use std::sync::Arc;
 use std::time::Duration;
-use vestibule::open_app;
-use vestibule::sessions::write_last_uses;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -16,8 +14,10 @@ use vestibule::foundation::app::App;
 use vestibule::foundation::audit::Actor;
 use vestibule::foundation::db::{self, Location};
 use vestibule::foundation::settings::{Refused, Server};
+use vestibule::open_app;
 use vestibule::people::passwords::Password;
 use vestibule::people::users::{self, NewUser, User};
+use vestibule::sessions::write_last_uses;
 use vestibule::{Clock, Settings, Timestamp, Vestibule};
 
 use super::{Client, ORIGIN, PASSWORD};

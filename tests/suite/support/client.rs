@@ -3,7 +3,6 @@ use std::sync::Arc;
 
 use rocket::http::Method;
 use rocket::local::asynchronous::Client as Local;
-
 use vestibule::testing::in_process::{Request, dispatch};
 
 use super::{Answer, ORIGIN, TestApp};
