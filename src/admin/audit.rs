@@ -9,6 +9,7 @@ use super::export::{Export, Format};
 use super::query::{self, address, bad};
 use crate::foundation::app::App;
 use crate::foundation::audit::{self, EntryView, Event, Filter};
+use crate::people::users;
 use crate::sessions::Admin;
 use crate::web::pages::{Page, PageKind, Template, template};
 use crate::web::{Answer, Failure, Refusal, Slice, Visit};
@@ -86,7 +87,7 @@ impl Asked<'_> {
             event: read("event", self.event, |name| {
                 Event::parse(name).ok_or_else(|| "is no event".to_owned())
             })?,
-            username: given(self.user).map(str::to_ascii_lowercase),
+            username: given(self.user).map(users::canonical_name),
             address: read("address", self.address, audit::address)?,
             since: read("since", self.since, audit::moment)?,
             until: read("until", self.until, audit::until)?,

@@ -20,7 +20,7 @@ pub use change::Changed;
 pub(crate) use change::apply;
 pub(crate) use create::{checked, insert, rights};
 pub use create::{create, may_be_added};
-pub use name::{InvalidName, group_name, text_of_person, username};
+pub use name::{InvalidName, canonical_name, group_name, text_of_person, username};
 pub(crate) use password::store_password;
 pub use store::{Listed, by_id, by_name, count, list};
 pub(crate) use store::{

@@ -1,9 +1,10 @@
 use sqlx::{Executor, FromRow, QueryBuilder, Row, Sqlite, SqlitePool, sqlite::SqliteRow};
 use uuid::Uuid;
 
-use super::User;
+use super::{User, canonical_name};
 use crate::foundation::clock::Timestamp;
 use crate::foundation::db::Connection;
+use crate::people::passwords::HashForm;
 
 /// The columns that a [`User`] is read from, of the table `users` as `u`.
 macro_rules! user_columns {
@@ -38,7 +39,7 @@ fn group_list(joined: Option<String>) -> Vec<String> {
         .unwrap_or_default()
 }
 
-/// `None`: there is no such user. The name is compared without case.
+/// `None`: there is no such user. The name is compared as [`canonical_name`] spells it.
 ///
 /// # Errors
 /// The database failed.
@@ -51,7 +52,7 @@ pub async fn by_name<'c>(
         user_columns!(),
         " FROM users u WHERE u.username = $1"
     ))
-    .bind(username.to_ascii_lowercase())
+    .bind(canonical_name(username))
     .fetch_optional(executor)
     .await
 }
@@ -179,6 +180,7 @@ pub(crate) fn like_pattern(q: &str) -> String {
 #[derive(Debug, FromRow)]
 pub(crate) struct Secret {
     pub password_hash: Option<String>,
+    pub password_form: HashForm,
     pub password_changed_at: Timestamp,
     pub disabled_at: Option<Timestamp>,
 }
@@ -188,9 +190,9 @@ pub(crate) async fn secret_by_name(
     username: &str,
 ) -> Result<Option<Secret>, sqlx::Error> {
     sqlx::query_as(
-        "SELECT password_hash, password_changed_at, disabled_at FROM users WHERE username = $1",
+        "SELECT password_hash, password_form, password_changed_at, disabled_at FROM users WHERE username = $1",
     )
-    .bind(username.to_ascii_lowercase())
+    .bind(canonical_name(username))
     .fetch_optional(pool)
     .await
 }
@@ -203,7 +205,7 @@ pub(crate) async fn addresses_by_name(
     sqlx::query_scalar(
         "SELECT DISTINCT s.address FROM users u JOIN sessions s ON s.user_id = u.id WHERE u.username = $1",
     )
-    .bind(username.to_ascii_lowercase())
+    .bind(canonical_name(username))
     .fetch_all(pool)
     .await
 }
@@ -226,8 +228,8 @@ pub(super) async fn insert(
     hash: &str,
 ) -> Result<bool, sqlx::Error> {
     let done = sqlx::query(
-        "INSERT INTO users (id, username, display_name, email, admin, password_hash, password_changed_at, created_at, must_change_password)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8) ON CONFLICT (username) DO NOTHING",
+        "INSERT INTO users (id, username, display_name, email, admin, password_hash, password_form, password_changed_at, created_at, must_change_password)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9) ON CONFLICT (username) DO NOTHING",
     )
     .bind(user.id)
     .bind(&user.username)
@@ -235,6 +237,7 @@ pub(super) async fn insert(
     .bind(&user.email)
     .bind(i64::from(user.admin))
     .bind(hash)
+    .bind(HashForm::Nfc)
     .bind(user.created_at)
     .bind(i64::from(user.must_change_password))
     .execute(connection)
@@ -260,9 +263,10 @@ pub(super) async fn set_password(
     hash: &str,
     now: Timestamp,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE users SET password_hash = $2, password_changed_at = $3, must_change_password = 0 WHERE id = $1")
+    sqlx::query("UPDATE users SET password_hash = $2, password_form = $3, password_changed_at = $4, must_change_password = 0 WHERE id = $1")
         .bind(id)
         .bind(hash)
+        .bind(HashForm::Nfc)
         .bind(now)
         .execute(connection)
         .await?;
@@ -276,9 +280,10 @@ pub(crate) async fn rehash(
     hash: &str,
     changed_at: Timestamp,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE users SET password_hash = $2 WHERE id = $1 AND password_changed_at = $3")
+    sqlx::query("UPDATE users SET password_hash = $2, password_form = $3 WHERE id = $1 AND password_changed_at = $4")
         .bind(id)
         .bind(hash)
+        .bind(HashForm::Nfc)
         .bind(changed_at)
         .execute(connection)
         .await?;
@@ -354,7 +359,7 @@ pub(crate) async fn by_unchanged_password(
 ) -> Result<Option<User>, sqlx::Error> {
     let unchanged: Option<i64> =
         sqlx::query_scalar("SELECT 1 FROM users WHERE username = $1 AND password_changed_at = $2 AND disabled_at IS NULL")
-            .bind(username.to_ascii_lowercase())
+            .bind(canonical_name(username))
             .bind(changed_at)
             .fetch_optional(&mut *connection)
             .await?;

@@ -6,6 +6,7 @@ use super::{Done, output, with_app, zone};
 use crate::foundation::audit::{self, Event, Filter};
 use crate::foundation::clock::Timestamp;
 use crate::foundation::settings::Effective;
+use crate::people::users::canonical_name;
 
 #[derive(Subcommand)]
 pub enum Command {
@@ -52,7 +53,7 @@ pub fn run(command: &Command, effective: Effective) -> Done {
     let filter = Filter {
         q: search.clone(),
         event: *event,
-        username: user.as_ref().map(|name| name.to_ascii_lowercase()),
+        username: user.as_deref().map(canonical_name),
         address: *address,
         since: *since,
         until: *until,

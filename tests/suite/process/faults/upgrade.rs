@@ -45,6 +45,10 @@ const ROWS: &[(i64, &[&str])] = &[
         ],
     ),
     (20_261_125_000_000, &["UPDATE clock SET told = 3"]),
+    (
+        20_261_126_154_500,
+        &["UPDATE users SET password_form = 'nfc' WHERE username = 'owner'"],
+    ),
 ];
 
 /// A database of a program that knew the migrations up to `version` alone, filled.
