@@ -20,9 +20,9 @@ use super::Service;
 use super::answer::Body;
 use super::refusals::is_for_a_program;
 use crate::sites::authz::is_for_proxies;
-use crate::web::Refusal;
+use crate::web::{Refusal, return_to};
 
-const MOST_TARGET_BYTES: usize = 8 * 1_024;
+const MOST_TARGET_BYTES: usize = return_to::MOST_BYTES;
 const MOST_FIELD_BYTES: usize = 8 * 1_024;
 /// Twice the largest form; each route has limits of its own.
 const MOST_BODY_BYTES: usize = 32 * 1_024;
