@@ -122,8 +122,16 @@ impl Destination {
         session: &TokenHash,
         retry: bool,
     ) -> Result<Answer, Error> {
-        let Some(Entrance { url, cookie }) = self.entrance(app, session, retry).await? else {
-            return self.wait(app);
+        let Entrance { url, cookie } = match self.entrance(app, session, retry).await {
+            Ok(Some(entrance)) => entrance,
+            Ok(None) => return self.wait(app),
+            // Nothing is written yet: the next try may have its turn.
+            Err(error) if error.status() == Status::ServiceUnavailable => {
+                tracing::error!("{error}");
+                app.note(&error);
+                return self.wait(app);
+            }
+            Err(error) => return Err(error),
         };
         let answer = Answer::see_other(&url);
         let answer = match self {
@@ -160,7 +168,7 @@ impl Destination {
     fn wait(&self, app: &App) -> Result<Answer, Error> {
         let page = ContinuePage {
             refresh: Some(WAIT),
-            note: Some("You are opening many pages at once. This one follows in a moment."),
+            note: Some("Too much is going on at once. This page follows in a moment."),
             ..ContinuePage::to(self.address(), self.host().unwrap_or_default())
         };
         let answer = Answer::page(app, Status::ServiceUnavailable, &page, None)?;

@@ -194,7 +194,13 @@ async fn own_path(
             _ => frame::frame(app, &original.host, query),
         };
     }
-    let entered = enter(app, request, &original.host, query).await?;
+    let entered = match enter(app, request, &original.host, query).await {
+        Ok(entered) => entered,
+        Err(error) => {
+            let refusal = broken(app, request, &error);
+            return Ok(ask_again(refusal.as_page(Some(app)), &refusal));
+        }
+    };
     let status = redirect_status(dialect, "GET");
     // nginx knows no other refusal.
     let answer = entered.answer(status, dialect == Dialect::AuthRequest);
@@ -204,11 +210,22 @@ async fn own_path(
     }))
 }
 
+/// A browser on its way asks again by itself where the next try may have its turn.
+fn ask_again(answer: Answer, refusal: &Refusal) -> Answer {
+    match refusal.status {
+        Status::ServiceUnavailable => answer.header("Refresh", "2".to_owned()),
+        _ => answer,
+    }
+}
+
 /// A browser's request that a trusted proxy passed on instead of asking about it.
 async fn passed_on(app: &App, request: &ProxyRequest) -> Answer {
     let answered = match enter_passed_on(app, request).await {
         Ok(answered) => answered,
-        Err(error) => return told(app, request, &broken(app, request, &error)),
+        Err(error) => {
+            let refusal = broken(app, request, &error);
+            return ask_again(told(app, request, &refusal), &refusal);
+        }
     };
     answered.unwrap_or_else(|refusal| {
         if let Some(reason) = refusal.reason() {

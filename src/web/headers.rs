@@ -150,7 +150,12 @@ fn answer_for_denial<'r>(request: &'r Request<'_>, response: &mut Response<'r>) 
         (Some(Denied::PasswordChangeRequired), Status::Forbidden) => {
             count_denial(request, Some(Reason::PasswordChangeRequired));
             if navigates(request.headers()) {
-                redirect(response, &way_from(request, "/account/password"))
+                // From there one comes to /account by oneself.
+                let way = match request.uri().path().as_str() {
+                    "/account" => "/account/password".to_owned(),
+                    _ => way_from(request, "/account/password"),
+                };
+                redirect(response, &way)
             } else {
                 tell(request, response, Refusal::of_status(Status::Forbidden));
             }

@@ -401,6 +401,37 @@ async fn no_way_to_sign_in_is_longer_than_nginx_takes() {
 }
 
 #[rocket::async_test]
+async fn a_browser_on_its_way_asks_again_where_the_database_had_no_turn_for_it() {
+    let (app, mut alice) = service().await;
+    let page = format!("{SITE}/page");
+    let entrance = alice.ticket(&page).await;
+    let login = way(&alice.there.open(&page).await);
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(app.app.db.path());
+    let mut other = sqlx::ConnectOptions::connect(&options)
+        .await
+        .expect("a connection");
+    let lock = sqlx::query("BEGIN EXCLUSIVE").execute(&mut other).await;
+    lock.expect("a lock");
+    let waits = alice.here.follow(&login).await;
+    assert_eq!(waits.status, 503);
+    assert!(
+        html(&waits).contains("content=\"2;url=/login?"),
+        "{}",
+        html(&waits)
+    );
+    for answer in [
+        alice.there.open(&entrance).await,
+        alice.there.pass_on(Method::Get, &entrance).await,
+    ] {
+        assert_eq!((answer.status, answer.header("refresh")), (503, "2"));
+        assert_eq!(answer.header("set-cookie"), "");
+    }
+    let unlock = sqlx::query("ROLLBACK").execute(&mut other).await;
+    unlock.expect("no lock");
+    assert_eq!(way(&alice.there.open(&entrance).await), page);
+}
+
+#[rocket::async_test]
 async fn a_frame_that_nobody_is_signed_in_for_shows_a_way_out_of_it() {
     let (app, _) = service().await;
     let page = format!("{SITE}/page?x=1");
