@@ -55,7 +55,7 @@ pub struct LoginForm {
 #[derive(Debug)]
 pub enum Outcome {
     /// The token is for the browser alone.
-    SignedIn(Token, Session, User),
+    SignedIn(Token, Session, Box<User>),
     /// No such user, a disabled one, or not the password: nobody learns which.
     Wrong,
     Throttled(Duration),
@@ -116,7 +116,7 @@ async fn try_to_sign_in(
         &[Record::of(Event::SignIn, &user).session(session.id)],
     )
     .await?;
-    Ok(Outcome::SignedIn(token, session, user))
+    Ok(Outcome::SignedIn(token, session, Box::new(user)))
 }
 
 /// Ends the session that asks.
