@@ -16,7 +16,7 @@ local TIMEOUT = 2500
 
 -- What Vestibule needs to know a browser by.
 local ASKED_WITH = {
-    "cookie", "accept", "user-agent", "x-requested-with",
+    "cookie", "accept", "user-agent", "referer", "x-requested-with",
     "sec-fetch-mode", "sec-fetch-site", "sec-fetch-dest", "sec-purpose",
 }
 

@@ -54,7 +54,7 @@ pub async fn change_password(
     if let Err(weakness) = app.check_password(new, &user.username) {
         return Ok(Changed::Weak(weakness));
     }
-    if old.reveal() == new.reveal() {
+    if old.normalized() == new.normalized() {
         return Ok(Changed::Weak(Weakness::Same));
     }
     let verified =

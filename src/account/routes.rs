@@ -7,19 +7,19 @@ use crate::foundation::app::App;
 use crate::foundation::audit;
 use crate::foundation::clock::Timestamp;
 use crate::foundation::error::Error;
-use crate::login::cookie_for;
+use crate::login::{Destination, cookie_for};
 use crate::people::passwords::Password;
 use crate::people::users::User;
 use crate::sessions::{CurrentSession, CurrentUser, device};
 use crate::web::pages::{Page, Template, template};
-use crate::web::{Answer, Failure, Posted, Refusal, Visit};
+use crate::web::{Answer, Failure, Posted, Refusal, Visit, with_query};
 
 /// As many as a person looks through.
 const SIGN_INS_SHOWN: u32 = 10;
 
 #[must_use]
 pub fn routes() -> Vec<Route> {
-    routes![show, password_form, password_change]
+    routes![show, password_form, password_change, well_known]
 }
 
 #[get("/account")]
@@ -55,16 +55,35 @@ async fn show(
     Ok(Answer::page(app, Status::Ok, &page, Some(&user.0))?)
 }
 
-/// Also for those who must change it before anything else.
-#[get("/account/password")]
-fn password_form(app: &App, _visit: Visit, current: CurrentSession) -> Result<Answer, Failure> {
-    Ok(PasswordPage::new(app, &current.user, None).answer(app, Status::Ok, &current.user)?)
+/// Also for those who must change it before anything else, on their way to another page.
+#[get("/account/password?<rd>&<flow>")]
+fn password_form(
+    app: &App,
+    _visit: Visit,
+    current: CurrentSession,
+    rd: Option<String>,
+    flow: Option<String>,
+) -> Result<Answer, Failure> {
+    let page = PasswordPage {
+        rd,
+        flow,
+        ..PasswordPage::new(app, &current.user)
+    };
+    Ok(page.answer(app, Status::Ok, &current.user)?)
+}
+
+/// Where password managers look for the page (W3C, "A Well-Known URL for Changing Passwords").
+#[get("/.well-known/change-password")]
+fn well_known(_visit: Visit) -> Answer {
+    Answer::see_other("/account/password")
 }
 
 #[derive(FromForm)]
 struct PasswordForm {
     current_password: String,
     new_password: String,
+    rd: Option<String>,
+    flow: Option<String>,
 }
 
 #[post("/account/password", data = "<form>")]
@@ -75,25 +94,44 @@ async fn password_change(
     form: Posted<PasswordForm>,
 ) -> Result<Answer, Failure> {
     let Posted(form) = form;
+    let way = [("rd", form.rd.as_deref()), ("flow", form.flow.as_deref())];
+    let back = with_query("/account/password", &way);
+    let answer = answer_password_change(app, &visit, &current, form).await;
+    answer.map_err(|failure| failure.back(&back, "Back"))
+}
+
+async fn answer_password_change(
+    app: &App,
+    visit: &Visit,
+    current: &CurrentSession,
+    form: PasswordForm,
+) -> Result<Answer, Failure> {
+    let PasswordForm { rd, flow, .. } = form;
+    let destination = Destination::find(app, rd.as_deref(), flow.as_deref()).await?;
     let again = |status: Status, error: String| {
-        PasswordPage::new(app, &current.user, Some(error)).answer(app, status, &current.user)
+        let page = PasswordPage {
+            error: Some(error),
+            rd,
+            flow,
+            ..PasswordPage::new(app, &current.user)
+        };
+        page.answer(app, status, &current.user)
     };
     let (old, new) = (
         Password::new(form.current_password),
         Password::new(form.new_password),
     );
-    match change_password(app, &current, &old, &new, &visit.device()).await? {
+    match change_password(app, current, &old, &new, &visit.device()).await? {
         Changed::Done(token) => {
-            Ok(Answer::see_other("/account").cookie(cookie_for(app, &token, &current.session)))
+            let answer = destination.continue_to(app, &token.hash()).await?;
+            Ok(answer.cookie(cookie_for(app, &token, &current.session)))
         }
         Changed::WrongCurrent => Ok(again(
             Status::Forbidden,
             "That is not your current password.".to_owned(),
         )?),
         Changed::Weak(weakness) => Ok(again(Status::UnprocessableEntity, weakness.to_string())?),
-        Changed::Throttled(wait) => Err(Refusal::throttled(wait)
-            .link("/account/password", "Back")
-            .into()),
+        Changed::Throttled(wait) => Err(Refusal::throttled(wait).into()),
     }
 }
 
@@ -146,6 +184,8 @@ impl Page for AccountPage {
 
 #[derive(Serialize)]
 pub struct PasswordPage {
+    rd: Option<String>,
+    flow: Option<String>,
     error: Option<String>,
     min_length: usize,
     username: String,
@@ -153,9 +193,11 @@ pub struct PasswordPage {
 }
 
 impl PasswordPage {
-    fn new(app: &App, user: &User, error: Option<String>) -> Self {
+    fn new(app: &App, user: &User) -> Self {
         Self {
-            error,
+            rd: None,
+            flow: None,
+            error: None,
             min_length: app.settings.passwords.min_length,
             username: user.username.clone(),
             must_change: user.must_change_password,
@@ -171,8 +213,10 @@ impl Page for PasswordPage {
     const TEMPLATE: Template = template!("account/password.html");
 
     fn samples(text: &str) -> Vec<Self> {
-        let page = |error: Option<&str>, must_change| Self {
-            error: error.map(str::to_owned),
+        let page = |given: Option<&str>, must_change| Self {
+            rd: given.map(str::to_owned),
+            flow: given.map(str::to_owned),
+            error: given.map(str::to_owned),
             min_length: 15,
             username: text.to_owned(),
             must_change,

@@ -9,7 +9,7 @@ use crate::foundation::error::Error;
 use crate::foundation::token::TokenHash;
 use crate::web::Answer;
 use crate::web::pages::{Page, Template, template};
-use crate::web::return_to::ReturnTo;
+use crate::web::return_to::{ReturnTo, with_query};
 
 /// Where people are sent who asked for no other page.
 const HOME: &str = "/account";
@@ -19,6 +19,9 @@ const HOME: &str = "/account";
 pub trait Gateway: Send + Sync {
     /// Reads an `rd` parameter. `None`: it is no page of a host that this leads to.
     async fn find(&self, app: &App, rd: &str) -> Result<Option<External>, Error>;
+
+    /// A page of the other host that is shown in a frame, and leads out of it to `to`.
+    fn out_of_frame(&self, app: &App, to: &External) -> String;
 
     /// Lets the browser of `session`, which began there with `flow`, in. `None`: not now, for too many
     /// of the session are on their way.
@@ -48,7 +51,7 @@ pub struct Entrance {
 }
 
 #[derive(Debug)]
-pub(super) enum Destination {
+pub(crate) enum Destination {
     /// A path of this service.
     Local(String),
     /// A page of another host, where the browser began with this flow; without one it begins there anew.
@@ -77,48 +80,142 @@ impl Destination {
         }
     }
 
+    /// Where a frame goes that nobody is signed in for: no page of ours is shown in one.
+    pub fn out_of_frame(&self, app: &App) -> Option<String> {
+        match self {
+            Self::Local(_) => None,
+            Self::External(external, _) => Some(gateway(app).out_of_frame(app, external)),
+        }
+    }
+
     /// Tickets are made only for a person who opens the page, not for a prefetch.
     pub fn needs_ticket(&self) -> bool {
         matches!(self, Self::External(_, Some(_)))
     }
 
-    /// The address to go to, with a ticket of the session if one is needed.
-    pub async fn entrance(
+    /// The address to go to, with a ticket of the session if one is needed. `None`: not now, for too many
+    /// of the session are on their way.
+    async fn entrance(
         &self,
         app: &App,
         session: &TokenHash,
         retry: bool,
-    ) -> Result<Entrance, Error> {
+    ) -> Result<Option<Entrance>, Error> {
         let plain = |url: &str| Entrance {
             url: url.to_owned(),
             cookie: None,
         };
         match self {
-            Self::Local(path) => Ok(plain(path)),
-            Self::External(external, None) => Ok(plain(&external.url)),
+            Self::Local(path) => Ok(Some(plain(path))),
+            Self::External(external, None) => Ok(Some(plain(&external.url))),
             Self::External(external, Some(flow)) => {
                 let entrance = gateway(app).enter(app, external, session, flow, retry);
-                // Too many tickets are on their way: the account page is a place to rest.
-                Ok(entrance.await?.unwrap_or_else(|| plain(HOME)))
+                entrance.await
             }
         }
     }
 
-    /// The answer to the sign-in form. To another host it is a page that leaves by itself: browsers
-    /// hold a redirect that follows a form to the form-action of the policy.
-    pub async fn continue_to(&self, app: &App, session: &TokenHash) -> Result<Answer, Error> {
-        let Entrance { url, cookie } = self.entrance(app, session, false).await?;
-        let answer = match self.host() {
-            None => Answer::see_other(&url),
-            Some(host) => {
-                let page = ContinuePage {
-                    target: url,
-                    host: host.to_owned(),
-                };
-                Answer::page(app, Status::Ok, &page, None)?
+    /// Sends a browser on that only opened a page.
+    pub async fn redirect_to(
+        &self,
+        app: &App,
+        session: &TokenHash,
+        retry: bool,
+    ) -> Result<Answer, Error> {
+        let Entrance { url, cookie } = match self.entrance(app, session, retry).await {
+            Ok(Some(entrance)) => entrance,
+            Ok(None) => return self.wait(app),
+            // Nothing is written yet: the next try may have its turn.
+            Err(error) if error.status() == Status::ServiceUnavailable => {
+                tracing::error!("{error}");
+                app.note(&error);
+                return self.wait(app);
             }
+            Err(error) => return Err(error),
+        };
+        let answer = Answer::see_other(&url);
+        let answer = match self {
+            Self::Local(_) => answer,
+            Self::External(..) => answer.keep_opener(),
         };
         Ok(cookie.into_iter().fold(answer, Answer::cookie))
+    }
+
+    /// The answer to a form. To another host it is a page that leaves by itself: browsers hold a redirect
+    /// that follows a form to the form-action of the policy.
+    pub async fn continue_to(&self, app: &App, session: &TokenHash) -> Result<Answer, Error> {
+        let Some(Entrance { url, cookie }) = self.entrance(app, session, false).await? else {
+            return self.wait(app);
+        };
+        let answer = match self.host() {
+            None => Answer::see_other(&url),
+            Some(host) => Answer::page(app, Status::Ok, &ContinuePage::to(url, host), None)?,
+        };
+        Ok(cookie.into_iter().fold(answer, Answer::cookie))
+    }
+
+    /// A page that tells what was lost on the way, and goes on by a click.
+    pub fn stop(&self, app: &App, lost: Lost) -> Result<Answer, Error> {
+        let page = ContinuePage {
+            refresh: None,
+            note: Some(lost.text()),
+            ..ContinuePage::to(self.address(), self.host().unwrap_or_default())
+        };
+        Answer::page(app, Status::Ok, &page, None)
+    }
+
+    /// A page that tries again by itself: tickets are spent in a moment, and end in a minute.
+    fn wait(&self, app: &App) -> Result<Answer, Error> {
+        let page = ContinuePage {
+            refresh: Some(WAIT),
+            note: Some("Too much is going on at once. This page follows in a moment."),
+            ..ContinuePage::to(self.address(), self.host().unwrap_or_default())
+        };
+        let answer = Answer::page(app, Status::ServiceUnavailable, &page, None)?;
+        Ok(answer.header("Retry-After", WAIT.to_string()))
+    }
+
+    /// The sign-in page's address on the way to here.
+    fn address(&self) -> String {
+        let (rd, flow) = match self {
+            Self::Local(path) => (path, None),
+            Self::External(external, flow) => (&external.url, flow.as_ref()),
+        };
+        let flow = flow.map(|flow| flow.to_text());
+        with_query("/login", &[("rd", Some(rd)), ("flow", flow.as_deref())])
+    }
+}
+
+/// Seconds until a page that found too many others on their way tries again.
+const WAIT: u8 = 2;
+
+/// What does not come along to where a person goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lost {
+    /// A form was sent after the session had ended.
+    Form,
+    /// The page's address is too long to be kept.
+    Address,
+}
+
+impl Lost {
+    /// Reads the `rm` and `cut` parameters.
+    pub fn find(method: Option<&str>, cut: Option<&str>) -> Option<Self> {
+        match method {
+            Some(method) if !["", "GET", "HEAD"].contains(&method) => Some(Self::Form),
+            _ => cut.map(|_| Self::Address),
+        }
+    }
+
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Form => {
+                "The form that you sent was not taken, for you were no longer signed in. After this, fill it in and send it again."
+            }
+            Self::Address => {
+                "The address of the page that you opened is too long to be kept. You go to the start page instead; open the page again from there."
+            }
+        }
     }
 }
 
@@ -130,15 +227,36 @@ fn gateway(app: &App) -> &dyn Gateway {
 pub struct ContinuePage {
     target: String,
     host: String,
+    /// Seconds until the page leaves by itself; it stays without.
+    refresh: Option<u8>,
+    note: Option<&'static str>,
+}
+
+impl ContinuePage {
+    fn to(target: String, host: &str) -> Self {
+        Self {
+            target,
+            host: host.to_owned(),
+            refresh: Some(0),
+            note: None,
+        }
+    }
 }
 
 impl Page for ContinuePage {
     const TEMPLATE: Template = template!("continue.html");
 
     fn samples(text: &str) -> Vec<Self> {
-        vec![Self {
-            target: text.to_owned(),
-            host: text.to_owned(),
-        }]
+        let page = || Self::to(text.to_owned(), text);
+        let note = Some(Lost::Form.text());
+        let refresh = None;
+        vec![
+            page(),
+            Self {
+                refresh,
+                note,
+                ..page()
+            },
+        ]
     }
 }

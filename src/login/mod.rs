@@ -14,6 +14,7 @@ use crate::foundation::audit::{self, Actor, Event, Record};
 use crate::foundation::error::Error;
 use crate::foundation::token::Token;
 use crate::people::passwords::Password;
+use crate::people::users::User;
 use crate::sessions::{self, CurrentSession, Device, EndReason, LastUses, Session};
 use crate::web::Slice;
 use crate::web::pages::PageKind;
@@ -21,6 +22,7 @@ use destination::ContinuePage;
 use routes::{ReauthenticatePage, SignInPage, SignOutPage};
 use sensitive::PasswordAgainPage;
 
+pub(crate) use destination::Destination;
 pub use destination::{Entrance, External, Gateway};
 pub(crate) use routes::cookie_for;
 pub(crate) use sensitive::{NoFields, Sensitive};
@@ -53,7 +55,7 @@ pub struct LoginForm {
 #[derive(Debug)]
 pub enum Outcome {
     /// The token is for the browser alone.
-    SignedIn(Token, Session),
+    SignedIn(Token, Session, Box<User>),
     /// No such user, a disabled one, or not the password: nobody learns which.
     Wrong,
     Throttled(Duration),
@@ -114,7 +116,7 @@ async fn try_to_sign_in(
         &[Record::of(Event::SignIn, &user).session(session.id)],
     )
     .await?;
-    Ok(Outcome::SignedIn(token, session))
+    Ok(Outcome::SignedIn(token, session, Box::new(user)))
 }
 
 /// Ends the session that asks.

@@ -2,7 +2,7 @@ use rocket::http::{ContentType, Status};
 use rocket::{FromForm, Route, get, post, routes};
 use serde::Serialize;
 
-use super::destination::{Destination, Entrance};
+use super::destination::{Destination, Lost};
 use super::{LoginForm, Outcome, Reauthenticated, reauthenticate, sign_in, sign_out};
 use crate::foundation::app::App;
 use crate::foundation::error::Error;
@@ -13,7 +13,7 @@ use crate::people::users::User;
 use crate::sessions::{CurrentSession, Denied, Session};
 use crate::web::cookies::{DomainCookie, HostCookie};
 use crate::web::pages::{Page, Template, template};
-use crate::web::{Answer, Failure, Opened, Posted, Refusal, Visit, back_to};
+use crate::web::{Answer, Failure, Opened, Posted, Refusal, Visit, back_to, with_query};
 
 /// Where people are sent who asked for no other page.
 const HOME: &str = "/account";
@@ -36,7 +36,7 @@ pub fn routes() -> Vec<Route> {
     ]
 }
 
-#[get("/login?<rd>&<flow>&<switch>&<retry>&<signed_out>")]
+#[get("/login?<rd>&<flow>&<rm>&<cut>&<switch>&<retry>&<signed_out>")]
 #[expect(
     clippy::too_many_arguments,
     reason = "the parameters of the page's address"
@@ -48,32 +48,49 @@ async fn sign_in_form(
     current: Option<CurrentSession>,
     rd: Option<&str>,
     flow: Option<&str>,
+    rm: Option<&str>,
+    cut: Option<&str>,
     switch: Option<&str>,
     retry: Option<&str>,
     signed_out: Option<&str>,
 ) -> Result<Answer, Failure> {
     let destination = Destination::find(app, rd, flow).await?;
-    match &current {
-        Some(current) if switch.is_none() && (opened.0 || !destination.needs_ticket()) => {
-            if current.user.must_change_password {
-                return Ok(Answer::see_other("/account/password"));
-            }
+    let lost = Lost::find(rm, cut);
+    let goes_on = switch.is_none() && (opened.as_page || !destination.needs_ticket());
+    let ready = current.as_ref().filter(|_| goes_on);
+    let ready_user = ready.filter(|current| !current.user.must_change_password);
+    if let (true, None, Some(out)) = (opened.framed, ready_user, destination.out_of_frame(app)) {
+        return Ok(Answer::see_other(&out));
+    }
+    let Some(current) = ready else {
+        let user = current.as_ref().map(|current| &current.user as &dyn Person);
+        let page = SignInPage {
+            signed_out: signed_out.is_some(),
+            lost: lost.map(Lost::text),
+            ..SignInPage::new(rd, flow, &destination)
+        };
+        return Ok(Answer::page(app, Status::Ok, &page, user)?);
+    };
+    if current.user.must_change_password {
+        return Ok(change_password_first(rd, flow));
+    }
+    match lost.filter(|_| destination.host().is_some() && !opened.framed) {
+        Some(lost) => Ok(destination.stop(app, lost)?),
+        None => {
             let session = &current.token_hash;
-            let entrance = destination.entrance(app, session, retry.is_some());
-            let Entrance { url, cookie } = entrance.await?;
-            Ok(cookie
-                .into_iter()
-                .fold(Answer::see_other(&url), Answer::cookie))
-        }
-        _ => {
-            let user = current.as_ref().map(|current| &current.user as &dyn Person);
-            let page = SignInPage {
-                signed_out: signed_out.is_some(),
-                ..SignInPage::new(rd, flow, &destination)
-            };
-            Ok(Answer::page(app, Status::Ok, &page, user)?)
+            Ok(destination
+                .redirect_to(app, session, retry.is_some())
+                .await?)
         }
     }
+}
+
+/// The way goes on from there.
+fn change_password_first(rd: Option<&str>, flow: Option<&str>) -> Answer {
+    Answer::see_other(&with_query(
+        "/account/password",
+        &[("rd", rd), ("flow", flow)],
+    ))
 }
 
 #[derive(FromForm)]
@@ -93,8 +110,21 @@ async fn sign_in_post(
     form: Posted<SignInForm>,
 ) -> Result<Answer, Failure> {
     let Posted(form) = form;
-    let destination = Destination::find(app, form.rd.as_deref(), form.flow.as_deref()).await?;
-    let page = SignInPage::new(form.rd.as_deref(), form.flow.as_deref(), &destination);
+    let way = [("rd", form.rd.as_deref()), ("flow", form.flow.as_deref())];
+    let back = with_query("/login", &way);
+    let answer = answer_sign_in(app, &visit, current, form).await;
+    answer.map_err(|failure| failure.back(&back, "Back to sign in"))
+}
+
+async fn answer_sign_in(
+    app: &App,
+    visit: &Visit,
+    current: Option<CurrentSession>,
+    form: SignInForm,
+) -> Result<Answer, Failure> {
+    let (rd, flow) = (form.rd.as_deref(), form.flow.as_deref());
+    let destination = Destination::find(app, rd, flow).await?;
+    let page = SignInPage::new(rd, flow, &destination);
     let login = LoginForm {
         username: form.username,
         password: Password::new(form.password),
@@ -102,15 +132,16 @@ async fn sign_in_post(
     };
     let current = current.as_ref().map(|current| &current.session);
     match sign_in(app, &login, &visit.device(), current).await? {
-        Outcome::SignedIn(token, session) => {
-            let cookie = cookie_for(app, &token, &session);
-            let answer = destination.continue_to(app, &token.hash()).await?;
-            Ok(answer.cookie(cookie))
+        Outcome::SignedIn(token, session, user) => {
+            let answer = if user.must_change_password {
+                change_password_first(rd, flow)
+            } else {
+                destination.continue_to(app, &token.hash()).await?
+            };
+            Ok(answer.cookie(cookie_for(app, &token, &session)))
         }
         Outcome::Wrong => Ok(page.refused(app, Status::Unauthorized, WRONG)?.challenge()),
-        Outcome::Throttled(wait) => Err(Refusal::throttled(wait)
-            .link("/login", "Back to sign in")
-            .into()),
+        Outcome::Throttled(wait) => Err(Refusal::throttled(wait).into()),
     }
 }
 
@@ -197,27 +228,30 @@ async fn reauthenticate_post(
     form: Posted<ReauthenticateForm>,
 ) -> Result<Answer, Failure> {
     let Posted(form) = form;
+    let back = with_query("/reauthenticate", &[("rd", form.rd.as_deref())]);
+    let answer = answer_reauthenticate(app, &visit, &current, form).await;
+    answer.map_err(|failure| failure.back(&back, "Back"))
+}
+
+async fn answer_reauthenticate(
+    app: &App,
+    visit: &Visit,
+    current: &CurrentSession,
+    form: ReauthenticateForm,
+) -> Result<Answer, Failure> {
     let rd = form.rd.as_deref();
-    let page = |error: &str| ReauthenticatePage {
-        error: Some(error.to_owned()),
-        ..ReauthenticatePage::new(&current.user, rd)
-    };
-    match reauthenticate(
-        app,
-        &current,
-        &Password::new(form.password),
-        &visit.device(),
-    )
-    .await?
-    {
+    let password = Password::new(form.password);
+    match reauthenticate(app, current, &password, &visit.device()).await? {
         Reauthenticated::Done(token) => Ok(Answer::see_other(&back_to(app, rd, HOME))
             .cookie(cookie_for(app, &token, &current.session))),
         Reauthenticated::Wrong => {
-            Ok(page("That is not your password.").answer(app, Status::Forbidden, &current.user)?)
+            let page = ReauthenticatePage {
+                error: Some("That is not your password.".to_owned()),
+                ..ReauthenticatePage::new(&current.user, rd)
+            };
+            Ok(page.answer(app, Status::Forbidden, &current.user)?)
         }
-        Reauthenticated::Throttled(wait) => Err(Refusal::throttled(wait)
-            .link("/reauthenticate", "Back")
-            .into()),
+        Reauthenticated::Throttled(wait) => Err(Refusal::throttled(wait).into()),
     }
 }
 
@@ -236,6 +270,7 @@ pub struct SignInPage {
     error: Option<String>,
     destination: Option<String>,
     signed_out: bool,
+    lost: Option<&'static str>,
 }
 
 impl SignInPage {
@@ -247,6 +282,7 @@ impl SignInPage {
             error: None,
             destination: destination.host().map(str::to_owned),
             signed_out: false,
+            lost: None,
         }
     }
 
@@ -273,6 +309,7 @@ impl Page for SignInPage {
             error: None,
             destination: None,
             signed_out: false,
+            lost: None,
         };
         let text = || text.to_owned();
         vec![
@@ -283,6 +320,7 @@ impl Page for SignInPage {
                 error: Some(text()),
                 destination: Some(text()),
                 signed_out: false,
+                lost: Some(Lost::Address.text()),
             },
             Self {
                 signed_out: true,

@@ -11,7 +11,7 @@ use crate::foundation::clock::Timestamp;
 use crate::foundation::db::Tx;
 use crate::foundation::error::Error;
 use crate::foundation::throttle::{self, Reservation, Reserved};
-use crate::people::passwords::{self, Hasher, Password, Verdict};
+use crate::people::passwords::{Hasher, Password, Verdict};
 use crate::people::users::{self, User};
 use crate::sessions::Device;
 
@@ -41,10 +41,12 @@ pub(crate) async fn verify_password(
     password: &Password,
     device: &Device,
 ) -> Result<Verification, Error> {
-    if password.reveal().len() > passwords::MAX_BYTES {
+    if password.is_too_long() {
         // Nobody's: it costs neither a hash nor a try.
         return Ok(Verification::Wrong);
     }
+    // Before the throttle chooses a bucket: every spelling of a name spends the same tries.
+    let username = &users::canonical_name(username);
     let now = app.clock.now();
     let secret = users::secret_by_name(app.db.reader(), username).await?;
     let known = users::addresses_by_name(app.db.reader(), username).await?;
@@ -61,7 +63,7 @@ pub(crate) async fn verify_password(
     };
     let stored = secret
         .as_ref()
-        .and_then(|secret| secret.password_hash.as_deref());
+        .and_then(|secret| Some((secret.password_hash.as_deref()?, secret.password_form)));
     let verdict = app.state::<Hasher>().verify(password, stored).await?;
     let changed_at = match secret {
         Some(secret) if verdict != Verdict::Wrong && secret.disabled_at.is_none() => {

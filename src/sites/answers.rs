@@ -5,20 +5,20 @@ use std::net::IpAddr;
 use rocket::http::Status;
 use serde::Serialize;
 
-use super::flow::{expire_planted, flow, flow_cookie, sign_in_address};
+use super::flow::{expire_planted, flow, flow_cookie, home, sign_in_address};
 
 use super::host::Host;
 use super::original_request::{Dialect, OriginalRequest, Unusable};
 use super::request::ProxyRequest;
 use super::routes::TOO_MANY_COOKIES;
-use super::tickets::MOST_RD_BYTES;
+use super::tickets::SiteAddress;
 use crate::foundation::app::App;
 use crate::foundation::error::Error;
 use crate::foundation::log_limit::{LogLimiter, RateLimitedLog};
 use crate::people::users::User;
 use crate::web::Answer;
 use crate::web::cookies::without_ours;
-use crate::web::navigation::navigates;
+use crate::web::navigation::{Headers as _, navigates};
 use crate::web::pages::{Page, Template, template};
 
 /// Keeps denials from filling the log.
@@ -128,7 +128,7 @@ pub(super) fn refuse_cookies(
     let answer = if navigates(request.headers()) {
         let page = format!(
             "{}{}",
-            original.home(),
+            home(app, &original.host),
             TOO_MANY_COOKIES.trim_start_matches('/')
         );
         Answer::text(status, String::new()).header("Location", page)
@@ -154,17 +154,12 @@ pub(super) fn ask_to_sign_in(
         return error_json(Status::Unauthorized, "unauthenticated").challenge();
     }
     let flow = flow(app, request);
-    let url = original.url();
-    let rd = if url.len() > MOST_RD_BYTES {
-        original.home()
-    } else {
-        url
-    };
+    let rd = page_to_come_back_to(app, request, original);
     let status = redirect_status(dialect, &original.method);
-    let answer = Answer::text(status, String::new()).header(
-        "Location",
-        sign_in_address(app, &rd, &original.method, &flow),
-    );
+    let location = sign_in_address(app, &original.host, &rd, &original.method, &flow);
+    let answer = Answer::text(status, String::new())
+        .header("Location", location)
+        .keep_opener();
     if dialect == Dialect::AuthRequest {
         // nginx hands on one cookie; planted ones go when a ticket is exchanged.
         return answer.cookie(flow_cookie(app, &flow)).challenge();
@@ -174,6 +169,16 @@ pub(super) fn ask_to_sign_in(
         .into_iter()
         .fold(answer, Answer::cookie)
         .cookie(flow_cookie(app, &flow))
+}
+
+/// What was asked for, if GET asks for it again. A form is not sent twice: back to the page that it was on.
+fn page_to_come_back_to(app: &App, request: &ProxyRequest, original: &OriginalRequest) -> String {
+    if matches!(original.method.as_str(), "GET" | "HEAD") {
+        return original.url();
+    }
+    let referer = request.headers().first("referer").unwrap_or_default();
+    SiteAddress::page_of(&referer, &original.host, original.scheme)
+        .unwrap_or_else(|| home(app, &original.host))
 }
 
 pub(super) fn forbid(
@@ -192,7 +197,13 @@ pub(super) fn forbid(
     let page = ForbiddenPage {
         host: original.host.to_string(),
         username: user.map(|user| user.username.clone()),
-        switch: sign_in_address(app, &original.home(), "GET", &flow) + "&switch=1",
+        switch: sign_in_address(
+            app,
+            &original.host,
+            &home(app, &original.host),
+            "GET",
+            &flow,
+        ) + "&switch=1",
     };
     Ok(Answer::page(app, Status::Forbidden, &page, None)?.cookie(flow_cookie(app, &flow)))
 }

@@ -11,6 +11,7 @@ use super::answers::{
 };
 use super::decision::{Asked, Decision, decide};
 use super::enter::{self, enter};
+use super::frame;
 use super::original_request::{Dialect, OriginalRequest, passed_on_host};
 use super::policy::{self, Policy};
 use super::request::ProxyRequest;
@@ -29,7 +30,12 @@ const ENDPOINTS: &str = "/api/authz/";
 /// Whether a path is one that proxies ask, of any method.
 #[must_use]
 pub fn is_for_proxies(path: &str) -> bool {
-    path.starts_with(ENDPOINTS) || path == enter::PATH
+    path.starts_with(ENDPOINTS) || is_own_page(path)
+}
+
+/// Vestibule's own paths at a protected host.
+fn is_own_page(path: &str) -> bool {
+    [enter::PATH, frame::PATH].contains(&path)
 }
 
 /// Whether answering writes what must be finished, as a ticket that is spent.
@@ -44,7 +50,7 @@ pub fn writes(request: &ProxyRequest) -> bool {
 pub async fn answer(app: &App, request: &ProxyRequest) -> Answer {
     let answered = match dialect(request.path()) {
         Some(dialect) => check(app, request, dialect).await,
-        None if request.path() == enter::PATH => return passed_on(app, request).await,
+        None if is_own_page(request.path()) => return passed_on(app, request).await,
         None => return error_json(Status::NotFound, "not_found"),
     };
     answered.unwrap_or_else(|error| {
@@ -182,11 +188,23 @@ async fn own_path(
     dialect: Dialect,
     original: &OriginalRequest,
 ) -> Result<Answer, Error> {
-    if original.path != enter::PATH || original.method != "GET" {
+    if !is_own_page(&original.path) || original.method != "GET" {
         return Ok(error_json(Status::Forbidden, "not_here"));
     }
     let query = original.query.as_deref().unwrap_or_default();
-    let entered = enter(app, request, &original.host, query).await?;
+    if original.path == frame::PATH {
+        return match dialect {
+            Dialect::AuthRequest => Ok(error_json(Status::Forbidden, "not_here")),
+            _ => frame::frame(app, &original.host, query),
+        };
+    }
+    let entered = match enter(app, request, &original.host, query).await {
+        Ok(entered) => entered,
+        Err(error) => {
+            let refusal = broken(app, request, &error);
+            return Ok(ask_again(refusal.as_page(Some(app)), &refusal));
+        }
+    };
     let status = redirect_status(dialect, "GET");
     // nginx knows no other refusal.
     let answer = entered.answer(status, dialect == Dialect::AuthRequest);
@@ -196,11 +214,22 @@ async fn own_path(
     }))
 }
 
+/// A browser on its way asks again by itself where the next try may have its turn.
+fn ask_again(answer: Answer, refusal: &Refusal) -> Answer {
+    match refusal.status {
+        Status::ServiceUnavailable => answer.header("Refresh", "2".to_owned()),
+        _ => answer,
+    }
+}
+
 /// A browser's request that a trusted proxy passed on instead of asking about it.
 async fn passed_on(app: &App, request: &ProxyRequest) -> Answer {
     let answered = match enter_passed_on(app, request).await {
         Ok(answered) => answered,
-        Err(error) => return told(app, request, &broken(app, request, &error)),
+        Err(error) => {
+            let refusal = broken(app, request, &error);
+            return ask_again(told(app, request, &refusal), &refusal);
+        }
     };
     answered.unwrap_or_else(|refusal| {
         if let Some(reason) = refusal.reason() {
@@ -236,6 +265,9 @@ async fn enter_passed_on(
         return Ok(Err(Refusal::not_found()));
     };
     let query = request.target.query().unwrap_or_default();
+    if request.path() == frame::PATH {
+        return Ok(Ok(frame::frame(app, &host, query)?));
+    }
     let entered = enter(app, request, &host, query).await?;
     Ok(entered.answer(Status::Found, false))
 }

@@ -2,7 +2,7 @@
 
 use rocket::http::Status;
 
-use super::flow::{expire_planted, flow_cookie, presented, sign_in_address};
+use super::flow::{expire_planted, flow_cookie, home, presented, sign_in_address};
 use super::host::Host;
 use super::request::ProxyRequest;
 use super::tickets::{Spent, spend};
@@ -27,7 +27,9 @@ impl Entered {
     /// # Errors
     /// The refusal, where there is nowhere to go.
     pub fn answer(mut self, status: Status, one_cookie: bool) -> Result<Answer, Refusal> {
-        let mut answer = Answer::text(status, String::new()).header("Location", self.to?);
+        let mut answer = Answer::text(status, String::new())
+            .header("Location", self.to?)
+            .keep_opener();
         if one_cookie {
             self.cookies.drain(..self.cookies.len().saturating_sub(1));
         }
@@ -67,9 +69,7 @@ pub async fn enter(
                 cookies,
             });
         }
-        Spent::Refused { rd } => {
-            rd.unwrap_or_else(|| format!("{}://{host}/", app.settings.url().scheme()))
-        }
+        Spent::Refused { rd } => rd.unwrap_or_else(|| home(app, host)),
     };
     if is_signed_in(app, request, host).await? {
         return Ok(Entered {
@@ -81,7 +81,7 @@ pub async fn enter(
         return Ok(stay(refused()));
     }
     let flow = flow.unwrap_or_else(Token::generate);
-    let to = sign_in_address(app, &rd, "GET", &flow) + "&retry=1";
+    let to = sign_in_address(app, host, &rd, "GET", &flow) + "&retry=1";
     cookies.push(flow_cookie(app, &flow));
     Ok(Entered {
         to: Ok(to),
@@ -98,7 +98,7 @@ async fn is_signed_in(app: &App, request: &ProxyRequest, host: &Host) -> Result<
     Ok(found.is_some())
 }
 
-fn parameter(query: &str, name: &str) -> Option<String> {
+pub fn parameter(query: &str, name: &str) -> Option<String> {
     url::form_urlencoded::parse(query.as_bytes())
         .find(|(key, _)| key == name)
         .map(|(_, value)| value.into_owned())

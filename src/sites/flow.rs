@@ -7,19 +7,37 @@ use super::request::ProxyRequest;
 use crate::foundation::app::App;
 use crate::foundation::token::Token;
 use crate::web::cookies::{Found, HostCookie};
+use crate::web::return_to::{MOST_WAY_BYTES, with_query};
 
 /// Enough to sign in.
 const FLOW_LIFETIME: Duration = Duration::from_secs(600);
 
-/// The sign-in page's address for a browser that wants to come back to `rd`.
+/// The sign-in page's address for a browser that wants to come back to `rd` at `host`. One that would be too
+/// long leads to the beginning of the site, and says so.
 #[must_use]
-pub fn sign_in_address(app: &App, rd: &str, method: &str, flow: &Token) -> String {
-    let mut query = url::form_urlencoded::Serializer::new(String::new());
-    query
-        .append_pair("rd", rd)
-        .append_pair("rm", method)
-        .append_pair("flow", &flow.hash().to_text());
-    app.settings.link(&format!("/login?{}", query.finish()))
+pub fn sign_in_address(app: &App, host: &Host, rd: &str, method: &str, flow: &Token) -> String {
+    let flow = flow.hash().to_text();
+    let way = |rd: &str, cut: Option<&str>| {
+        let parameters = [
+            ("rd", Some(rd)),
+            ("rm", Some(method)),
+            ("flow", Some(flow.as_str())),
+            ("cut", cut),
+        ];
+        app.settings.link(&with_query("/login", &parameters))
+    };
+    let whole = way(rd, None);
+    if whole.len() <= MOST_WAY_BYTES {
+        whole
+    } else {
+        way(&home(app, host), Some("1"))
+    }
+}
+
+/// The beginning of a site.
+#[must_use]
+pub fn home(app: &App, host: &Host) -> String {
+    format!("{}://{host}/", app.settings.url().scheme())
 }
 
 /// The flow that a browser has begun here, or a new one.

@@ -1,5 +1,6 @@
 //! How a sign-in leads to a protected site: with a ticket.
 
+use super::frame;
 use super::tickets::{mint, site_address};
 use crate::foundation::app::App;
 use crate::foundation::error::Error;
@@ -20,6 +21,10 @@ impl Gateway for Tickets {
             host: site.host().to_string(),
             url: site.as_str().to_owned(),
         }))
+    }
+
+    fn out_of_frame(&self, app: &App, to: &External) -> String {
+        frame::address(app, to)
     }
 
     async fn enter(

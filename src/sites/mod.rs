@@ -12,6 +12,7 @@ pub mod doctor;
 mod enter;
 pub mod explain;
 mod flow;
+mod frame;
 mod gateway;
 pub mod host;
 mod original_request;
@@ -29,6 +30,7 @@ use crate::foundation::app::App;
 use crate::web::Slice;
 use crate::web::pages::PageKind;
 use answers::{DenialLog, ForbiddenPage};
+use frame::FramePage;
 use host::Host;
 use policy::Policy;
 use rules::Site;
@@ -42,7 +44,8 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 
 #[must_use]
 pub fn slice() -> Slice {
-    Slice::new(routes::routes(), vec![PageKind::of::<ForbiddenPage>()]).with_setup(|builder| {
+    let pages = vec![PageKind::of::<ForbiddenPage>(), PageKind::of::<FramePage>()];
+    Slice::new(routes::routes(), pages).with_setup(|builder| {
         builder.manage(policy::Cached::default());
         builder.manage(DenialLog::default());
         builder.manage(gateway::registered());

@@ -166,12 +166,6 @@ impl OriginalRequest {
             .unwrap_or_default();
         format!("{}://{}{}{query}", self.scheme, self.host, self.path)
     }
-
-    /// The beginning of the site.
-    #[must_use]
-    pub fn home(&self) -> String {
-        format!("{}://{}/", self.scheme, self.host)
-    }
 }
 
 /// What was said, and where, not looked at yet.

@@ -8,21 +8,19 @@ use std::time::Duration;
 use url::Url;
 
 use super::host::Host;
-use super::{policy, store};
+use super::{path, policy, store};
 use crate::foundation::app::App;
 use crate::foundation::clock::Timestamp;
 use crate::foundation::db::Tx;
 use crate::foundation::error::Error;
 use crate::foundation::token::{Token, TokenHash};
 use crate::web::cookies::DomainCookie;
+use crate::web::return_to::{MOST_BYTES, is_unambiguous};
 
 const LIFETIME: Duration = Duration::from_secs(60);
 
 /// More at once are no person's tabs.
 const MOST_UNSPENT: u32 = 20;
-
-/// Longer addresses are cut to the site's beginning.
-pub const MOST_RD_BYTES: usize = 2_000;
 
 /// An address at a protected host that a browser may be sent to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,28 +41,43 @@ impl SiteAddress {
     }
 }
 
+impl SiteAddress {
+    /// Reads an address as that of a page of some host, which may be no site.
+    #[must_use]
+    pub fn parse(address: &str, scheme: &str) -> Option<Self> {
+        let fair = address.len() <= MOST_BYTES
+            && address.starts_with(&format!("{scheme}://"))
+            && is_unambiguous(address)
+            && !address.contains(' ');
+        let url = Url::parse(address).ok().filter(|_| fair)?;
+        let bare = url.username().is_empty() && url.password().is_none();
+        let named = &url[url::Position::BeforeHost..url::Position::AfterPort];
+        let host = Host::parse(named, scheme).filter(|_| bare)?;
+        Some(Self { host, url })
+    }
+
+    /// The address as that of a page of this very host; Vestibule's own paths are none, however they are read.
+    #[must_use]
+    pub fn page_of(address: &str, host: &Host, scheme: &str) -> Option<String> {
+        let page = Self::parse(address, scheme)?;
+        let readings = path::readings(page.url.path()).ok()?;
+        let is_own = readings.iter().any(|path| path.starts_with("/.vestibule/"));
+        let leads_there = page.host == *host && !is_own;
+        leads_there.then(|| page.url.into())
+    }
+}
+
 /// Reads the `rd` parameter as the address of a page at a configured site; `None` for anything else.
 ///
 /// # Errors
 /// The database failed.
 pub async fn site_address(app: &App, rd: &str) -> Result<Option<SiteAddress>, Error> {
-    let scheme = app.settings.url().scheme();
-    let odd =
-        rd.len() > MOST_RD_BYTES || rd.contains(|c: char| c.is_control() || c == '\\' || c == ' ');
-    let Some(url) = Url::parse(rd).ok().filter(|_| !odd) else {
-        return Ok(None);
-    };
-    let plain = url.scheme() == scheme
-        && rd.starts_with(&format!("{scheme}://"))
-        && url.username().is_empty()
-        && url.password().is_none();
-    let named = url[url::Position::BeforeHost..url::Position::AfterPort].to_owned();
-    let Some(host) = Host::parse(&named, scheme).filter(|_| plain) else {
+    let Some(address) = SiteAddress::parse(rd, app.settings.url().scheme()) else {
         return Ok(None);
     };
     let policy = policy::current(app).await?;
-    let known = app.site_of(&policy, &host).is_some();
-    Ok(known.then_some(SiteAddress { host, url }))
+    let known = app.site_of(&policy, &address.host).is_some();
+    Ok(known.then_some(address))
 }
 
 /// A ticket that was made.

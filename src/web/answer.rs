@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::denials::count_denial;
 use super::pages::{Page, Templates};
-use super::{ErrorPage, Refusal, wants_json};
+use super::{ErrorPage, Link, Refusal, headers, wants_json};
 use crate::foundation::app::App;
 use crate::foundation::error::Error;
 use crate::foundation::person::Person;
@@ -92,6 +92,13 @@ impl Answer {
         self.header("Set-Cookie", set_cookie)
     }
 
+    /// A redirect that a window goes through without losing the page that opened it: there is nothing to
+    /// see here, which that page could meddle with.
+    #[must_use]
+    pub fn keep_opener(self) -> Self {
+        self.header(headers::OPENER_POLICY, "unsafe-none".to_owned())
+    }
+
     /// Status, headers and body, for an answer that Rocket does not send.
     pub(crate) fn into_parts(mut self) -> (Status, Vec<Header<'static>>, String) {
         self.headers.push(Header::from(self.content_type));
@@ -123,17 +130,33 @@ impl<'r> Responder<'r, 'static> for Answer {
 #[derive(Debug)]
 pub enum Failure {
     Refused(Box<Refusal>),
-    Broke(Error),
+    /// With the way back, for another try.
+    Broke(Error, Option<Box<Link>>),
 }
 
 impl Failure {
+    /// With the way back, unless it says where to go by itself.
+    #[must_use]
+    pub fn back(self, href: &str, text: &str) -> Self {
+        match self {
+            Self::Refused(refusal) if refusal.link.is_none() => {
+                Self::Refused(Box::new(refusal.link(href, text)))
+            }
+            Self::Broke(error, None) => Self::Broke(error, Some(Box::new(Link::new(href, text)))),
+            told => told,
+        }
+    }
+
     /// What is told of it; what broke is logged.
     pub(crate) fn into_refusal(self, request: &Request<'_>) -> Refusal {
         match self {
             Self::Refused(refusal) => *refusal,
-            Self::Broke(error) => {
+            Self::Broke(error, link) => {
                 report(&error, request);
-                Refusal::of_status(error.status())
+                Refusal {
+                    link,
+                    ..Refusal::of_status(error.status())
+                }
             }
         }
     }
@@ -163,13 +186,13 @@ impl From<Refusal> for Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self::Broke(error)
+        Self::Broke(error, None)
     }
 }
 
 impl From<sqlx::Error> for Failure {
     fn from(error: sqlx::Error) -> Self {
-        Self::Broke(error.into())
+        Self::Broke(error.into(), None)
     }
 }
 

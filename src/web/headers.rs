@@ -1,7 +1,7 @@
 //! What every answer has, and what becomes of one that a guard stopped.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use rocket::http::{Header, Method, Status};
 use rocket::response::Responder;
@@ -9,6 +9,7 @@ use rocket::{Request, Response};
 
 use super::denials::{Denied, Reason, count_denial};
 use super::navigation::navigates;
+use super::return_to::{MOST_WAY_BYTES, ReturnTo, with_query};
 use super::{Answer, Refusal, wants_json};
 use crate::foundation::app::App;
 
@@ -21,7 +22,7 @@ const HEADERS: [(&str, &str); 8] = [
     ("X-Content-Type-Options", "nosniff"),
     ("X-Frame-Options", "DENY"),
     ("Referrer-Policy", "same-origin"),
-    ("Cross-Origin-Opener-Policy", "same-origin"),
+    (OPENER_POLICY, "same-origin"),
     ("Cross-Origin-Resource-Policy", "same-origin"),
     (
         "Permissions-Policy",
@@ -33,8 +34,26 @@ const HEADERS: [(&str, &str); 8] = [
 /// A year, as browsers' preload lists ask for.
 const STRICT_TRANSPORT_SECURITY: &str = "max-age=31536000";
 
+/// Nothing of ours may be framed, but one page that says so itself.
+const FRAME_ANCESTORS: &str = "frame-ancestors 'none'";
+
 /// An answer that says nothing of caching is not cached.
 const NOT_CACHED: (&str, &str) = ("Cache-Control", "no-store");
+
+pub(crate) const OPENER_POLICY: &str = "Cross-Origin-Opener-Policy";
+
+/// The headers that give way to what an answer of ours says.
+const GIVE_WAY: [&str; 3] = [NOT_CACHED.0, "Content-Security-Policy", OPENER_POLICY];
+
+/// The policy of a page that any site may frame. Browsers that know `frame-ancestors` heed no X-Frame-Options.
+pub(crate) fn policy_of_framed_page() -> String {
+    CONTENT_SECURITY_POLICY.replace(FRAME_ANCESTORS, "frame-ancestors *")
+}
+
+/// Whether a header of every answer gives way to what an answer says.
+pub(crate) fn gives_way(name: &str) -> bool {
+    GIVE_WAY.iter().any(|own| own.eq_ignore_ascii_case(name))
+}
 
 /// What a rocket manages all of whose answers are Vestibule's, not only those of its routes.
 pub(crate) struct WholeSite;
@@ -42,7 +61,7 @@ pub(crate) struct WholeSite;
 /// What a rocket manages whose listener sets the headers of every answer itself, as the program's does.
 pub(crate) struct SetByListener;
 
-/// The headers of every answer; only that of caching gives way to what an answer says.
+/// The headers of every answer; some give way to what an answer says ([`gives_way`]).
 pub(crate) fn of_every_answer(app: &App) -> impl Iterator<Item = (&'static str, &'static str)> {
     let hsts = ("Strict-Transport-Security", STRICT_TRANSPORT_SECURITY);
     let hsts = app.settings.secure().then_some(hsts);
@@ -59,10 +78,13 @@ pub fn secure(app: &App, request: &Request<'_>, response: &mut Response<'_>) {
     if rocket.state::<SetByListener>().is_some() || !is_ours() {
         return;
     }
-    let is_told = response.headers().contains(NOT_CACHED.0);
-    for (name, value) in of_every_answer(app).filter(|(name, _)| *name != NOT_CACHED.0 || !is_told)
-    {
-        response.set_raw_header(name, value);
+    // A host sets headers, too. They count for caching, and on redirects, which show nothing.
+    let is_redirect = response.status().class().is_redirection();
+    let is_kept = |name| name == NOT_CACHED.0 || is_redirect && name == OPENER_POLICY;
+    for (name, value) in of_every_answer(app) {
+        if !is_kept(name) || !response.headers().contains(name) {
+            response.set_raw_header(name, value);
+        }
     }
     response.remove_header("Server");
 }
@@ -128,7 +150,12 @@ fn answer_for_denial<'r>(request: &'r Request<'_>, response: &mut Response<'r>) 
         (Some(Denied::PasswordChangeRequired), Status::Forbidden) => {
             count_denial(request, Some(Reason::PasswordChangeRequired));
             if navigates(request.headers()) {
-                redirect(response, "/account/password")
+                // From there one comes to /account by oneself.
+                let way = match request.uri().path().as_str() {
+                    "/account" => "/account/password".to_owned(),
+                    _ => way_from(request, "/account/password"),
+                };
+                redirect(response, &way)
             } else {
                 tell(request, response, Refusal::of_status(Status::Forbidden));
             }
@@ -148,21 +175,36 @@ fn answer_for_denial<'r>(request: &'r Request<'_>, response: &mut Response<'r>) 
 
 fn answer_unauthenticated<'r>(request: &'r Request<'_>, response: &mut Response<'r>) {
     if navigates(request.headers()) && !wants_json(request) {
-        let back = matches!(request.method(), Method::Get | Method::Head)
-            .then(|| request.uri().to_string());
-        let rd: String = back
-            .iter()
-            .flat_map(|uri| url::form_urlencoded::byte_serialize(uri.as_bytes()))
-            .collect();
-        let location = if rd.is_empty() {
-            "/login".to_owned()
-        } else {
-            format!("/login?rd={rd}")
-        };
-        return redirect(response, &location);
+        return redirect(response, &way_from(request, "/login"));
     }
     tell(request, response, Refusal::of_status(Status::Unauthorized));
     response.set_header(Header::new("WWW-Authenticate", "Vestibule"));
+}
+
+/// The address of a page of ours that leads back to where the browser is. A form cannot be sent again: its
+/// way leads to the page that it was on, and says so.
+fn way_from(request: &Request<'_>, path: &str) -> String {
+    let method = request.method();
+    let (rd, rm) = match method {
+        Method::Get | Method::Head => (request.uri().to_string(), None),
+        _ => (page_of_form(request), Some(method.as_str())),
+    };
+    let way = with_query(path, &[("rd", Some(&rd)), ("rm", rm)]);
+    if way.len() > MOST_WAY_BYTES {
+        return with_query(path, &[("rd", Some("/")), ("cut", Some("1"))]);
+    }
+    way
+}
+
+/// The page of this host that a form is on, as far as the browser says.
+fn page_of_form(request: &Request<'_>) -> String {
+    let app = request.rocket().state::<Arc<App>>();
+    let referer = request.headers().get_one("referer");
+    let page = app
+        .zip(referer)
+        .and_then(|(app, referer)| ReturnTo::parse(referer, app.settings.url()))
+        .filter(|page| !page.as_str().starts_with("/.vestibule/"));
+    page.map_or_else(|| "/".to_owned(), |page| page.as_str().to_owned())
 }
 
 fn tell_refused<'r>(request: &'r Request<'_>, response: &mut Response<'r>) {

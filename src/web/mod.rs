@@ -28,7 +28,7 @@ pub use error_page::ErrorPage;
 pub use form::{Fields, Posted};
 pub(crate) use headers::ResponseExtras;
 pub use refusal::{Link, Refusal};
-pub use return_to::back_to;
+pub use return_to::{back_to, with_query};
 pub use slice::Slice;
 pub(crate) use visit::wants_json;
 pub use visit::{AnyHost, Device, Opened, Visit};

@@ -26,6 +26,12 @@ pub fn navigates(headers: &impl Headers) -> bool {
     is_navigation(headers) && headers.first("sec-purpose").is_none()
 }
 
+/// Whether the page is to be shown within another, where no page of ours is shown.
+pub fn is_framed(headers: &impl Headers) -> bool {
+    let destination = headers.first("sec-fetch-dest").unwrap_or_default();
+    ["iframe", "frame", "embed", "object", "fencedframe"].contains(&destination.as_ref())
+}
+
 /// Whether a program asks, which is better answered in JSON than with a page.
 pub fn prefers_json(headers: &impl Headers) -> bool {
     let accept = headers.first("accept").unwrap_or_default();

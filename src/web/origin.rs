@@ -12,13 +12,21 @@ pub fn is_for_us(request: &Request<'_>, public_url: &Url) -> bool {
 }
 
 fn names(host: &str, public_url: &Url) -> bool {
-    let authority = public_url.authority();
-    let with_port = public_url
-        .port_or_known_default()
-        .map(|port| format!("{authority}:{port}"));
-    host.eq_ignore_ascii_case(authority)
-        || public_url.port().is_none()
-            && with_port.is_some_and(|with_port| host.eq_ignore_ascii_case(&with_port))
+    canonical(host, public_url) == canonical(public_url.authority(), public_url)
+}
+
+/// A host and port as they are compared: lower case, no default port, no trailing dot.
+fn canonical(authority: &str, public_url: &Url) -> String {
+    let default = match public_url.scheme() {
+        "http" => ":80",
+        _ => ":443",
+    };
+    let lower = authority.to_ascii_lowercase();
+    let shown = lower.strip_suffix(default).unwrap_or(&lower);
+    match shown.split_once(".:") {
+        Some((name, port)) => format!("{name}:{port}"),
+        None => shown.strip_suffix('.').unwrap_or(shown).to_owned(),
+    }
 }
 
 /// Whether a form comes from one of Vestibule's pages.
@@ -28,11 +36,15 @@ fn names(host: &str, public_url: &Url) -> bool {
 pub fn is_from_us(request: &Request<'_>, public_url: &Url) -> bool {
     let sites: Vec<&str> = request.headers().get("sec-fetch-site").collect();
     let origins: Vec<&str> = request.headers().get("origin").collect();
-    let ours = public_url.origin().ascii_serialization();
+    let is_ours = |origin: &str| {
+        let (scheme, host) = origin.split_once("://").unwrap_or_default();
+        scheme == public_url.scheme() && names(host, public_url)
+    };
     match (sites.as_slice(), origins.as_slice()) {
-        (["same-origin"], []) => true,
+        // `null`: the page has the Referrer-Policy no-referrer, as some proxies add it.
+        (["same-origin"], [] | ["null"]) => true,
         // `none`: a person's own doing, such as sending a form again.
-        (["same-origin" | "none"] | [], [origin]) => *origin == ours,
+        (["same-origin" | "none"] | [], [origin]) => is_ours(origin),
         _ => false,
     }
 }

@@ -33,6 +33,16 @@ pub struct Link {
     pub text: String,
 }
 
+impl Link {
+    #[must_use]
+    pub fn new(href: &str, text: &str) -> Self {
+        Self {
+            href: href.to_owned(),
+            text: text.to_owned(),
+        }
+    }
+}
+
 impl Refusal {
     #[must_use]
     pub fn new(
@@ -54,10 +64,7 @@ impl Refusal {
     #[must_use]
     pub fn link(self, href: &str, text: &str) -> Self {
         Self {
-            link: Some(Box::new(Link {
-                href: href.to_owned(),
-                text: text.to_owned(),
-            })),
+            link: Some(Box::new(Link::new(href, text))),
             ..self
         }
     }

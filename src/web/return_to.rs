@@ -4,8 +4,12 @@ use url::Url;
 
 use crate::foundation::app::App;
 
-/// Longer ones are no address that a person came from.
-const MAX_BYTES: usize = 2_000;
+/// As long as an address may be that is asked for here or at a protected site.
+pub const MOST_BYTES: usize = 8 * 1_024;
+
+/// The longest address of the sign-in page with a return address in it: nginx, as it comes, takes request
+/// lines of 8 KiB.
+pub const MOST_WAY_BYTES: usize = 8_000;
 
 /// A path on this service that a browser may be sent to, percent-encoded, with its query.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,7 +22,7 @@ impl ReturnTo {
     /// `public_url`. A prefix is never compared (ASVS 3.7.2): the parsed origin is.
     #[must_use]
     pub fn parse(rd: &str, public_url: &Url) -> Option<Self> {
-        if rd.len() > MAX_BYTES || rd.contains(|c: char| c.is_control() || c == '\\') {
+        if rd.len() > MOST_BYTES || !is_unambiguous(rd) {
             return None;
         }
         let path = rd.starts_with('/') && !rd.starts_with("//");
@@ -40,6 +44,29 @@ impl ReturnTo {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// Whether everyone reads the same host out of an address. In a path some take `\` for `/`; in a query it is
+/// itself, and browsers send it as it is.
+#[must_use]
+pub fn is_unambiguous(address: &str) -> bool {
+    let before_query = address.split('?').next().unwrap_or_default();
+    !address.contains(char::is_control) && !before_query.contains('\\')
+}
+
+/// `path` with those of the parameters that there are.
+#[must_use]
+pub fn with_query(path: &str, parameters: &[(&str, Option<&str>)]) -> String {
+    let given = parameters
+        .iter()
+        .filter_map(|(name, value)| Some((*name, value.filter(|value| !value.is_empty())?)));
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    let query = query.extend_pairs(given).finish();
+    if query.is_empty() {
+        path.to_owned()
+    } else {
+        format!("{path}?{query}")
     }
 }
 

@@ -9,7 +9,7 @@ use rocket::outcome::Outcome;
 use rocket::request::{self, FromRequest};
 use rocket::{Ignite, Request, Rocket, Sentinel};
 
-use super::navigation::navigates;
+use super::navigation::{is_framed, navigates};
 use super::{Refusal, ResponseExtras, origin, peer};
 use crate::foundation::app::App;
 
@@ -102,16 +102,24 @@ impl<'r> FromRequest<'r> for Visit {
     }
 }
 
-/// Whether a person opens a page with this request.
+/// How a page is asked for.
 #[derive(Clone, Copy, Debug)]
-pub struct Opened(pub bool);
+pub struct Opened {
+    /// A person opens it.
+    pub as_page: bool,
+    /// It is to be shown within another page.
+    pub framed: bool,
+}
 
 #[rocket::async_trait]
 impl<'r> FromRequest<'r> for Opened {
     type Error = std::convert::Infallible;
 
     async fn from_request(request: &'r Request<'_>) -> request::Outcome<Self, Self::Error> {
-        Outcome::Success(Self(navigates(request.headers())))
+        Outcome::Success(Self {
+            as_page: navigates(request.headers()),
+            framed: is_framed(request.headers()),
+        })
     }
 }
 

@@ -18,6 +18,10 @@ async fn csr_01_a_form_of_our_own_page_is_taken() {
         vec![FORM, ("Sec-Fetch-Site", "none"), ("Origin", ORIGIN)],
         vec![FORM, ("Sec-Fetch-Site", "same-origin")],
         vec![FORM, ("Origin", ORIGIN)],
+        // Where a proxy adds Referrer-Policy: no-referrer.
+        vec![FORM, ("Sec-Fetch-Site", "same-origin"), ("Origin", "null")],
+        // The same host by another spelling.
+        vec![FORM, ("Origin", "https://auth.example.com.")],
     ] {
         let answer = app
             .anonymous()

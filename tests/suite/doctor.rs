@@ -187,6 +187,12 @@ const MISTAKES: &[(&str, &str, &str, &str)] = &[
         "public_url",
     ),
     (
+        "proxy_set_header Host $host:$server_port;",
+        "proxy_set_header Host $host:$server_port; add_header Referrer-Policy no-referrer always;",
+        "sign_in",
+        "Take Referrer-Policy out",
+    ),
+    (
         "return 404;",
         "proxy_pass http://vestibule;",
         "authz",

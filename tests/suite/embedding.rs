@@ -318,9 +318,11 @@ async fn a_form_of_the_host_is_not_sent_again_after_sign_in() {
     let answer = browser.post("/members", &[]).await;
     assert_eq!(
         (answer.status, answer.header("location")),
-        (303, "/login"),
+        (303, "/login?rd=%2F&rm=POST"),
         "there is no GET to come back to"
     );
+    let told = browser.get(answer.header("location")).await;
+    assert!(told.body.contains("The form that you sent was not taken"));
 }
 
 #[rocket::async_test]

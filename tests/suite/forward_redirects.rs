@@ -52,7 +52,7 @@ const ELSEWHERE: [&str; 32] = [
 async fn red_01_and_02_no_return_address_leads_to_a_host_that_is_no_site() {
     let (app, mut alice) = service().await;
     let flow = "A".repeat(43);
-    let long = format!("https://a.example.net/{}", "a".repeat(2_000));
+    let long = format!("https://a.example.net/{}", "a".repeat(8_192));
     for rd in ELSEWHERE.iter().copied().chain([long.as_str()]) {
         let encoded: String = url::form_urlencoded::byte_serialize(rd.as_bytes()).collect();
         for query in [

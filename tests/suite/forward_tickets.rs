@@ -408,14 +408,25 @@ async fn at_most_twenty_tickets_of_a_session_are_unspent() {
     for _ in 0..20 {
         entrances.push(way(&alice.here.follow(&login).await));
     }
-    assert_eq!(way(&alice.here.follow(&login).await), "/account");
+    // One more waits, and asks again by itself.
+    let waits = alice.here.follow(&login).await;
+    assert_eq!((waits.status, waits.header("retry-after")), (503, "2"));
+    let again = login
+        .strip_prefix("https://auth.example.com")
+        .expect("a path");
+    let again = again.replace("&rm=GET", "");
+    let html = waits.body.replace("&#x2f;", "/").replace("&amp;", "&");
+    assert!(
+        html.contains(&format!("content=\"2;url={again}\"")),
+        "{html}"
+    );
     assert_eq!(app.unspent_tickets().await, 20);
     // Another session has tickets of its own; a spent one makes room; so does time.
     let mut other = app.sign_in_again("alice").await;
     assert!(way(&other.follow(&login).await).contains("ticket="));
     assert_entered(&alice.there.open(&entrances[0]).await, PAGE_A);
     assert!(way(&alice.here.follow(&login).await).contains("ticket="));
-    assert_eq!(way(&alice.here.follow(&login).await), "/account");
+    assert_eq!(alice.here.get(&again).await.status, 503);
     app.clock.advance(Duration::from_secs(60));
     assert!(way(&alice.here.follow(&login).await).contains("ticket="));
 }
@@ -518,10 +529,8 @@ async fn a_user_who_must_choose_a_password_first_enters_no_site() {
     assert_eq!(alice.there.ask("GET", PAGE_A, &SCRIPT).await.status, 401);
     let back = second.there.open(&entrance).await;
     assert_sent_back(&back);
-    assert_eq!(
-        way(&alice.here.follow(&way(&back)).await),
-        "/account/password"
-    );
+    let next = way(&alice.here.follow(&way(&back)).await);
+    assert!(next.starts_with("/account/password?rd="), "{next}");
 }
 
 #[rocket::async_test]

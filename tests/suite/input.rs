@@ -489,7 +489,8 @@ async fn inp_06_a_request_names_this_host_and_no_other() {
         &["auth.example.com", "auth.example.com"],
         &["auth.example.com", "evil.example"],
         &["evil.example", "auth.example.com"],
-        &["auth.example.com."],
+        &["auth.example.com.."],
+        &["auth.example.com.:8443"],
         &["auth.example.com:8443"],
         &["auth.example.com, evil.example"],
         &["auth.example.com@evil.example"],
@@ -506,6 +507,8 @@ async fn inp_06_a_request_names_this_host_and_no_other() {
         "auth.example.com",
         "AUTH.example.COM",
         "auth.example.com:443",
+        "auth.example.com.",
+        "auth.example.com.:443",
     ] {
         let (status, everything) = asked_of(&app, &[host]).await;
         assert_eq!(status, 303, "{host}");
@@ -679,11 +682,12 @@ async fn inp_09_no_spelling_of_a_path_goes_round_its_guard() {
 /// Deny by default: a route that is not named here asks who is there.
 #[rocket::async_test]
 async fn inp_09_each_route_that_is_open_to_anyone_is_named() {
-    const OPEN: [&str; 10] = [
+    const OPEN: [&str; 11] = [
         "GET /metrics",
         "GET /",
         "GET /healthz",
         "GET /readyz",
+        "GET /.well-known/change-password",
         "GET /login",
         "POST /login",
         "GET /logout",

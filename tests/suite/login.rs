@@ -161,17 +161,18 @@ async fn log_03_a_disabled_user_gets_in_with_nothing() {
         ("current_password", PASSWORD),
         ("new_password", "another long password"),
     ];
+    let login = "/login?rd=%2F&rm=POST";
     let change = browser.post("/account/password", &fields).await;
-    assert_eq!((change.status, change.header("location")), (303, "/login"));
+    assert_eq!((change.status, change.header("location")), (303, login));
     let again = browser
         .post("/reauthenticate", &[("password", PASSWORD)])
         .await;
-    assert_eq!((again.status, again.header("location")), (303, "/login"));
+    assert_eq!((again.status, again.header("location")), (303, login));
     assert_eq!(browser.session().await.status, 401);
 }
 
 #[rocket::async_test]
-async fn log_04_a_password_is_taken_exactly_as_it_is() {
+async fn log_04_a_password_is_taken_as_it_is_whichever_keyboard_spells_it() {
     let app = TestApp::with(PATIENT).await;
     let mut alice = app.signed_in("alice").await;
     let exact = format!(" Pä55  {}", "Xy".repeat(50));
@@ -180,18 +181,22 @@ async fn log_04_a_password_is_taken_exactly_as_it_is() {
         ("new_password", exact.as_str()),
     ];
     assert_eq!(alice.post("/account/password", &fields).await.status, 303);
-    let decomposed = exact.replace('ä', "a\u{308}");
+    let compatible = exact.replace('5', "\u{ff15}");
     let others = [
         exact.trim(),
         &exact.to_lowercase(),
         &exact[..72],
-        &decomposed,
+        &compatible,
     ];
     for other in others {
         let answer = app.anonymous().sign_in("alice", other).await;
         assert_eq!(answer.status, 401, "{other:?}");
     }
-    assert_eq!(app.anonymous().sign_in("alice", &exact).await.status, 303);
+    let decomposed = exact.replace('ä', "a\u{308}");
+    for spelling in [exact, decomposed] {
+        let answer = app.anonymous().sign_in("alice", &spelling).await;
+        assert_eq!(answer.status, 303, "{spelling:?}");
+    }
 }
 
 #[rocket::async_test]
@@ -237,6 +242,7 @@ async fn log_06_a_user_name_has_one_spelling() {
         " alice",
         "\u{ff41}lice",
         "al\u{131}ce",
+        "al\u{200b}ice",
         "alice\u{200b}",
         "аlice",
     ] {
@@ -251,14 +257,48 @@ async fn log_06_a_user_name_has_one_spelling() {
             "{spelling:?} is no second user"
         );
     }
-    assert_eq!(app.anonymous().sign_in("ALICE", PASSWORD).await.status, 303);
+    for spelling in ["ALICE", "alice ", "\u{a0}\u{200b}\talice\u{feff}\n"] {
+        let answer = app.anonymous().sign_in(spelling, PASSWORD).await;
+        assert_eq!(answer.status, 303, "{spelling:?}");
+    }
+    for another in ["al ice", "alice!", "al\u{200b}ice"] {
+        let answer = app.anonymous().sign_in(another, PASSWORD).await;
+        assert_eq!(answer.status, 401, "{another:?}");
+    }
+}
+
+#[rocket::async_test]
+async fn log_06_a_name_has_no_blanks_at_its_ends_wherever_it_is_typed() {
+    let app = TestApp::start().await;
+    let code = app.app.state::<SetupCode>().renew(app.clock.now());
+    let made = set_up(&mut app.anonymous(), &code.reveal(), " owner\u{200b}").await;
+    assert_eq!(made.status, 303);
+    let new = users::NewUser {
+        username: "\u{a0}Bob ".to_owned(),
+        email: Some(" bob@example.net\t".to_owned()),
+        groups: vec![" staff".to_owned()],
+        ..Default::default()
+    };
+    app.add(new).await;
+    let reader = app.app.db.reader();
+    let bob = users::by_name(reader, " bob\u{200b}").await;
+    let bob = bob.expect("a database").expect("a user");
+    assert_eq!(
+        (bob.username.as_str(), bob.email.as_deref()),
+        ("bob", Some("bob@example.net"))
+    );
+    assert_eq!(bob.groups, ["staff"]);
+    let names = app
+        .sql("SELECT username FROM users ORDER BY username")
+        .await;
+    assert_eq!(names, ["bob", "owner"]);
 }
 
 #[rocket::async_test]
 async fn log_06_all_spellings_of_a_name_share_one_throttle() {
     let app = TestApp::start().await;
     app.user("alice").await;
-    for spelling in ["alice", "Alice", "aLice", "ALICE", "alicE"] {
+    for spelling in ["alice", "Alice", "aLice ", "\u{a0}ALICE", "alicE"] {
         assert_eq!(
             app.anonymous()
                 .sign_in(spelling, "not that password")
@@ -267,7 +307,7 @@ async fn log_06_all_spellings_of_a_name_share_one_throttle() {
             401
         );
     }
-    for spelling in ["alice", "Alice", "AlIcE"] {
+    for spelling in ["alice", "Alice", "AlIcE", " alice ", "alice\u{200b}"] {
         assert_eq!(
             app.anonymous().sign_in(spelling, PASSWORD).await.status,
             429,

@@ -46,3 +46,4 @@ mod sessions;
 mod supply;
 mod support;
 mod systemd;
+mod way_back;

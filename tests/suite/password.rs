@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use vestibule::account::lifecycle;
 use vestibule::foundation::audit::Actor;
 use vestibule::login::first_admin::SetupCode;
-use vestibule::people::passwords::{Password, Weakness, check};
+use vestibule::people::passwords::{Hasher, Password, Weakness, check};
 use vestibule::people::users::{self, Changes};
 
 use crate::support::{Answer, Client, PASSWORD, TestApp};
@@ -411,4 +411,91 @@ async fn pwd_08_a_password_that_others_may_know_must_be_changed_at_the_next_sign
     assert_eq!(change(&mut alice, PASSWORD, ANOTHER).await.status, 303);
     assert_eq!(alice.get("/account").await.status, 200);
     assert_eq!(app.anonymous().sign_in("alice", ANOTHER).await.status, 303);
+}
+
+const DECOMPOSED: &str = "schu\u{308}ler fahren im regen";
+const COMPOSED: &str = "sch\u{fc}ler fahren im regen";
+
+#[rocket::async_test]
+async fn atk_24_a_password_is_one_however_it_is_spelt() {
+    let app = TestApp::start().await;
+    for (name, set, typed) in [
+        ("alice", DECOMPOSED, COMPOSED),
+        ("bob", COMPOSED, DECOMPOSED),
+    ] {
+        let mut browser = app.signed_in(name).await;
+        assert_eq!(change(&mut browser, PASSWORD, set).await.status, 303);
+        assert_eq!(app.anonymous().sign_in(name, typed).await.status, 303);
+        let again = browser
+            .post("/reauthenticate", &[("password", typed)])
+            .await;
+        assert_eq!(again.status, 303);
+        let same = change(&mut browser, set, typed).await;
+        assert_eq!(same.status, 422, "it is the current one");
+        assert_eq!(change(&mut browser, typed, ANOTHER).await.status, 303);
+    }
+}
+
+#[rocket::async_test]
+async fn atk_24_a_hash_of_what_was_typed_verifies_as_typed_and_is_made_anew() {
+    let app = TestApp::start().await;
+    let mut alice = app.signed_in("alice").await;
+    assert_eq!(change(&mut alice, PASSWORD, COMPOSED).await.status, 303);
+    // As a version wrote it that hashed what was typed.
+    app.execute("UPDATE users SET password_form = 'typed'")
+        .await;
+    let computed = || app.app.state::<Hasher>().computed();
+    let before = computed();
+    let other = app.anonymous().sign_in("alice", DECOMPOSED).await;
+    assert_eq!((other.status, computed() - before), (401, 1));
+    let old = hashes(&app).await;
+    let right = app.anonymous().sign_in("alice", COMPOSED).await;
+    assert_eq!((right.status, computed() - before), (303, 3));
+    assert_ne!(hashes(&app).await, old);
+    let forms = app.sql("SELECT password_form FROM users").await;
+    assert_eq!(forms, ["nfc"]);
+    let either = app.anonymous().sign_in("alice", DECOMPOSED).await;
+    assert_eq!((either.status, computed() - before), (303, 4));
+}
+
+#[rocket::async_test]
+async fn atk_24_a_form_that_this_version_does_not_know_lets_nobody_in() {
+    let app = TestApp::start().await;
+    app.user("alice").await;
+    app.execute("UPDATE users SET password_form = 'of-tomorrow'")
+        .await;
+    let answer = app.anonymous().sign_in("alice", PASSWORD).await;
+    assert_eq!((answer.status, answer.header("set-cookie")), (503, ""));
+}
+
+/// 1,024 bytes as it is hashed, more as it is typed.
+fn longest() -> String {
+    (0..256).map(|n| format!("a\u{308}{n:02x}")).collect()
+}
+
+#[test]
+fn atk_24_a_password_is_measured_as_it_is_hashed() {
+    let judge = |password: &str| check(password, 15, "alice", "auth.example.com");
+    // Fourteen characters, each typed with two code points; and one that stands for three.
+    let fourteen = "a\u{308}e\u{301}".repeat(7);
+    let short = Err(Weakness::Short { min_length: 15 });
+    assert_eq!(judge(&fourteen), short);
+    assert_eq!(judge(&"\u{1d160}".repeat(5)), short);
+    let longest = longest();
+    assert_eq!((longest.len(), judge(&longest)), (1_280, Ok(())));
+    assert_eq!(judge(&(longest + "5")), Err(Weakness::Long));
+}
+
+#[rocket::async_test]
+async fn atk_24_the_longest_password_signs_in_in_each_spelling() {
+    let app = TestApp::start().await;
+    let mut alice = app.signed_in("alice").await;
+    let typed = longest();
+    let composed = typed.replace("a\u{308}", "\u{e4}");
+    assert_eq!((typed.len(), composed.len()), (1_280, 1_024));
+    assert_eq!(change(&mut alice, PASSWORD, &typed).await.status, 303);
+    for spelling in [typed, composed] {
+        let answer = app.anonymous().sign_in("alice", &spelling).await;
+        assert_eq!(answer.status, 303, "{} bytes", spelling.len());
+    }
 }

@@ -90,6 +90,9 @@ async fn each_route_refuses_another_host() {
         "evil.example",
         "auth.example.com.evil.example",
         "auth.example.com:444",
+        "auth.example.com..",
+        "auth.example.com.:444",
+        ".auth.example.com",
         "example.com",
     ] {
         for path in app.paths(Method::Get) {
@@ -126,6 +129,10 @@ async fn csr_01_each_form_from_another_site_is_refused() {
     for site in ["cross-site", "same-site"] {
         walk.each_refuses(&[("Sec-Fetch-Site", site)], "", &[403])
             .await;
+    }
+    for site in ["cross-site", "same-site", "none"] {
+        let hidden = [("Sec-Fetch-Site", site), ("Origin", "null")];
+        walk.each_refuses(&hidden, "", &[403]).await;
     }
     let twice = [
         ("Sec-Fetch-Site", "same-origin"),
@@ -224,4 +231,14 @@ async fn each_form_has_a_size() {
     let mut walk = Walk::begin().await;
     let body = format!("username={}", "a".repeat(17 * 1_024));
     walk.each_refuses(&[], &body, &[413]).await;
+}
+
+#[rocket::async_test]
+async fn password_managers_find_where_a_password_is_changed() {
+    let app = TestApp::start().await;
+    let answer = app.anonymous().get("/.well-known/change-password").await;
+    assert_eq!(
+        (answer.status, answer.header("location")),
+        (303, "/account/password")
+    );
 }

@@ -64,7 +64,7 @@ pub fn run(quick: bool) -> Result<Part, Stop> {
 /// Gives everyone the admin's password, and says what their names are.
 fn with_passwords(database: &Path) -> Result<Vec<String>, sqlx::Error> {
     sqlite::connected(&sqlite::file(database), async |connection| {
-        sqlx::query("UPDATE users SET password_hash = (SELECT password_hash FROM users WHERE username = $1)")
+        sqlx::query("UPDATE users SET (password_hash, password_form) = (SELECT password_hash, password_form FROM users WHERE username = $1)")
             .bind(ADMIN)
             .execute(&mut *connection)
             .await?;

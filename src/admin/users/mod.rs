@@ -349,8 +349,8 @@ fn page_of(user: &User) -> String {
 
 fn group_names(text: &str) -> Vec<String> {
     text.split([',', ' '])
+        .map(users::canonical_name)
         .filter(|name| !name.is_empty())
-        .map(str::to_ascii_lowercase)
         .collect()
 }
 

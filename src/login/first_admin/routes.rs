@@ -7,7 +7,7 @@ use crate::foundation::app::App;
 use crate::people::passwords::Password;
 use crate::web::cookies::HostCookie;
 use crate::web::pages::{Page, Template, template};
-use crate::web::{Answer, Failure, Posted, Refusal, Visit};
+use crate::web::{Answer, Failure, Posted, Refusal, Visit, with_query};
 
 #[must_use]
 pub fn routes() -> Vec<Route> {
@@ -33,6 +33,12 @@ struct SetupForm {
 #[post("/setup", data = "<form>")]
 async fn make(app: &App, visit: Visit, form: Posted<SetupForm>) -> Result<Answer, Failure> {
     let Posted(form) = form;
+    let back = with_query("/setup", &[("code", Some(&form.code))]);
+    let answer = answer_setup(app, &visit, form).await;
+    answer.map_err(|failure| failure.back(&back, "Back"))
+}
+
+async fn answer_setup(app: &App, visit: &Visit, form: SetupForm) -> Result<Answer, Failure> {
     let again = SetupPage {
         username: form.username.clone(),
         ..SetupPage::new(app, &form.code)

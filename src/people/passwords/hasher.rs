@@ -5,17 +5,28 @@ use std::sync::Arc;
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::{Algorithm, Argon2, Params, Version};
 use prometheus_client::metrics::counter::Counter;
+use zeroize::Zeroizing;
 
 use super::Password;
 use super::threads::{Memory, Threads};
 use crate::foundation::error::Error;
 use crate::foundation::settings::{self, MOST_ITERATIONS, MOST_LANES, MOST_MEMORY_KIB};
 
+/// How the password was spelt that a stored hash is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::Type)]
+#[sqlx(rename_all = "snake_case")]
+pub enum HashForm {
+    /// As it was typed: hashes from before passwords were normalised.
+    Typed,
+    /// In NFC, as every new one.
+    Nfc,
+}
+
 /// How a password compares to a stored hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     Right,
-    /// Right, and hashed with less than the settings ask for now.
+    /// Right, and hashed with less than the settings ask for now, or in another form.
     RightButOld,
     Wrong,
 }
@@ -59,8 +70,8 @@ impl Hasher {
     /// # Errors
     /// [`Error::Busy`]: the queue is full.
     pub async fn hash(&self, password: &Password) -> Result<String, Error> {
-        let password = password.clone();
-        self.run(move |argon2, memory| hash(argon2, password.reveal(), memory))
+        let password = password.normalized();
+        self.run(move |argon2, memory| hash(argon2, &password, memory))
             .await
     }
 
@@ -72,15 +83,24 @@ impl Hasher {
     pub async fn verify(
         &self,
         password: &Password,
-        stored: Option<&str>,
+        stored: Option<(&str, HashForm)>,
     ) -> Result<Verdict, Error> {
         let known = stored.is_some();
-        let stored = stored.unwrap_or(&self.dummy).to_owned();
-        let password = password.clone();
+        let (stored, form) = stored.unwrap_or((&self.dummy, HashForm::Nfc));
+        let stored = stored.to_owned();
+        // One hash a try, so that none takes longer.
+        let text = match form {
+            HashForm::Typed => Zeroizing::new(password.reveal().to_owned()),
+            HashForm::Nfc => password.normalized(),
+        };
         let verdict = self
-            .run(move |argon2, memory| verify(argon2, password.reveal(), &stored, memory))
+            .run(move |argon2, memory| verify(argon2, &text, &stored, memory))
             .await?;
-        Ok(if known { verdict } else { Verdict::Wrong })
+        Ok(match verdict {
+            _ if !known => Verdict::Wrong,
+            Verdict::Right if form != HashForm::Nfc => Verdict::RightButOld,
+            verdict => verdict,
+        })
     }
 
     /// How many hashes were computed since the start.

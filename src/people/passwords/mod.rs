@@ -6,11 +6,13 @@ mod policy;
 mod threads;
 
 use prometheus_client::metrics::gauge::Gauge;
+use unicode_normalization::UnicodeNormalization as _;
+use zeroize::Zeroizing;
 
 use crate::foundation::app::AppBuilder;
 use crate::foundation::error::Error;
 
-pub use hasher::{Hasher, Verdict};
+pub use hasher::{HashForm, Hasher, Verdict};
 pub use policy::{MAX_BYTES, Weakness, check};
 
 /// Keeps the hasher, and counts what it computes.
@@ -45,12 +47,12 @@ struct Queued(Gauge);
 
 /// A password on its way to be hashed; never shown, wiped when it is dropped.
 #[derive(Clone)]
-pub struct Password(zeroize::Zeroizing<String>);
+pub struct Password(Zeroizing<String>);
 
 impl Password {
     #[must_use]
     pub fn new(text: String) -> Self {
-        Self(zeroize::Zeroizing::new(text))
+        Self(Zeroizing::new(text))
     }
 
     /// One for an operator to hand over: 24 characters, 144 bits.
@@ -59,11 +61,31 @@ impl Password {
         Self::new(crate::foundation::token::Token::generate().reveal()[..24].to_owned())
     }
 
-    /// The text, for hashing and for showing it once to the operator who asked for one.
+    /// The text as it was typed, for showing it once to the operator who asked for one, and for old hashes.
     #[must_use]
     pub fn reveal(&self) -> &str {
         &self.0
     }
+
+    /// The text as it is hashed.
+    #[must_use]
+    pub fn normalized(&self) -> Zeroizing<String> {
+        normalized(&self.0)
+    }
+
+    /// Whether it is longer than any password that was ever set, however it is spelt.
+    #[must_use]
+    pub fn is_too_long(&self) -> bool {
+        self.0.len() > MAX_BYTES && self.normalized().len() > MAX_BYTES
+    }
+}
+
+/// A password in NFC (NIST 800-63B-4, 3.1.1.2): keyboards differ in how they spell an ü.
+fn normalized(text: &str) -> Zeroizing<String> {
+    // Never longer than this, so no copy is left behind where it was before it grew.
+    let mut normalized = Zeroizing::new(String::with_capacity(3 * text.len()));
+    normalized.extend(text.nfc());
+    normalized
 }
 
 impl std::fmt::Debug for Password {

@@ -1,9 +1,10 @@
 //! What a new password must be: long enough, and not one that is tried first (NIST 800-63B-4,
-//! ASVS 6.2). No rules about its composition, and nothing is trimmed, folded or cut.
+//! ASVS 6.2). No rules about its composition, and nothing is trimmed, folded or cut; it is judged as it
+//! is hashed, in NFC.
 
 use std::fmt;
 
-use super::common;
+use super::{common, normalized};
 
 /// Longer ones are refused before they are hashed.
 pub const MAX_BYTES: usize = 1_024;
@@ -53,13 +54,16 @@ pub fn check(
     username: &str,
     host: &str,
 ) -> Result<(), Weakness> {
-    if password.len() > MAX_BYTES {
+    let normalized = normalized(password);
+    if normalized.len() > MAX_BYTES {
         return Err(Weakness::Long);
     }
-    if password.chars().count() < min_length {
+    // Few characters have several code points in NFC, which would count as more than was typed.
+    let length = normalized.chars().count().min(password.chars().count());
+    if length < min_length {
         return Err(Weakness::Short { min_length });
     }
-    let lower = password.to_lowercase();
+    let lower = normalized.to_lowercase();
     let site = host
         .split('.')
         .max_by_key(|label| label.len())

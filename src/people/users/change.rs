@@ -154,7 +154,7 @@ async fn write(tx: &mut Tx, before: User, changes: Changes) -> Result<User, Erro
         store::join(tx, user.id, group).await?;
     }
     for group in &leave {
-        store::leave(tx, user.id, &group.to_ascii_lowercase()).await?;
+        store::leave(tx, user.id, &name::canonical_name(group)).await?;
     }
     Ok(User {
         groups: store::groups_of(tx, user.id).await?,

@@ -20,7 +20,7 @@ pub use change::Changed;
 pub(crate) use change::apply;
 pub(crate) use create::{checked, insert};
 pub use create::{create, may_be_added};
-pub use name::{InvalidName, group_name, text_of_person, username};
+pub use name::{InvalidName, canonical_name, group_name, text_of_person, username};
 pub(crate) use password::store_password;
 pub use store::{
     Former, Listed, audit_subject, by_id, by_name, count, former_by_id, former_by_name, list,

@@ -24,15 +24,27 @@ impl std::fmt::Display for InvalidName {
     }
 }
 
-/// The user name in its one spelling: lower case.
+/// A name as it is compared, whether somebody has it or not: in lower case, without the blanks and
+/// invisible characters that phones and pasted text leave at its ends.
+#[must_use]
+pub fn canonical_name(text: &str) -> String {
+    trimmed(text).to_ascii_lowercase()
+}
+
+fn trimmed(text: &str) -> &str {
+    text.trim_matches(|c: char| c.is_whitespace() || c.is_control() || is_invisible(c))
+}
+
+/// The user name in its one spelling.
 ///
 /// # Errors
-/// It is not 1 to 64 of `a-z 0-9 . _ - @`. Nothing is trimmed or folded but ASCII case.
+/// It is not 1 to 64 of `a-z 0-9 . _ - @`, apart from what [`canonical_name`] takes off its ends.
 pub fn username(text: &str) -> Result<String, InvalidName> {
+    let name = canonical_name(text);
     let allowed = |c: char| c.is_ascii_alphanumeric() || ".-_@".contains(c);
-    let valid = (1..=64).contains(&text.len()) && text.chars().all(allowed);
+    let valid = (1..=64).contains(&name.len()) && name.chars().all(allowed);
     if valid {
-        Ok(text.to_ascii_lowercase())
+        Ok(name)
     } else {
         Err(InvalidName::Username)
     }
@@ -93,6 +105,7 @@ pub fn text_of_person(text: &str) -> Result<String, InvalidName> {
 
 /// An address; `None` for an empty one.
 pub(super) fn email(text: &str) -> Result<Option<String>, InvalidName> {
+    let text = trimmed(text);
     if text.is_empty() {
         return Ok(None);
     }

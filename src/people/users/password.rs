@@ -1,6 +1,6 @@
 //! A user's password as it is stored, and what a new one must be.
 
-use super::{User, store};
+use super::{User, canonical_name, store};
 use crate::foundation::app::App;
 use crate::foundation::clock::Timestamp;
 use crate::foundation::db::Connection;
@@ -30,7 +30,7 @@ impl App {
         passwords::check(
             password.reveal(),
             self.settings.passwords.min_length,
-            username,
+            &canonical_name(username),
             host,
         )
     }

@@ -2,10 +2,11 @@ use serde::Serialize;
 use sqlx::{Executor, FromRow, QueryBuilder, Row, Sqlite, SqlitePool, sqlite::SqliteRow};
 use uuid::Uuid;
 
-use super::User;
+use super::{User, canonical_name};
 use crate::foundation::audit::Subject;
 use crate::foundation::clock::Timestamp;
 use crate::foundation::db::Connection;
+use crate::people::passwords::HashForm;
 
 /// The columns that a [`User`] is read from, of the table `users` as `u`.
 macro_rules! user_columns {
@@ -40,7 +41,7 @@ fn group_list(joined: Option<String>) -> Vec<String> {
         .unwrap_or_default()
 }
 
-/// `None`: there is no such user. The name is compared without case.
+/// `None`: there is no such user. The name is compared as [`canonical_name`] spells it.
 ///
 /// # Errors
 /// The database failed.
@@ -53,7 +54,7 @@ pub async fn by_name<'c>(
         user_columns!(),
         " FROM users u WHERE u.username = $1"
     ))
-    .bind(username.to_ascii_lowercase())
+    .bind(canonical_name(username))
     .fetch_optional(executor)
     .await
 }
@@ -203,6 +204,7 @@ pub(crate) fn like_pattern(q: &str) -> String {
 #[derive(Debug, FromRow)]
 pub(crate) struct Secret {
     pub password_hash: Option<String>,
+    pub password_form: HashForm,
     pub password_changed_at: Timestamp,
     pub disabled_at: Option<Timestamp>,
 }
@@ -212,9 +214,9 @@ pub(crate) async fn secret_by_name(
     username: &str,
 ) -> Result<Option<Secret>, sqlx::Error> {
     sqlx::query_as(
-        "SELECT password_hash, password_changed_at, disabled_at FROM users WHERE username = $1",
+        "SELECT password_hash, password_form, password_changed_at, disabled_at FROM users WHERE username = $1",
     )
-    .bind(username.to_ascii_lowercase())
+    .bind(canonical_name(username))
     .fetch_optional(pool)
     .await
 }
@@ -227,7 +229,7 @@ pub(crate) async fn addresses_by_name(
     sqlx::query_scalar(
         "SELECT DISTINCT s.address FROM users u JOIN sessions s ON s.user_id = u.id WHERE u.username = $1",
     )
-    .bind(username.to_ascii_lowercase())
+    .bind(canonical_name(username))
     .fetch_all(pool)
     .await
 }
@@ -250,8 +252,8 @@ pub(super) async fn insert(
     hash: &str,
 ) -> Result<bool, sqlx::Error> {
     let done = sqlx::query(
-        "INSERT INTO users (id, username, display_name, email, admin, password_hash, password_changed_at, created_at, must_change_password)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8) ON CONFLICT (username) DO NOTHING",
+        "INSERT INTO users (id, username, display_name, email, admin, password_hash, password_form, password_changed_at, created_at, must_change_password)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9) ON CONFLICT (username) DO NOTHING",
     )
     .bind(user.id)
     .bind(&user.username)
@@ -259,6 +261,7 @@ pub(super) async fn insert(
     .bind(&user.email)
     .bind(i64::from(user.admin))
     .bind(hash)
+    .bind(HashForm::Nfc)
     .bind(user.created_at)
     .bind(i64::from(user.must_change_password))
     .execute(connection)
@@ -284,9 +287,10 @@ pub(super) async fn set_password(
     hash: &str,
     now: Timestamp,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE users SET password_hash = $2, password_changed_at = $3, must_change_password = 0 WHERE id = $1")
+    sqlx::query("UPDATE users SET password_hash = $2, password_form = $3, password_changed_at = $4, must_change_password = 0 WHERE id = $1")
         .bind(id)
         .bind(hash)
+        .bind(HashForm::Nfc)
         .bind(now)
         .execute(connection)
         .await?;
@@ -300,9 +304,10 @@ pub(crate) async fn rehash(
     hash: &str,
     changed_at: Timestamp,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE users SET password_hash = $2 WHERE id = $1 AND password_changed_at = $3")
+    sqlx::query("UPDATE users SET password_hash = $2, password_form = $3 WHERE id = $1 AND password_changed_at = $4")
         .bind(id)
         .bind(hash)
+        .bind(HashForm::Nfc)
         .bind(changed_at)
         .execute(connection)
         .await?;
@@ -357,7 +362,7 @@ pub async fn former_by_name(pool: &SqlitePool, username: &str) -> Result<Vec<For
     sqlx::query_as(
         "SELECT id, username, deleted_at FROM former_users WHERE username = $1 ORDER BY deleted_at DESC LIMIT 20",
     )
-    .bind(username.to_ascii_lowercase())
+    .bind(canonical_name(username))
     .fetch_all(pool)
     .await
 }
@@ -384,7 +389,7 @@ pub async fn audit_subject(pool: &SqlitePool, text: &str) -> Result<Subject, sql
     }
     Ok(match Uuid::try_parse(text) {
         Ok(id) => Subject::Id(id),
-        Err(_) => Subject::Name(text.to_ascii_lowercase()),
+        Err(_) => Subject::Name(canonical_name(text)),
     })
 }
 
@@ -436,7 +441,7 @@ pub(crate) async fn by_unchanged_password(
 ) -> Result<Option<User>, sqlx::Error> {
     let unchanged: Option<i64> =
         sqlx::query_scalar("SELECT 1 FROM users WHERE username = $1 AND password_changed_at = $2 AND disabled_at IS NULL")
-            .bind(username.to_ascii_lowercase())
+            .bind(canonical_name(username))
             .bind(changed_at)
             .fetch_optional(&mut *connection)
             .await?;

@@ -5,7 +5,7 @@ use std::io;
 use http_body_util::channel::{Channel, Sender};
 use http_body_util::{Either, Full};
 use hyper::body::Bytes;
-use hyper::header::{CACHE_CONTROL, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 use rocket::local::asynchronous::LocalResponse;
 use rocket::tokio::io::AsyncReadExt;
@@ -50,12 +50,12 @@ pub(super) fn common_headers(app: &App) -> HeaderMap {
     headers::of_every_answer(app).map(header).collect()
 }
 
-/// Sets the headers of every answer; only that of caching gives way to what the answer says.
+/// Sets the headers of every answer; some give way to what the answer says.
 pub(super) fn add_common_headers<B>(response: &mut Response<B>, common: &HeaderMap) {
-    let headers = response.headers_mut();
+    let own = response.headers_mut();
     for (name, value) in common {
-        if *name != CACHE_CONTROL || !headers.contains_key(name) {
-            headers.insert(name, value.clone());
+        if !headers::gives_way(name.as_str()) || !own.contains_key(name) {
+            own.insert(name, value.clone());
         }
     }
 }

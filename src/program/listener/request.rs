@@ -21,10 +21,10 @@ use super::answer::Body;
 use super::check::peer;
 use super::refusals::is_for_a_program;
 use crate::sites::authz::is_for_proxies;
-use crate::web::Refusal;
 use crate::web::peer::is_trusted;
+use crate::web::{Refusal, return_to};
 
-const MOST_TARGET_BYTES: usize = 8 * 1_024;
+const MOST_TARGET_BYTES: usize = return_to::MOST_BYTES;
 
 /// How much a head may be.
 #[derive(Clone, Copy)]

@@ -404,7 +404,13 @@ const BROWSER_MARK: &str = "vestibule-doctor/";
 fn sign_in_page(seen: &Result<Seen, String>) -> Judged {
     match seen {
         Ok(seen) if seen.status == 200 && seen.body.contains("name=\"password\"") => {
-            right("It is where public_url says.")
+            match referrer_policy(seen) {
+                Some("no-referrer") => wrong(
+                    "It comes with Referrer-Policy: no-referrer. Browsers then hide where the form comes from, and those without Sec-Fetch headers cannot sign in.",
+                    "Take Referrer-Policy out of what the proxy adds to answers of the sign-in host; Vestibule sends its own, same-origin.",
+                ),
+                _ => right("It is where public_url says."),
+            }
         }
         Ok(seen) => wrong(
             format!(
@@ -415,6 +421,12 @@ fn sign_in_page(seen: &Result<Seen, String>) -> Judged {
         ),
         Err(why) => wrong(format!("No answer: {why}."), no_answer_cure(why)),
     }
+}
+
+/// The one that browsers go by: of several the last.
+fn referrer_policy(seen: &Seen) -> Option<&str> {
+    let values = seen.all("referrer-policy").last()?;
+    values.split(',').next_back().map(str::trim)
 }
 
 fn authz(patient: &Patient, client: &Client) -> Judged {

@@ -249,6 +249,11 @@ impl Browser {
         before
     }
 
+    /// All tabs and windows that are open.
+    pub async fn tabs(&self) -> Vec<WindowHandle> {
+        self.client.windows().await.expect("tabs")
+    }
+
     pub async fn switch_to(&self, tab: WindowHandle) {
         self.client.switch_to_window(tab).await.expect("a tab");
     }

@@ -262,3 +262,123 @@ async fn red_05_a_fresh_ticket_is_good_only_in_the_browser_that_asked_for_it() {
     thief.visit(&house.at(WIKI, &tickets[1])).await;
     is_at_sign_in(&thief).await;
 }
+
+#[rocket::async_test]
+async fn a_long_address_with_every_kind_of_character_comes_back() {
+    let Some((house, browser)) = house().await else {
+        return;
+    };
+    let path = format!("/page?q=\\d+|^{{}}`[]&rest={}", "%C3%A4-".repeat(700));
+    browser.visit(&house.at(APP, &path)).await;
+    sign_in_here(&browser, "alice").await;
+    browser.arrives_at(&house.at(APP, &path)).await;
+    browser.reads("Remote-User: alice").await;
+    assert!(house.echo.heads().contains(&format!("GET {path} ")));
+}
+
+#[rocket::async_test]
+async fn a_proxy_that_hides_where_forms_come_from_keeps_nobody_out() {
+    let Some((mut house, browser)) = house().await else {
+        return;
+    };
+    house.configure(|right| {
+        let host = "proxy_set_header Host $host:$server_port;";
+        let hidden = format!("{host} add_header Referrer-Policy no-referrer always;");
+        right.replacen(host, &hidden, 1)
+    });
+    browser.visit(&house.at(APP, "/page")).await;
+    sign_in_here(&browser, "alice").await;
+    browser.arrives_at(&house.at(APP, "/page")).await;
+}
+
+#[rocket::async_test]
+async fn twenty_five_tabs_at_once_all_arrive() {
+    let Some((house, browser)) = house().await else {
+        return;
+    };
+    browser.visit(&house.here("/login")).await;
+    sign_in_here(&browser, "alice").await;
+    browser.arrives_at(&house.here("/account")).await;
+    let first = browser.tabs().await;
+    for number in 0..25 {
+        let page = house.at([APP, WIKI][number % 2], &format!("/tab/{number}"));
+        browser
+            .run(&format!("window.open({page:?}, '_blank', 'noopener')"))
+            .await;
+    }
+    let tabs = browser.tabs().await;
+    let opened = tabs.into_iter().filter(|tab| !first.contains(tab));
+    let mut arrived = Vec::new();
+    for tab in opened {
+        browser.switch_to(tab).await;
+        browser.reads("Remote-User: alice").await;
+        arrived.push(browser.address().await);
+    }
+    let number = |address: &String| address.rsplit('/').next().map(str::to_owned);
+    let mut numbers: Vec<_> = arrived.iter().filter_map(number).collect();
+    numbers.sort();
+    numbers.dedup();
+    assert_eq!(numbers.len(), 25, "{arrived:?}");
+}
+
+#[rocket::async_test]
+async fn a_window_that_a_page_opened_knows_it_after_a_way_over_the_sign_in_host() {
+    let Some((house, browser)) = signed_in().await else {
+        return;
+    };
+    let first = browser.tabs().await;
+    let page = house.at(WIKI, "/window");
+    browser.run(&format!("window.open({page:?})")).await;
+    let opened = browser.tabs().await;
+    let opened = opened.into_iter().find(|tab| !first.contains(tab));
+    browser.switch_to(opened.expect("a window")).await;
+    browser.reads("Remote-User: alice").await;
+    browser.arrives_at(&page).await;
+    assert_eq!(browser.run("return window.opener !== null").await, true);
+}
+
+/// Shows a page of the app's within the app's page, and waits until it says `text`.
+async fn frame(browser: &Browser, path: &str, text: &str) {
+    let frame = format!("document.body.innerHTML = '<iframe src={path:?}></iframe>'");
+    browser.run(&frame).await;
+    // What is of another origin, or blocked, has no document.
+    browser
+        .run_async(&format!(
+            "const done = arguments[arguments.length - 1];
+             const look = () => {{
+                 const shown = document.querySelector('iframe').contentDocument?.body?.innerText ?? '';
+                 if (shown.includes({text:?})) done(shown); else setTimeout(look, 50);
+             }};
+             look();"
+        ))
+        .await;
+}
+
+#[rocket::async_test]
+async fn a_page_in_a_frame_goes_in_silently_where_the_session_lives() {
+    let Some((house, browser)) = signed_in().await else {
+        return;
+    };
+    browser.reads("Remote-User: alice").await;
+    browser.forget_cookies().await;
+    frame(&browser, "/inner", "Remote-User: alice").await;
+    assert!(house.echo.heads().contains("GET /inner "));
+}
+
+#[rocket::async_test]
+async fn a_page_in_a_frame_that_nobody_is_signed_in_for_leads_out_of_it() {
+    let Some((house, browser)) = signed_in().await else {
+        return;
+    };
+    browser.reads("Remote-User: alice").await;
+    let revoke = ["session", "revoke", "--user", "alice"];
+    house.machine.cli(&revoke).done();
+    frame(&browser, "/inner?x=1", "Please sign in").await;
+    browser
+        .run("document.querySelector('iframe').contentDocument.querySelector('a[target=_top]').click()")
+        .await;
+    is_at_sign_in(&browser).await;
+    sign_in_here(&browser, "alice").await;
+    browser.arrives_at(&house.at(APP, "/inner?x=1")).await;
+    browser.reads("Remote-User: alice").await;
+}

@@ -16,6 +16,8 @@ macro_rules! every_proxy {
             a_public_path_is_open_to_anyone
             a_page_is_answered_with_the_way_to_sign_in
             a_sign_in_leads_back_to_the_page_with_a_cookie_of_that_host
+            a_long_address_with_every_kind_of_character_comes_back
+            a_frame_that_nobody_is_signed_in_for_shows_a_way_out_of_it
             fwd_03_the_application_is_told_who_is_signed_in
             fwd_03_as_many_groups_as_there_may_be_arrive_beside_large_cookies
             a_groups_page_is_open_to_its_members_alone
@@ -126,6 +128,35 @@ pub fn a_sign_in_leads_back_to_the_page_with_a_cookie_of_that_host(door: &Door) 
         &alice.page("/page/1?x=1&y=2"),
         "GET /page/1?x=1&y=2 HTTP/1.1",
     );
+}
+
+pub fn a_long_address_with_every_kind_of_character_comes_back(door: &Door) {
+    let path = format!("/page/?q=\\d+|^{{}}`[]&rest={}", "%C3%A4-".repeat(600));
+    let mut alice = door.visitor();
+    let entered = alice.sign_in("alice", &path);
+    let back = format!("https://app.example.com{path}");
+    assert_eq!((entered.status, entered.header("location")), (302, &*back));
+    assert_passed(&alice.page(&path), &format!("GET {path} HTTP/1.1"));
+}
+
+pub fn a_frame_that_nobody_is_signed_in_for_shows_a_way_out_of_it(door: &Door) {
+    let mut nobody = door.visitor();
+    let framed = format!("{PAGE}Sec-Fetch-Dest: iframe\r\n");
+    let mut follow = |answer: Answer| {
+        let to = answer.header("location").strip_prefix("https://");
+        let to = to.unwrap_or_else(|| panic!("{answer:?}"));
+        let (host, path) = to.split_at(to.find('/').expect("a path"));
+        nobody.send("GET", host, path, &framed, "")
+    };
+    let asked = door.visitor().send("GET", APP, "/page/1?x=1", &framed, "");
+    let sign_in = follow(asked);
+    let shown = follow(sign_in);
+    assert_eq!(shown.status, 401, "{shown:?}");
+    let html = shown.body.replace("&#x2f;", "/");
+    let link = "href=\"https://app.example.com/page/1?x=1\" target=\"_top\"";
+    assert!(html.contains(link), "{html}");
+    let policy = shown.header("content-security-policy");
+    assert!(policy.contains("frame-ancestors *"), "{policy}");
 }
 
 pub fn fwd_03_the_application_is_told_who_is_signed_in(door: &Door) {
@@ -250,11 +281,11 @@ pub fn a_form_reaches_the_application_whole(door: &Door) {
 }
 
 pub fn a_form_that_lost_its_session_is_sent_to_sign_in_and_goes_no_further(door: &Door) {
-    let headers = format!("{PAGE}{FORM}");
+    let headers = format!("{PAGE}{FORM}Referer: https://app.example.com/page/list?x=1\r\n");
     let answer = door
         .visitor()
         .send("POST", APP, "/page/form", &headers, "_method=get&a=1");
-    let rd = "rd=https%3A%2F%2Fapp.example.com%2Fpage%2Fform&rm=POST";
+    let rd = "rd=https%3A%2F%2Fapp.example.com%2Fpage%2Flist%3Fx%3D1&rm=POST";
     assert_sent_to_sign_in(&answer, rd);
     assert_eq!(answer.status, 303, "a browser goes on with GET");
     assert!(door.app.heard().is_empty());
