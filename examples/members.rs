@@ -5,14 +5,14 @@
 //! rest come with the fairing.
 
 use rocket::response::Debug;
-use rocket::{get, launch, routes};
-use vestibule::{CurrentSession, CurrentUser, Error, Vestibule};
+use rocket::{get, launch, post, routes};
+use vestibule::{AnyOrigin, CurrentSession, CurrentUser, Error, Vestibule};
 
 #[launch]
 fn rocket() -> _ {
     rocket::build()
         .attach(Vestibule::fairing())
-        .mount("/", routes![home, members, visits])
+        .mount("/", routes![home, members, visits, forget_visits, hello])
 }
 
 /// For anyone: whoever is signed in is greeted by name.
@@ -44,4 +44,18 @@ async fn visits(session: CurrentSession) -> Result<String, Debug<Error>> {
     let visits = before + 1;
     session.set("visits", &visits).await?;
     Ok(format!("You were here {visits} times since you signed in."))
+}
+
+/// A change: the guard lets it through only from a page of this site, whatever form stands elsewhere.
+#[post("/visits/forget")]
+async fn forget_visits(session: CurrentSession) -> Result<&'static str, Debug<Error>> {
+    session.remove("visits").await?;
+    Ok("Forgotten.")
+}
+
+/// For pages of other sites too, whose forms browsers send with the member's cookie: such a route
+/// changes nothing that matters, or looks by itself at who sent the form.
+#[post("/hello")]
+fn hello(user: AnyOrigin<CurrentUser>) -> String {
+    format!("Hello from wherever you are, {}.", user.shown_name())
 }

@@ -25,6 +25,18 @@
 //! `VESTIBULE_` win over it; `DATABASE_URL` stays the site's own. `examples/members.rs` is a small site
 //! that uses all guards.
 //!
+//! # Changes from other sites
+//!
+//! Browsers send the session's cookie along with forms of sibling hosts, and in some cases with those
+//! of any site. So [`CurrentUser`], [`CurrentSession`] and [`Admin`] answer 403 to every method but
+//! GET, HEAD and OPTIONS, unless `Sec-Fetch-Site` or `Origin` says that a page of `public_url` asks. A
+//! program that sends the cookie says so too: `Origin: https://club.example.com`. A handler for GET
+//! must not change anything, for it is asked from everywhere.
+//!
+//! What a guard refuses is `None` where a handler takes `Option<CurrentUser>`: nobody who is signed in
+//! asks for the change. `Result<CurrentUser, Denied>` tells why, with [`Denied::CrossOrigin`] for this.
+//! A route that is meant for pages elsewhere takes [`AnyOrigin<CurrentUser>`](AnyOrigin).
+//!
 //! # The sign-in flow
 //!
 //! 1. The browser posts the sign-in form (`login::routes`).
@@ -71,7 +83,7 @@ pub use foundation::clock::{Clock, Timestamp};
 pub use foundation::error::Error;
 pub use foundation::settings::{self, Settings};
 pub use people::users::User;
-pub use sessions::{Admin, CurrentSession, CurrentUser, Denied, Session};
+pub use sessions::{Admin, AnyOrigin, CurrentSession, CurrentUser, Denied, Session};
 pub use vestibule::Vestibule;
 #[doc(hidden)]
 pub use vestibule::{open_app, sweep};

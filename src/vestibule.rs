@@ -125,7 +125,7 @@ pub async fn open_app(
         (slice.setup)(&mut builder)?;
         pages.extend(slice.pages);
     }
-    let templates = Templates::new(&builder.settings, pages)?;
+    let templates = Templates::new(&builder.settings, builder.clock.clone(), pages)?;
     builder.manage(templates);
     Ok(builder.build())
 }

@@ -22,7 +22,7 @@ pub async fn change(app: &App, actor: &Actor, username: &str, changes: Changes) 
     if changed.gained_rights() {
         sessions::end_all_of(&mut tx, now, user.id, EndReason::RightsChanged, actor).await?;
     }
-    let record = Record::of(Event::UserChange, user).detail(users::rights(user));
+    let record = Record::of(Event::UserChange, user).detail(changed.describe());
     audit::commit(tx, now, actor, &[record]).await?;
     Ok(Ok(changed.after))
 }
@@ -72,7 +72,7 @@ pub async fn enable(app: &App, actor: &Actor, username: &str) -> Outcome<User> {
     }))
 }
 
-/// Removes a user with all sessions; audit records stay.
+/// Removes a user. Audit records stay, and ended sessions are listed as long as any others.
 ///
 /// # Errors
 /// The database failed.
@@ -81,17 +81,14 @@ pub async fn delete(app: &App, actor: &Actor, username: &str) -> Outcome<User> {
     let Some(user) = users::by_name(&mut *tx, username).await? else {
         return Ok(Err(Refused::Unknown));
     };
-    users::delete(&mut tx, user.id).await?;
+    let now = app.clock.now();
+    sessions::end_all_of(&mut tx, now, user.id, EndReason::UserDeleted, actor).await?;
+    sessions::keep_those_of_former(&mut tx, user.id).await?;
+    users::delete(&mut tx, &user, now).await?;
     if !users::any_admin(&mut *tx).await? && user.admin {
         return Ok(Err(Refused::LastAdmin));
     }
-    audit::commit(
-        tx,
-        app.clock.now(),
-        actor,
-        &[Record::of(Event::UserDelete, &user)],
-    )
-    .await?;
+    audit::commit(tx, now, actor, &[Record::of(Event::UserDelete, &user)]).await?;
     Ok(Ok(user))
 }
 

@@ -41,7 +41,6 @@ async fn show(
             .into_iter()
             .map(|sign_in| SignInView {
                 at: sign_in.at,
-                at_text: sign_in.at.human(),
                 ok: sign_in.result == "ok",
                 address: sign_in.address.unwrap_or_default(),
                 device: sign_in
@@ -153,7 +152,6 @@ struct CurrentSessionView {
 #[derive(Serialize)]
 struct SignInView {
     at: Timestamp,
-    at_text: String,
     ok: bool,
     address: String,
     device: String,
@@ -167,7 +165,6 @@ impl Page for AccountPage {
         let at = Timestamp::parse("2026-03-01T08:15:00Z").expect("a time");
         let sign_in = |ok| SignInView {
             at,
-            at_text: at.human(),
             ok,
             address: text.to_owned(),
             device: text.to_owned(),

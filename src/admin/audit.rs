@@ -9,7 +9,7 @@ use super::export::{Export, Format};
 use super::query::{self, address, bad};
 use crate::foundation::app::App;
 use crate::foundation::audit::{self, EntryView, Event, Filter};
-use crate::people::users;
+use crate::people::users::{self, Former};
 use crate::sessions::Admin;
 use crate::web::pages::{Page, PageKind, Template, template};
 use crate::web::{Answer, Failure, Refusal, Slice, Visit};
@@ -18,6 +18,9 @@ const HERE: &str = "/admin/audit";
 const CSV: &str = "/admin/audit.csv";
 const JSONL: &str = "/admin/audit.jsonl";
 const MAX_LIMIT: u32 = 200;
+
+/// As many names as a browser suggests for a field.
+const USERS_SUGGESTED: u32 = 200;
 
 #[must_use]
 pub fn slice() -> Slice {
@@ -40,7 +43,7 @@ struct Asked<'r> {
 
 #[get("/admin/audit?<asked..>")]
 async fn list(app: &App, _visit: Visit, admin: Admin, asked: Asked<'_>) -> Result<Answer, Failure> {
-    let mut filter = asked.filter()?;
+    let mut filter = asked.filter(app).await?;
     let limit = filter.limit;
     // One more tells whether there is another page.
     filter.limit += 1;
@@ -49,6 +52,9 @@ async fn list(app: &App, _visit: Visit, admin: Admin, asked: Asked<'_>) -> Resul
     entries.truncate(limit as usize);
     let next = entries.last().filter(|_| more).map(|entry| entry.id);
     let page = AuditPage {
+        users: users::some_usernames(app.db.reader(), USERS_SUGGESTED).await?,
+        former: users::former_by_name(app.db.reader(), given(asked.user).unwrap_or_default())
+            .await?,
         more: next.map(|id| asked.link(HERE, Some(id))),
         first: filter.after.map(|_| asked.link(HERE, None)),
         csv: asked.link(CSV, None),
@@ -61,33 +67,46 @@ async fn list(app: &App, _visit: Visit, admin: Admin, asked: Asked<'_>) -> Resul
 }
 
 #[get("/admin/audit.csv?<asked..>")]
-fn export_csv<'r>(
+async fn export_csv<'r>(
     app: &'r App,
     _visit: Visit,
     admin: Admin,
     asked: Asked<'r>,
 ) -> Result<Export<'r>, Failure> {
-    Ok(Export::new(app, &admin, Format::Csv, asked.filter()?))
+    Ok(Export::new(
+        app,
+        &admin,
+        Format::Csv,
+        asked.filter(app).await?,
+    ))
 }
 
 #[get("/admin/audit.jsonl?<asked..>")]
-fn export_jsonl<'r>(
+async fn export_jsonl<'r>(
     app: &'r App,
     _visit: Visit,
     admin: Admin,
     asked: Asked<'r>,
 ) -> Result<Export<'r>, Failure> {
-    Ok(Export::new(app, &admin, Format::JsonLines, asked.filter()?))
+    Ok(Export::new(
+        app,
+        &admin,
+        Format::JsonLines,
+        asked.filter(app).await?,
+    ))
 }
 
 impl Asked<'_> {
-    fn filter(&self) -> Result<Filter, Refusal> {
+    async fn filter(&self, app: &App) -> Result<Filter, Failure> {
         Ok(Filter {
             q: read("q", self.q, audit::search)?,
             event: read("event", self.event, |name| {
                 Event::parse(name).ok_or_else(|| "is no event".to_owned())
             })?,
-            username: given(self.user).map(users::canonical_name),
+            subject: match given(self.user) {
+                Some(user) => Some(users::audit_subject(app.db.reader(), user).await?),
+                None => None,
+            },
             address: read("address", self.address, audit::address)?,
             since: read("since", self.since, audit::moment)?,
             until: read("until", self.until, audit::until)?,
@@ -156,6 +175,9 @@ fn cursor(text: &str) -> Result<Uuid, String> {
 #[derive(Serialize)]
 pub struct AuditPage {
     query: QueryView,
+    /// Who had the name that is asked for and was deleted.
+    former: Vec<Former>,
+    users: Vec<String>,
     events: Vec<Kind>,
     records: Vec<EntryView>,
     more: Option<String>,
@@ -207,6 +229,8 @@ impl Page for AuditPage {
                 until: text.to_owned(),
                 limit,
             },
+            former: Former::samples(text),
+            users: vec![text.to_owned()],
             events: kinds(),
             records,
             more: place.map(str::to_owned),

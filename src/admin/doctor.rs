@@ -40,7 +40,7 @@ async fn look(
     form: Posted<DoctorForm>,
 ) -> Result<Answer, Failure> {
     let Posted(DoctorForm { url }) = form;
-    let client = Client::new(&Trust::WellKnown).map_err(|_| Refusal::unavailable())?;
+    let client = Client::new(&Trust::System).map_err(|_| Refusal::unavailable())?;
     let findings = examine(app, url.trim(), &[], client).await?;
     let page = DoctorPage { url, findings };
     Ok(Answer::page(app, Status::Ok, &page, Some(&admin.0))?)

@@ -121,7 +121,7 @@ pub struct AppBuilder {
     pub db: Db,
     /// Where features register what they count.
     pub metrics: Registry,
-    clock: Clock,
+    pub clock: Clock,
     state: TypeMap![Send + Sync],
     hooks: Hooks,
 }

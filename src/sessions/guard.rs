@@ -1,12 +1,14 @@
 //! Request guards: who asks.
 //!
-//! Each request looks its session up once, whatever number of guards ask.
+//! Each request looks its session up once, whatever number of guards ask. A request that changes
+//! something is let through only from a page of this service or of the site that embeds it:
+//! browsers send the session's cookie along with forms of siblings, and of other sites in some cases.
 
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use rocket::http::Status;
+use rocket::http::{Method, Status};
 use rocket::outcome::{Outcome, try_outcome};
 use rocket::request::{self, FromRequest};
 use rocket::{Request, Rocket, Sentinel};
@@ -17,13 +19,17 @@ use crate::foundation::token::{Token, TokenHash};
 use crate::people::users::User;
 use crate::web::cookies::{Found, HostCookie};
 use crate::web::denials::{Denied, Reason, count_denial};
+use crate::web::origin::is_from_us;
 use crate::web::{ResponseExtras, report};
 
 /// The session that a request belongs to, with its user.
 ///
 /// Fails for a visitor who is not signed in: a page then sends a browser to sign in and back, and
-/// answers 401 to anything else. With `Option<CurrentSession>` a failing database reads as `None`;
-/// with `Result<CurrentSession, Denied>` the two can be told apart.
+/// answers 401 to anything else. Fails with 403 where the method is any but GET, HEAD and OPTIONS and
+/// the request comes from another origin than `public_url`; [`AnyOrigin`] takes it from everywhere.
+///
+/// With `Option<CurrentSession>` all of these read as `None`, and so does a failing database; with
+/// `Result<CurrentSession, Denied>` they can be told apart.
 ///
 /// A host's own 401 to a visitor who is not signed in becomes a way to sign in too, unless it names
 /// its challenge in `WWW-Authenticate`.
@@ -40,9 +46,32 @@ pub struct CurrentSession {
 #[derive(Clone, Debug)]
 pub struct CurrentUser(pub User);
 
-/// The user who asks, if that is an admin; 403 for any other user.
+/// The user who asks, if that is an admin; 403 for any other user. Fails as [`CurrentUser`] does, too.
 #[derive(Clone, Debug)]
 pub struct Admin(pub User);
+
+/// A guard that takes changes from pages of any origin, for a route that is meant for them: one that
+/// checks by itself who sent the request, for instance by a token in it.
+///
+/// ```
+/// # use rocket::post;
+/// # use vestibule::{AnyOrigin, CurrentUser};
+/// #[post("/webhook")]
+/// fn webhook(user: AnyOrigin<CurrentUser>) -> String {
+///     format!("for {}", user.username)
+/// }
+/// ```
+#[derive(Clone, Debug)]
+pub struct AnyOrigin<G>(pub G);
+
+/// A guard, apart from where the request comes from.
+#[rocket::async_trait]
+pub trait Guard<'r>: Sized {
+    /// For errors at the launch.
+    const NAME: &'static str;
+
+    async fn admit(request: &'r Request<'_>) -> request::Outcome<Self, Denied>;
+}
 
 /// Who presented what; the same for all guards of a request.
 enum Lookup {
@@ -91,11 +120,29 @@ fn deny<T>(request: &Request<'_>, status: Status, denied: Denied) -> request::Ou
     Outcome::Error((status, denied))
 }
 
-#[rocket::async_trait]
-impl<'r> FromRequest<'r> for CurrentSession {
-    type Error = Denied;
+/// Lets a change through only from a page of ours. Who is not admitted is told that first.
+fn from_us<'r, G: Guard<'r>>(
+    request: &'r Request<'_>,
+    admitted: request::Outcome<G, Denied>,
+) -> request::Outcome<G, Denied> {
+    let changes = !matches!(
+        request.method(),
+        Method::Get | Method::Head | Method::Options
+    );
+    let app = request.rocket().state::<Arc<App>>();
+    let is_from_us = || app.is_some_and(|app| is_from_us(request, app.settings.url()));
+    if changes && admitted.is_success() && !is_from_us() {
+        tracing::warn!(path = %request.uri().path(), "a change that another site asked for was refused");
+        return deny(request, Status::Forbidden, Denied::CrossOrigin);
+    }
+    admitted
+}
 
-    async fn from_request(request: &'r Request<'_>) -> request::Outcome<Self, Denied> {
+#[rocket::async_trait]
+impl<'r> Guard<'r> for CurrentSession {
+    const NAME: &'static str = "CurrentSession";
+
+    async fn admit(request: &'r Request<'_>) -> request::Outcome<Self, Denied> {
         let Some(app) = request.rocket().state::<Arc<App>>() else {
             return deny(request, Status::ServiceUnavailable, Denied::Unavailable);
         };
@@ -108,11 +155,11 @@ impl<'r> FromRequest<'r> for CurrentSession {
 }
 
 #[rocket::async_trait]
-impl<'r> FromRequest<'r> for CurrentUser {
-    type Error = Denied;
+impl<'r> Guard<'r> for CurrentUser {
+    const NAME: &'static str = "CurrentUser";
 
-    async fn from_request(request: &'r Request<'_>) -> request::Outcome<Self, Denied> {
-        let current = try_outcome!(CurrentSession::from_request(request).await);
+    async fn admit(request: &'r Request<'_>) -> request::Outcome<Self, Denied> {
+        let current = try_outcome!(CurrentSession::admit(request).await);
         if current.user.must_change_password {
             return deny(request, Status::Forbidden, Denied::PasswordChangeRequired);
         }
@@ -121,15 +168,60 @@ impl<'r> FromRequest<'r> for CurrentUser {
 }
 
 #[rocket::async_trait]
-impl<'r> FromRequest<'r> for Admin {
-    type Error = Denied;
+impl<'r> Guard<'r> for Admin {
+    const NAME: &'static str = "Admin";
 
-    async fn from_request(request: &'r Request<'_>) -> request::Outcome<Self, Denied> {
-        let CurrentUser(user) = try_outcome!(CurrentUser::from_request(request).await);
+    async fn admit(request: &'r Request<'_>) -> request::Outcome<Self, Denied> {
+        let CurrentUser(user) = try_outcome!(CurrentUser::admit(request).await);
         if !user.admin {
             return deny(request, Status::Forbidden, Denied::Forbidden);
         }
         Outcome::Success(Self(user))
+    }
+}
+
+/// Each guard, as Rocket takes it.
+macro_rules! guards {
+    ($($guard:ty)*) => {$(
+        #[rocket::async_trait]
+        impl<'r> FromRequest<'r> for $guard {
+            type Error = Denied;
+
+            async fn from_request(request: &'r Request<'_>) -> request::Outcome<Self, Denied> {
+                from_us(request, Self::admit(request).await)
+            }
+        }
+
+        impl Sentinel for $guard {
+            fn abort(rocket: &Rocket<rocket::Ignite>) -> bool {
+                lacks_fairing(rocket, Self::NAME)
+            }
+        }
+    )*};
+}
+
+guards! { CurrentSession CurrentUser Admin }
+
+#[rocket::async_trait]
+impl<'r, G: Guard<'r>> FromRequest<'r> for AnyOrigin<G> {
+    type Error = Denied;
+
+    async fn from_request(request: &'r Request<'_>) -> request::Outcome<Self, Denied> {
+        G::admit(request).await.map(Self)
+    }
+}
+
+impl<G: Sentinel> Sentinel for AnyOrigin<G> {
+    fn abort(rocket: &Rocket<rocket::Ignite>) -> bool {
+        G::abort(rocket)
+    }
+}
+
+impl<G> Deref for AnyOrigin<G> {
+    type Target = G;
+
+    fn deref(&self) -> &G {
+        &self.0
     }
 }
 
@@ -167,22 +259,4 @@ fn lacks_fairing(rocket: &Rocket<rocket::Ignite>, guard: &str) -> bool {
         );
     }
     lacks
-}
-
-impl Sentinel for CurrentSession {
-    fn abort(rocket: &Rocket<rocket::Ignite>) -> bool {
-        lacks_fairing(rocket, "CurrentSession")
-    }
-}
-
-impl Sentinel for CurrentUser {
-    fn abort(rocket: &Rocket<rocket::Ignite>) -> bool {
-        lacks_fairing(rocket, "CurrentUser")
-    }
-}
-
-impl Sentinel for Admin {
-    fn abort(rocket: &Rocket<rocket::Ignite>) -> bool {
-        lacks_fairing(rocket, "Admin")
-    }
 }

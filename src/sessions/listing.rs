@@ -89,6 +89,9 @@ pub async fn page(app: &App, query: &Query) -> Result<Listing, Error> {
             .await?,
         );
     }
+    if query.state != State::Live {
+        sessions.extend(store::page_of_former(app.db.reader(), &query).await?);
+    }
     sort(&mut sessions, query.sort);
     let full = sessions.len() >= query.limit as usize;
     sessions.truncate(query.limit as usize - 1);

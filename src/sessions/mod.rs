@@ -30,7 +30,7 @@ use crate::people::users::User;
 use crate::web::Slice;
 pub use crate::web::{Denied, Device};
 
-pub use guard::{Admin, CurrentSession, CurrentUser};
+pub use guard::{Admin, AnyOrigin, CurrentSession, CurrentUser};
 pub use housekeeping::write_last_uses;
 pub use last_use::LastUses;
 pub(crate) use look_up::{CachedSession, cached_at_site, resume, resume_at_site};
@@ -104,6 +104,7 @@ pub enum EndReason {
     PasswordChanged,
     RightsChanged,
     Disabled,
+    UserDeleted,
 }
 
 impl EndReason {
@@ -119,6 +120,7 @@ impl EndReason {
             Self::PasswordChanged => "password_changed",
             Self::RightsChanged => "rights_changed",
             Self::Disabled => "disabled",
+            Self::UserDeleted => "user_deleted",
         }
     }
 }
@@ -190,6 +192,11 @@ pub(crate) async fn end_all_of(
     actor: &Actor,
 ) -> Result<u64, Error> {
     Ok(store::end_all_of(tx, user_id, None, now, reason, actor.name()).await?)
+}
+
+/// Keeps what lists show of the sessions of a user who is about to be deleted, all of them ended.
+pub(crate) async fn keep_those_of_former(tx: &mut Tx, user_id: Uuid) -> Result<(), Error> {
+    Ok(store::keep_those_of_former(tx, user_id).await?)
 }
 
 /// Ends all of a user's sessions but one.

@@ -22,17 +22,14 @@ async fn show(_visit: Visit, current: Result<CurrentSession, Denied>) -> Result<
             Status::Ok,
             &describe(&current.session, &current.user),
         )),
-        Ok(_)
-        | Err(Denied::Unauthenticated | Denied::PasswordChangeRequired | Denied::Forbidden) => {
-            Ok(Answer::json(
-                Status::Unauthorized,
-                &Unauthenticated {
-                    error: "unauthenticated",
-                },
-            )
-            .challenge())
-        }
         Err(Denied::Unavailable) => Err(Refusal::unavailable().into()),
+        Ok(_) | Err(_) => Ok(Answer::json(
+            Status::Unauthorized,
+            &Unauthenticated {
+                error: "unauthenticated",
+            },
+        )
+        .challenge()),
     }
 }
 

@@ -10,6 +10,7 @@ use crate::foundation::clock::Timestamp;
 pub struct SessionView {
     id: Uuid,
     user_id: Uuid,
+    user_deleted: bool,
     username: String,
     display_name: String,
     device: String,
@@ -20,11 +21,8 @@ pub struct SessionView {
     /// The session that looks at the page.
     current: bool,
     created_at: Timestamp,
-    created_text: String,
     last_seen_at: Timestamp,
-    last_seen_text: String,
     expires_at: Timestamp,
-    expires_text: String,
     ended: Option<End>,
 }
 
@@ -32,7 +30,6 @@ pub struct SessionView {
 #[derive(Clone, Debug, Serialize)]
 struct End {
     at: Timestamp,
-    text: String,
     how: String,
     by: String,
 }
@@ -44,13 +41,13 @@ impl SessionView {
         let by = found.ended_by.unwrap_or_default();
         let ended = found.ended_at.map(|at| End {
             at,
-            text: at.human(),
             how: how(&reason).to_owned(),
             by,
         });
         Self {
             id: found.id,
             user_id: found.user_id,
+            user_deleted: found.user_deleted,
             username: found.username,
             display_name: found.display_name,
             device: found.device,
@@ -60,11 +57,8 @@ impl SessionView {
             remember: found.remember,
             current: found.id == current,
             created_at: found.created_at,
-            created_text: found.created_at.human(),
             last_seen_at: found.last_seen_at,
-            last_seen_text: found.last_seen_at.human(),
             expires_at: found.expires_at,
-            expires_text: found.expires_at.human(),
             ended,
         }
     }
@@ -75,6 +69,7 @@ impl SessionView {
         let live = Self {
             id: Uuid::nil(),
             user_id: Uuid::nil(),
+            user_deleted: false,
             username: text.to_owned(),
             display_name: text.to_owned(),
             device: text.to_owned(),
@@ -84,16 +79,12 @@ impl SessionView {
             remember: true,
             current: true,
             created_at: at,
-            created_text: at.human(),
             last_seen_at: at,
-            last_seen_text: at.human(),
             expires_at: at,
-            expires_text: at.human(),
             ended: None,
         };
         let end = End {
             at,
-            text: at.human(),
             how: text.to_owned(),
             by: text.to_owned(),
         };
@@ -103,7 +94,11 @@ impl SessionView {
             ended: Some(end),
             ..live.clone()
         };
-        vec![live, ended]
+        let of_deleted = Self {
+            user_deleted: true,
+            ..ended.clone()
+        };
+        vec![live, ended, of_deleted]
     }
 }
 
@@ -118,6 +113,7 @@ fn how(reason: &str) -> &str {
         "password_changed" => "Password changed",
         "rights_changed" => "Rights changed",
         "disabled" => "User disabled",
+        "user_deleted" => "User deleted",
         other => other,
     }
 }

@@ -10,6 +10,7 @@ use super::flow::{expire_planted, flow, flow_cookie, home, sign_in_address};
 use super::host::Host;
 use super::original_request::{Dialect, OriginalRequest, Unusable};
 use super::request::ProxyRequest;
+use super::routes::TOO_MANY_COOKIES;
 use super::tickets::SiteAddress;
 use crate::foundation::app::App;
 use crate::foundation::error::Error;
@@ -36,16 +37,19 @@ pub(super) fn refuse(app: &App, dialect: Dialect, unusable: Unusable) -> Answer 
             name_untrusted(app, peer);
             error_json_about(Status::Forbidden, "untrusted_proxy", peer.to_string())
         }
-        Unusable::Malformed(what) => {
+        Unusable::Malformed { .. } => {
             if let Some(left_out) = admit(app) {
-                tracing::info!(what, left_out, "denied: the proxy's request cannot be read");
+                tracing::info!(
+                    left_out,
+                    "denied: the proxy's request cannot be used: {unusable}"
+                );
             }
             let status = if dialect == Dialect::AuthRequest {
                 Status::Forbidden
             } else {
                 Status::BadRequest
             };
-            error_json_about(status, "malformed", what.to_owned())
+            error_json_about(status, "malformed", unusable.to_string())
         }
     }
 }
@@ -101,6 +105,41 @@ pub(super) fn allow(request: &ProxyRequest, dialect: Dialect, user: Option<&User
     }
     answer
 }
+
+/// The cookies that fit, with the rest of an answer, into the buffer of deploy/nginx; to more nginx says 500.
+const MOST_FOR_NGINX: usize = 12 * 1_024;
+
+/// Whether a request's cookies are more than its proxy can hand on.
+pub(super) fn has_too_many_cookies(request: &ProxyRequest, dialect: Dialect) -> bool {
+    dialect == Dialect::AuthRequest
+        && request.cookies().map(str::len).sum::<usize>() > MOST_FOR_NGINX
+}
+
+/// 401, for where nginx is told 403 it asks for a page, and is allowed. A browser is sent to one that says why.
+pub(super) fn refuse_cookies(
+    app: &App,
+    request: &ProxyRequest,
+    original: &OriginalRequest,
+) -> Answer {
+    if let Some(left_out) = admit(app) {
+        tracing::info!(host = %original.host, left_out, "denied: {COOKIES_TOO_LARGE}");
+    }
+    let status = Status::Unauthorized;
+    let answer = if navigates(request.headers()) {
+        let page = format!(
+            "{}{}",
+            home(app, &original.host),
+            TOO_MANY_COOKIES.trim_start_matches('/')
+        );
+        Answer::text(status, String::new()).header("Location", page)
+    } else {
+        error_json_about(status, "cookies_too_large", COOKIES_TOO_LARGE.to_owned())
+    };
+    answer.challenge()
+}
+
+const COOKIES_TOO_LARGE: &str =
+    "the browser's cookies for this host are longer than the 12 KiB that nginx can hand on";
 
 /// Other spellings that some application takes for the same.
 const REMOVED_BY_ENVOY: &str = "remote_user,remote_name,remote_email,remote_groups,x-remote-user,x-remote-name,x-remote-email,x-remote-groups";

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use rocket::http::Status;
 
 use super::answers::{
-    allow, ask_to_sign_in, error_json, forbid, name_untrusted, redirect_status, refuse,
-    unknown_site,
+    allow, ask_to_sign_in, error_json, forbid, has_too_many_cookies, name_untrusted,
+    redirect_status, refuse, refuse_cookies, unknown_site,
 };
 use super::decision::{Asked, Decision, decide};
 use super::enter::{self, enter};
@@ -111,6 +111,10 @@ async fn check(app: &App, request: &ProxyRequest, dialect: Dialect) -> Result<An
     };
     let user = visitor.as_ref().map(|row| &row.user);
     match decide(site, &asked, user) {
+        Decision::Allow if has_too_many_cookies(request, dialect) => {
+            count(app, Reason::Malformed);
+            Ok(refuse_cookies(app, request, &original))
+        }
         Decision::Allow => Ok(allow(request, dialect, user)),
         Decision::SignIn => {
             count(app, Reason::Unauthenticated);

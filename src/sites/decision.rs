@@ -25,10 +25,26 @@ pub enum Decision {
     Forbid,
 }
 
+/// The readings of a path that a site's rules may tell apart. Where no rule does, nobody needs to know
+/// what a path means.
+///
+/// # Errors
+/// Some rule does, and the path cannot be read; or it is no path at all.
+pub fn readings(site: &Site, raw: &str) -> Result<Vec<String>, path::Unreadable> {
+    path::readings(raw).or_else(|unreadable| {
+        let all_alike = site.rules.iter().all(|rule| rule.path.is_for_all());
+        if all_alike && path::is_path(raw) {
+            Ok(vec![raw.to_owned()])
+        } else {
+            Err(unreadable)
+        }
+    })
+}
+
 /// Decides for every reading of the path; the strictest decision holds.
 #[must_use]
 pub fn decide(site: &Site, asked: &Asked<'_>, user: Option<&User>) -> Decision {
-    match path::readings(asked.path) {
+    match readings(site, asked.path) {
         Ok(readings) => readings
             .iter()
             .map(|path| judge(site, asked, path, user).0)

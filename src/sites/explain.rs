@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use super::decision::{Asked, Decision, Mismatch, Reason, judge, mismatch};
+use super::decision::{Asked, Decision, Mismatch, Reason, judge, mismatch, readings};
 use super::rules::Site;
-use super::{OriginalRequest, path, policy};
+use super::{OriginalRequest, policy};
 use crate::foundation::app::App;
 use crate::foundation::error::Error;
 use crate::people::users::User;
@@ -46,21 +46,18 @@ pub async fn explain(
         path: &request.path,
         address: request.address,
     };
-    let unsettled = |because: &str, site: Option<String>| Explanation {
+    let unsettled = |because: String, site: Option<String>| Explanation {
         decision: "deny",
         site,
         path: request.path.clone(),
         steps: Vec::new(),
-        because: because.to_owned(),
+        because,
     };
     let Some(site) = app.site_of(&policy, &request.host) else {
-        return Ok(unsettled("no site has this host", None));
+        return Ok(unsettled("no site has this host".to_owned(), None));
     };
-    let Ok(readings) = path::readings(&request.path) else {
-        return Ok(unsettled(
-            "the path cannot be read",
-            Some(site.host.to_string()),
-        ));
+    let Ok(readings) = readings(site, &request.path) else {
+        return Ok(unsettled(unreadable(site), Some(site.host.to_string())));
     };
     let strictest = readings
         .iter()
@@ -85,6 +82,17 @@ pub async fn explain(
         path,
         because,
     })
+}
+
+fn unreadable(site: &Site) -> String {
+    let telling = site.rules.iter().find(|rule| !rule.path.is_for_all());
+    let Some(rule) = telling else {
+        return "the path holds control characters".to_owned();
+    };
+    format!(
+        "applications read this path in ways of their own (a bad escape, bytes that are not UTF-8, or letters \
+         that are not escaped), so that it is not known whether the rule “{rule}” is about it"
+    )
 }
 
 fn steps(

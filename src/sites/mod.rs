@@ -19,6 +19,7 @@ mod original_request;
 pub mod path;
 pub mod policy;
 mod request;
+mod routes;
 pub mod rules;
 mod store;
 mod tickets;
@@ -41,11 +42,10 @@ pub(crate) use tickets::site_address;
 /// How often tickets are looked for that nobody came with.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 
-/// What proxies ask is answered by the program's listener ([`authz`]), not by routes.
 #[must_use]
 pub fn slice() -> Slice {
     let pages = vec![PageKind::of::<ForbiddenPage>(), PageKind::of::<FramePage>()];
-    Slice::new(Vec::new(), pages).with_setup(|builder| {
+    Slice::new(routes::routes(), pages).with_setup(|builder| {
         builder.manage(policy::Cached::default());
         builder.manage(DenialLog::default());
         builder.manage(gateway::registered());

@@ -1,6 +1,7 @@
 //! The request that a proxy asks about: taken only from a trusted one, each thing once.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::net::IpAddr;
 
 use url::Url;
@@ -42,8 +43,29 @@ pub enum Unusable {
     /// The peer is no trusted proxy.
     Untrusted(IpAddr),
     /// Something is missing, there twice, contradictory or unreadable.
-    Malformed(&'static str),
+    Malformed {
+        what: &'static str,
+        fault: &'static str,
+    },
 }
+
+impl fmt::Display for Unusable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Untrusted(peer) => peer.fmt(f),
+            Self::Malformed { what, fault } => write!(f, "{what} {fault}"),
+        }
+    }
+}
+
+fn malformed(what: &'static str, fault: &'static str) -> Unusable {
+    Unusable::Malformed { what, fault }
+}
+
+pub(super) const OTHER_SCHEME: &str = "does not say the scheme of public_url: where a proxy farther out ends TLS, \
+                            the proxy that asks Vestibule has to say the scheme that browsers use";
+pub(super) const SEVERAL_SCHEMES: &str = "says more than one scheme: the proxy that asks Vestibule has to set the one \
+                               that browsers use, and not to add to what it was sent";
 
 impl Unusable {
     /// What it is counted as.
@@ -51,7 +73,7 @@ impl Unusable {
     pub fn reason(self) -> Reason {
         match self {
             Self::Untrusted(_) => Reason::Forbidden,
-            Self::Malformed(_) => Reason::Malformed,
+            Self::Malformed { .. } => Reason::Malformed,
         }
     }
 }
@@ -64,7 +86,7 @@ impl OriginalRequest {
             return Err(Unusable::Untrusted(request.peer));
         }
         if request.has_body() {
-            return Err(Unusable::Malformed("a body"));
+            return Err(malformed("the request", "carries a body"));
         }
         let headers = ForwardedHeaders(request);
         let parts = match dialect {
@@ -75,30 +97,40 @@ impl OriginalRequest {
         let hops: Vec<&str> = request.all("x-forwarded-for").collect();
         let address = peer::forwarded_address(request.peer, &hops, &app.settings);
         let original = parts.checked(app, address)?;
-        if original.is_contradicted(&headers, &parts) {
-            return Err(Unusable::Malformed("contradictory headers"));
+        match original.contradicting(&headers, &parts) {
+            Some(header) => Err(malformed(header, "contradicts what else the proxy says")),
+            None => Ok(original),
         }
-        Ok(original)
     }
 
-    /// Whether any header, needed or not, says something else of the request than was taken.
-    fn is_contradicted(&self, headers: &ForwardedHeaders<'_>, taken: &Parts<'_>) -> bool {
+    /// A header, needed or not, that says something else of the request than was taken.
+    fn contradicting(
+        &self,
+        headers: &ForwardedHeaders<'_>,
+        taken: &Parts<'_>,
+    ) -> Option<&'static str> {
         let same_method = |method: &str| method == self.method;
         let same_scheme = |scheme: &str| secure_or_not(scheme) == Some(self.scheme);
         let same_host = |other: &str| {
             other == taken.host || Host::parse(other, self.scheme).as_ref() == Some(&self.host)
         };
+        let same_hosts = |others: &str| list(others).all(same_host);
         let same_url = |url: &str| {
             url.split_once("://").is_some_and(|(scheme, rest)| {
                 same_scheme(scheme) && rest.strip_suffix(&*taken.uri).is_some_and(same_host)
             })
         };
-        !(headers.agrees("x-forwarded-method", same_method)
-            && headers.agrees("x-original-method", same_method)
-            && headers.agrees("x-forwarded-proto", same_scheme)
-            && headers.agrees("x-forwarded-host", same_host)
-            && headers.agrees("x-forwarded-uri", |other| other == taken.uri)
-            && headers.agrees("x-original-url", same_url))
+        let same_schemes = || {
+            let schemes = headers.0.all(FORWARDED_PROTO);
+            schemes.flat_map(list).all(same_scheme)
+        };
+        headers
+            .other(FORWARDED_METHOD, same_method)
+            .or_else(|| headers.other(ORIGINAL_METHOD, same_method))
+            .or_else(|| headers.other(FORWARDED_HOST, same_hosts))
+            .or_else(|| headers.other(FORWARDED_URI, |other| other == taken.uri))
+            .or_else(|| headers.other(ORIGINAL_URL, same_url))
+            .or_else(|| (!same_schemes()).then_some(FORWARDED_PROTO))
     }
 
     /// A request for an address, as the command line and the form of `explain` name it.
@@ -111,19 +143,17 @@ impl OriginalRequest {
         method: &str,
         address: Option<IpAddr>,
     ) -> Result<Self, Malformed> {
-        let malformed = Malformed("an address is written https://app.example.com/path");
-        let (scheme, rest) = url.split_once("://").ok_or(Malformed(
-            "an address is written https://app.example.com/path",
-        ))?;
+        let malformed = || Malformed("an address is written https://app.example.com/path");
+        let (scheme, rest) = url.split_once("://").ok_or_else(malformed)?;
         let (host, uri) = rest.find('/').map_or((rest, "/"), |at| rest.split_at(at));
         let uri = uri.into();
         let parts = Parts {
-            method,
-            scheme,
+            method: (ADDRESS, method),
+            scheme: (ADDRESS, scheme),
             host,
             uri,
         };
-        parts.checked(app, address).map_err(|_| malformed)
+        parts.checked(app, address).map_err(|_| malformed())
     }
 
     /// The address that the browser asked for.
@@ -138,26 +168,30 @@ impl OriginalRequest {
     }
 }
 
-/// What was said, not looked at yet.
+/// What was said, and where, not looked at yet.
 struct Parts<'a> {
-    method: &'a str,
-    scheme: &'a str,
+    method: (&'static str, &'a str),
+    scheme: (&'static str, &'a str),
     host: &'a str,
     uri: Cow<'a, str>,
 }
 
 impl Parts<'_> {
     fn checked(&self, app: &App, address: Option<IpAddr>) -> Result<OriginalRequest, Unusable> {
-        let method = rules::method(self.method).map_err(|_| Unusable::Malformed("the method"))?;
+        let (said_in, method) = self.method;
+        let method = rules::method(method).map_err(|_| malformed(said_in, "is no method"))?;
+        let (said_in, scheme) = self.scheme;
+        let scheme = secure_or_not(scheme).ok_or(malformed(said_in, "says no scheme"))?;
         // Cookies of a site are as secure as those of the sign-in host, or they would be mixed.
-        let scheme = secure_or_not(self.scheme)
-            .filter(|scheme| *scheme == app.settings.url().scheme())
-            .ok_or(Unusable::Malformed("the scheme"))?;
-        let host = Host::parse(self.host, scheme).ok_or(Unusable::Malformed("the host"))?;
-        let readable =
-            self.uri.len() <= MOST_BYTES && self.uri.bytes().all(|byte| byte.is_ascii_graphic());
+        if scheme != app.settings.url().scheme() {
+            return Err(malformed(said_in, OTHER_SCHEME));
+        }
+        let host = Host::parse(self.host, scheme).ok_or(malformed("the host", "is none"))?;
+        // Whether letters that are not escaped matter is for the site's rules to say.
+        let stands = |c: char| c.is_ascii_graphic() || !c.is_ascii() && !c.is_control();
+        let readable = self.uri.len() <= MOST_BYTES && self.uri.chars().all(stands);
         if !self.uri.starts_with('/') || !readable {
-            return Err(Unusable::Malformed("the address"));
+            return Err(malformed(ADDRESS, "is none"));
         }
         let uri = self.uri.split('#').next().unwrap_or_default();
         let (path, query) = uri
@@ -176,11 +210,27 @@ impl Parts<'_> {
 
 /// WebSockets are opened over HTTP.
 fn secure_or_not(scheme: &str) -> Option<&'static str> {
-    match scheme {
-        "https" | "wss" => Some("https"),
-        "http" | "ws" => Some("http"),
-        _ => None,
+    let is = |name: &str| scheme.eq_ignore_ascii_case(name);
+    if is("https") || is("wss") {
+        Some("https")
+    } else if is("http") || is("ws") {
+        Some("http")
+    } else {
+        None
     }
+}
+
+/// The values of a header to which each proxy in a row adds its own.
+fn list(value: &str) -> impl Iterator<Item = &str> {
+    value.split(',').map(str::trim)
+}
+
+/// The one value of a list whose values are all equal.
+fn one_of<'a>(mut values: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let first = values.next()?;
+    values
+        .all(|other| other.eq_ignore_ascii_case(first))
+        .then_some(first)
 }
 
 /// Longer addresses are refused by most servers too.
@@ -190,13 +240,22 @@ const MOST_BYTES: usize = 8_192;
 #[must_use]
 pub fn passed_on_host(request: &ProxyRequest, app: &App) -> Option<Host> {
     let headers = ForwardedHeaders(request);
-    let name = match headers.value("x-forwarded-host") {
-        Value::Missing => headers.once("host").ok()?,
-        Value::Once(host) => host,
-        Value::Several => return None,
+    let name = match headers.value(FORWARDED_HOST) {
+        Value::Missing => headers.once(HOST),
+        _ => headers.host(),
     };
-    Host::parse(name, app.settings.url().scheme())
+    Host::parse(name.ok()?, app.settings.url().scheme())
 }
+
+const HOST: &str = "Host";
+const FORWARDED_METHOD: &str = "X-Forwarded-Method";
+const FORWARDED_PROTO: &str = "X-Forwarded-Proto";
+const FORWARDED_HOST: &str = "X-Forwarded-Host";
+const FORWARDED_URI: &str = "X-Forwarded-Uri";
+const ORIGINAL_METHOD: &str = "X-Original-Method";
+const ORIGINAL_URL: &str = "X-Original-URL";
+/// That the browser asked for, wherever it was said.
+const ADDRESS: &str = "the address";
 
 /// The headers in which proxies say something of a request.
 struct ForwardedHeaders<'r>(&'r ProxyRequest);
@@ -221,48 +280,61 @@ impl<'r> ForwardedHeaders<'r> {
     fn once(&self, name: &'static str) -> Result<&'r str, Unusable> {
         match self.value(name) {
             Value::Once(value) => Ok(value),
-            _ => Err(Unusable::Malformed(name)),
+            Value::Missing => Err(malformed(name, "is missing")),
+            Value::Several => Err(malformed(name, "is there more than once")),
         }
     }
 
-    /// Whether a header says what is so, or nothing.
-    fn agrees(&self, name: &str, is_so: impl Fn(&str) -> bool) -> bool {
-        match self.value(name) {
+    /// The scheme, and where it was said. Proxies in a row add theirs, to the header or in one more.
+    fn scheme(&self) -> Result<(&'static str, &'r str), Unusable> {
+        if matches!(self.value(FORWARDED_PROTO), Value::Missing) {
+            return Err(malformed(FORWARDED_PROTO, "is missing"));
+        }
+        one_of(self.0.all(FORWARDED_PROTO).flat_map(list))
+            .map(|scheme| (FORWARDED_PROTO, scheme))
+            .ok_or(malformed(FORWARDED_PROTO, SEVERAL_SCHEMES))
+    }
+
+    fn host(&self) -> Result<&'r str, Unusable> {
+        one_of(list(self.once(FORWARDED_HOST)?))
+            .ok_or(malformed(FORWARDED_HOST, "says more than one host"))
+    }
+
+    /// The header's name, if it says something else than what is so.
+    fn other(&self, name: &'static str, is_so: impl Fn(&str) -> bool) -> Option<&'static str> {
+        let agrees = match self.value(name) {
             Value::Missing => true,
             Value::Once(value) => is_so(value),
             Value::Several => false,
-        }
+        };
+        (!agrees).then_some(name)
     }
 }
 
 fn of_forward_auth<'a>(headers: &ForwardedHeaders<'a>) -> Result<Parts<'a>, Unusable> {
     Ok(Parts {
-        method: headers.once("x-forwarded-method")?,
-        scheme: headers.once("x-forwarded-proto")?,
-        host: headers.once("x-forwarded-host")?,
-        uri: headers.once("x-forwarded-uri")?.into(),
+        method: (FORWARDED_METHOD, headers.once(FORWARDED_METHOD)?),
+        scheme: headers.scheme()?,
+        host: headers.host()?,
+        uri: headers.once(FORWARDED_URI)?.into(),
     })
 }
 
 fn of_auth_request<'a>(headers: &ForwardedHeaders<'a>) -> Result<Parts<'a>, Unusable> {
-    let original = headers.once("x-original-url")?;
-    let (scheme, rest) = original
-        .split_once("://")
-        .ok_or(Unusable::Malformed("x-original-url"))?;
-    let (host, uri) = rest
-        .find('/')
-        .map(|at| rest.split_at(at))
-        .ok_or(Unusable::Malformed("x-original-url"))?;
+    let none = malformed(ORIGINAL_URL, "is no address");
+    let original = headers.once(ORIGINAL_URL)?;
+    let (scheme, rest) = original.split_once("://").ok_or(none)?;
+    let (host, uri) = rest.find('/').map(|at| rest.split_at(at)).ok_or(none)?;
     // A parser that reads another host out of it would be asked about another site.
-    let url = Url::parse(original).map_err(|_| Unusable::Malformed("x-original-url"))?;
-    let named = Host::parse(host, scheme).ok_or(Unusable::Malformed("the host"))?;
+    let url = Url::parse(original).map_err(|_| none)?;
+    let named = Host::parse(host, url.scheme()).ok_or(none)?;
     let read = url.host_str().unwrap_or_default();
     if read.strip_suffix('.').unwrap_or(read) != named.name() {
-        return Err(Unusable::Malformed("x-original-url"));
+        return Err(none);
     }
     Ok(Parts {
-        method: headers.once("x-original-method")?,
-        scheme,
+        method: (ORIGINAL_METHOD, headers.once(ORIGINAL_METHOD)?),
+        scheme: (ORIGINAL_URL, scheme),
         host,
         uri: uri.into(),
     })
@@ -273,11 +345,11 @@ fn of_ext_authz<'a>(headers: &ForwardedHeaders<'a>) -> Result<Parts<'a>, Unusabl
     let uri = request
         .path_and_query()
         .strip_prefix(EXT_AUTHZ)
-        .ok_or(Unusable::Malformed("the address"))?;
+        .ok_or(malformed(ADDRESS, "is none"))?;
     Ok(Parts {
-        method: request.method.as_str(),
-        scheme: headers.once("x-forwarded-proto")?,
-        host: headers.once("host")?,
+        method: ("the method", request.method.as_str()),
+        scheme: headers.scheme()?,
+        host: headers.once(HOST)?,
         uri: if uri.starts_with('/') {
             uri.into()
         } else {

@@ -6,23 +6,41 @@
 /// More readings than this are an attack, not a path.
 const MOST_READINGS: usize = 64;
 
-/// What makes a path no path at all.
+/// A path that means something else to each application: it has a bad escape, bytes that are not UTF-8,
+/// characters that are not escaped, or too many readings. Or it is no path at all: see [`is_path`].
 #[derive(Debug, PartialEq, Eq)]
 pub struct Unreadable;
 
 /// All that a backend may take a raw path for, decoded; one for an ordinary path.
 ///
 /// # Errors
-/// It does not begin with a slash, has a bad escape, control characters or bytes that are not UTF-8,
-/// or too many readings.
+/// See [`Unreadable`].
 pub fn readings(raw: &str) -> Result<Vec<String>, Unreadable> {
-    if !raw.starts_with('/') {
+    if !raw.starts_with('/') || !raw.is_ascii() {
         return Err(Unreadable);
     }
     if is_plain(raw) {
         return Ok(vec![raw.to_owned()]);
     }
     all_readings(raw)
+}
+
+/// Whether it begins with a slash and holds no control character, however often it is decoded. What
+/// else it means may not be known.
+#[must_use]
+pub fn is_path(raw: &str) -> bool {
+    let mut bytes = raw.as_bytes().to_vec();
+    for _ in 0..MOST_READINGS {
+        if String::from_utf8_lossy(&bytes).contains(char::is_control) {
+            return false;
+        }
+        let decoded: Vec<u8> = percent_encoding::percent_decode(&bytes).collect();
+        if decoded == bytes {
+            return raw.starts_with('/');
+        }
+        bytes = decoded;
+    }
+    false
 }
 
 fn all_readings(raw: &str) -> Result<Vec<String>, Unreadable> {

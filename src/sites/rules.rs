@@ -142,6 +142,12 @@ impl fmt::Display for Rule {
 }
 
 impl PathPattern {
+    /// `/*`: no path is told from another.
+    #[must_use]
+    pub fn is_for_all(&self) -> bool {
+        matches!(self, Self::Prefix(prefix) if prefix.is_empty())
+    }
+
     #[must_use]
     pub fn matches(&self, path: &str) -> bool {
         match self {
@@ -266,16 +272,21 @@ impl fmt::Display for Effect {
     }
 }
 
-/// An HTTP method, A to Z.
+/// An HTTP method: a token (RFC 9110, 5.6.2) without small letters. Applications disagree whether
+/// `post` is POST, so that no rule could be right about it.
 ///
 /// # Errors
 /// It is something else, or longer than any method.
 pub fn method(text: &str) -> Result<String, Malformed> {
-    let fair = (1..=20).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_uppercase());
-    if fair {
+    let fair = |byte: u8| {
+        byte.is_ascii_uppercase() || byte.is_ascii_digit() || b"!#$%&'*+-.^_`|~".contains(&byte)
+    };
+    if (1..=20).contains(&text.len()) && text.bytes().all(fair) {
         Ok(text.to_owned())
     } else {
-        Err(Malformed("a method is written in capitals, like GET"))
+        Err(Malformed(
+            "a method is written in capitals, like GET or VERSION-CONTROL",
+        ))
     }
 }
 

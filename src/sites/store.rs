@@ -1,3 +1,5 @@
+use std::collections::HashMap;
+
 use sqlx::{FromRow, Row, SqlitePool, sqlite::SqliteRow};
 use uuid::Uuid;
 
@@ -47,10 +49,11 @@ pub(super) async fn policy(
         .fetch_all(&mut *tx)
         .await?;
     tx.commit().await?;
-    let rules: Vec<(Uuid, Rule)> = rules
-        .iter()
-        .map(|row| Ok((row.try_get("site_id")?, Rule::from_row(row)?)))
-        .collect::<Result<_, sqlx::Error>>()?;
+    let mut rules_of: HashMap<Uuid, Vec<Rule>> = HashMap::new();
+    for row in &rules {
+        let site = rules_of.entry(row.try_get("site_id")?);
+        site.or_default().push(Rule::from_row(row)?);
+    }
     let sites = rows
         .into_iter()
         .map(|row| {
@@ -62,11 +65,7 @@ pub(super) async fn policy(
                     .parse()
                     .map_err(|_| unreadable("fallback", &row.fallback))?,
                 note: row.note,
-                rules: rules
-                    .iter()
-                    .filter(|(site, _)| *site == row.id)
-                    .map(|(_, rule)| rule.clone())
-                    .collect(),
+                rules: rules_of.remove(&row.id).unwrap_or_default(),
                 id: row.id,
             })
         })

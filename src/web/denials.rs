@@ -19,6 +19,8 @@ pub enum Denied {
     PasswordChangeRequired,
     /// Signed in, and not an admin.
     Forbidden,
+    /// Signed in, and a page of another origin asks for a change.
+    CrossOrigin,
     /// The database did not answer: try again.
     Unavailable,
 }

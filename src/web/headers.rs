@@ -163,6 +163,9 @@ fn answer_for_denial<'r>(request: &'r Request<'_>, response: &mut Response<'r>) 
         (Some(Denied::Forbidden), Status::Forbidden) => {
             tell(request, response, Refusal::of_status(Status::Forbidden));
         }
+        (Some(Denied::CrossOrigin), Status::Forbidden) => {
+            tell(request, response, Refusal::foreign_form());
+        }
         (Some(Denied::Unavailable), Status::ServiceUnavailable) => {
             tell(request, response, Refusal::unavailable())
         }

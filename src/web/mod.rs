@@ -13,7 +13,7 @@ mod error_page;
 mod form;
 pub(crate) mod headers;
 pub(crate) mod navigation;
-mod origin;
+pub(crate) mod origin;
 pub mod pages;
 pub(crate) mod peer;
 mod refusal;

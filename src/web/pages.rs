@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::assets;
 use crate::foundation::app::App;
+use crate::foundation::clock::{Clock, Timestamp};
 use crate::foundation::error::Error;
 use crate::foundation::person::Person;
 use crate::foundation::settings::Settings;
@@ -101,11 +102,16 @@ struct Context<'a, P> {
 impl Templates {
     /// # Errors
     /// A template cannot be parsed; its name and line are in the error.
-    pub fn new(settings: &Settings, kinds: Vec<PageKind>) -> Result<Self, Error> {
+    pub fn new(settings: &Settings, clock: Clock, kinds: Vec<PageKind>) -> Result<Self, Error> {
         let mut environment = Environment::new();
         environment.set_auto_escape_callback(|_| AutoEscape::Html);
         // A misspelt variable is a fault, not an empty place.
         environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
+        // Pages are never stored, so that what they tell of time is right when it is read.
+        environment.add_filter("relative", move |at: &str| {
+            Ok(moment(at)?.relative_to(clock.now()))
+        });
+        environment.add_filter("exact", |at: &str| Ok(moment(at)?.exact()));
         let folder = settings.templates_dir.as_deref();
         for template in SHARED
             .into_iter()
@@ -149,6 +155,14 @@ impl Templates {
             .get_template(P::TEMPLATE.name)?
             .render(minijinja::Value::from_serialize(&context))?)
     }
+}
+
+/// A time as it is serialised for pages.
+fn moment(at: &str) -> Result<Timestamp, minijinja::Error> {
+    Timestamp::parse(at).map_err(|error| {
+        let message = format!("{at:?} is no RFC 3339 time");
+        minijinja::Error::new(minijinja::ErrorKind::InvalidOperation, message).with_source(error)
+    })
 }
 
 /// Every page with `text` wherever a text comes from outside, rendered for nobody and for a user; for

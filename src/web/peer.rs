@@ -1,6 +1,6 @@
 //! Whose request it is: the socket's address, or what a trusted proxy says of it.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use ipnet::IpNet;
 use rocket::Request;
@@ -40,14 +40,21 @@ pub fn is_trusted(address: IpAddr, proxies: &[IpNet]) -> bool {
 fn forwarded_for<'a>(hops: impl Iterator<Item = &'a str>, proxies: &[IpNet]) -> Option<IpAddr> {
     let mut client = None;
     for hop in hops {
-        client = hop
-            .trim()
-            .parse::<IpAddr>()
-            .ok()
-            .map(|address| address.to_canonical());
+        client = address(hop.trim()).map(|address| address.to_canonical());
         if !client.is_some_and(|address| is_trusted(address, proxies)) {
             break;
         }
     }
     client
+}
+
+/// An address, with a port or without: `203.0.113.7:51234`, `[2001:db8::7]:443`. Without brackets an
+/// IPv6 address has no port.
+fn address(hop: &str) -> Option<IpAddr> {
+    let with_port = || hop.parse::<SocketAddr>().ok().map(|socket| socket.ip());
+    let in_brackets = || {
+        let inner = hop.strip_prefix('[')?.strip_suffix(']')?;
+        inner.parse::<Ipv6Addr>().ok().map(IpAddr::from)
+    };
+    hop.parse().ok().or_else(with_port).or_else(in_brackets)
 }

@@ -581,3 +581,69 @@ fn audit_list(app: &TestApp, arguments: &str) -> std::process::Output {
         .output()
         .expect("the binary runs")
 }
+
+#[rocket::async_test]
+async fn two_users_who_had_one_name_are_told_apart() {
+    let app = TestApp::start().await;
+    let mut admin = app.admin().await;
+    let first = app.user("alice").await.id;
+    app.anonymous().sign_in("alice", "not hers").await;
+    lifecycle::delete(&app.app, &Actor::operator(), "alice")
+        .await
+        .expect("a database")
+        .expect("a user");
+    // Nobody has the name: all who ever had it.
+    let gone = admin.get("/admin/audit?user=alice").await;
+    assert_eq!(exported(&mut admin, "user=alice").await.len(), 3);
+    assert!(
+        gone.body.contains(&format!("/admin/audit?user={first}")),
+        "{}",
+        gone.body
+    );
+
+    app.clock.advance(DAY);
+    let mut admin = app.sign_in_again("admin").await;
+    let second = app.user("alice").await.id;
+    let of = async |admin: &mut Client, user: &str| -> Vec<String> {
+        let records = exported(admin, &format!("user={user}")).await;
+        let ids = records
+            .iter()
+            .map(|record| record["user_id"].as_str().expect("an id"));
+        ids.map(str::to_owned).collect()
+    };
+    assert_eq!(of(&mut admin, "ALICE").await, [second.to_string()]);
+    assert_eq!(
+        of(&mut admin, &second.to_string()).await,
+        [second.to_string()]
+    );
+    assert_eq!(
+        of(&mut admin, &first.to_string()).await,
+        vec![first.to_string(); 3]
+    );
+    let page = admin.get("/admin/audit?user=alice").await.body;
+    assert!(page.contains("A user alice was deleted <time"), "{page}");
+    assert!(
+        page.contains(&format!("/admin/audit?user={first}")),
+        "{page}"
+    );
+    assert!(
+        page.contains(&format!("<p>User id <code>{second}</code></p>")),
+        "{page}"
+    );
+    // What was the first one's page leads to what is left.
+    let former = admin.get(&format!("/admin/users/{first}")).await;
+    assert_eq!(
+        former.header("location"),
+        format!("/admin/audit?user={first}")
+    );
+    let own = admin.get(&format!("/admin/users/{second}")).await.body;
+    assert!(!own.contains("User deleted"), "{own}");
+
+    let listed = audit_list(&app, "--user alice");
+    let records = |out: &[u8]| String::from_utf8_lossy(out).matches("\"id\"").count();
+    assert_eq!(records(&listed.stdout), 1);
+    let hint = String::from_utf8_lossy(&listed.stderr);
+    assert!(hint.contains(&format!("--user {first}")), "{hint}");
+    let listed = audit_list(&app, &format!("--user {first}"));
+    assert_eq!((records(&listed.stdout), listed.stderr.len()), (3, 0));
+}

@@ -22,6 +22,23 @@ async fn it_tells_sessions_users_and_failures() {
 }
 
 #[rocket::async_test]
+async fn the_last_day_of_the_chart_has_a_label_and_each_event_has_its_time_once() {
+    let app = TestApp::start().await;
+    let page = app.admin().await.get("/admin").await.body;
+    let (_, dates) = page.split_once("class=\"dates\"").expect("dates");
+    let (dates, _) = dates.split_once("</p>").expect("an end");
+    assert!(dates.trim_end().ends_with("<span>24 Nov</span>"), "{dates}");
+    // The user that was added and the sign-in, each in its row and in the name of its details.
+    assert_eq!(page.matches("just now <span").count(), 2, "{page}");
+    assert_eq!(
+        page.matches("24 Nov 2026, 12:00:00 UTC").count(),
+        4,
+        "{page}"
+    );
+    assert!(!page.contains("2026-11-24 12:00"), "{page}");
+}
+
+#[rocket::async_test]
 async fn failures_are_those_of_24_hours() {
     let app = TestApp::start().await;
     let mut admin = app.admin().await;

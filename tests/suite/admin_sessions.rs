@@ -95,7 +95,7 @@ async fn ended_sessions_show_how_when_and_by_whom() {
         .await;
     let ended = admin.get("/admin/sessions?state=ended").await.body;
     assert!(
-        ended.contains("Revoked by admin") && ended.contains("24 Nov 2026, 12:00 UTC"),
+        ended.contains("Revoked by admin") && ended.contains("24 Nov 2026, 12:00:00 UTC"),
         "{ended}"
     );
     assert!(!ids(&admin.get("/admin/sessions").await.body).contains(&id));
@@ -287,5 +287,83 @@ async fn ses_12_the_listing_and_its_links_hold_no_secret_and_an_id_opens_nothing
     ] {
         thief.cookies.insert("__Host-vestibule".to_owned(), value);
         assert_eq!(thief.session().await.status, 401);
+    }
+}
+
+#[rocket::async_test]
+async fn sessions_of_a_deleted_user_stay_listed_as_long_as_others() {
+    let app = TestApp::with("sessions.history = \"30d\"").await;
+    let mut bob = app.signed_in("bob").await;
+    bob.post("/logout", &[]).await;
+    let mut bob = app.sign_in_again("bob").await;
+    let mut admin = app.admin().await;
+    let page = format!("/admin/users/{}", app.user("bob").await.id);
+    assert_eq!(admin.post(&format!("{page}/delete"), &[]).await.status, 303);
+    assert_eq!(bob.session().await.status, 401);
+    let count = |body: &str| {
+        body.matches("<span class=\"tag off\">Deleted</span>")
+            .count()
+    };
+    for state in ["ended", "all"] {
+        for sort in ["last_seen", "started", "user"] {
+            for q in ["", "BOB", "firefox", "203.0.113."] {
+                let address = format!("/admin/sessions?state={state}&sort={sort}&q={q}");
+                assert_eq!(count(&admin.get(&address).await.body), 2, "{address}");
+            }
+        }
+    }
+    let body = admin.get("/admin/sessions?state=ended").await.body;
+    assert!(
+        body.contains("User deleted") && body.contains("Signed out"),
+        "{body}"
+    );
+    assert!(!body.contains(&page), "there is no page to lead to: {body}");
+    let body = admin.get("/admin/sessions?state=ended&q=alice").await.body;
+    assert_eq!(count(&body), 0);
+    assert_eq!(count(&admin.get("/admin/sessions").await.body), 0);
+
+    // Another bob has none of them.
+    app.signed_in("bob").await;
+    let page = format!("/admin/users/{}", app.user("bob").await.id);
+    assert_eq!(count(&admin.get(&page).await.body), 0);
+
+    app.clock.advance(Duration::from_secs(31 * 24 * 60 * 60));
+    app.sweep().await;
+    let mut admin = app.sign_in_again("admin").await;
+    let body = admin.get("/admin/sessions?state=all").await.body;
+    assert_eq!(count(&body), 0, "{body}");
+}
+
+#[rocket::async_test]
+async fn pages_go_on_through_sessions_of_users_who_are_gone_and_who_are_there() {
+    let app = TestApp::start().await;
+    let mut admin = app.admin().await;
+    for name in ["alice", "bob", "carol", "dave"] {
+        for _ in 0..3 {
+            let mut browser = app.signed_in(name).await;
+            app.clock.advance(Duration::from_secs(61));
+            browser.post("/logout", &[]).await;
+        }
+        if ["alice", "carol"].contains(&name) {
+            let page = format!("/admin/users/{}", app.user(name).await.id);
+            admin.post(&format!("{page}/delete"), &[]).await;
+        }
+    }
+    for sort in ["last_seen", "started", "user"] {
+        let mut path = format!("/admin/sessions?state=ended&limit=5&sort={sort}");
+        let mut shown = Vec::new();
+        loop {
+            let body = admin.get(&path).await.body;
+            let found = body.split("Session id <code>").skip(1);
+            shown.extend(found.map(|rest| rest[..36].to_owned()));
+            match next_link(&body) {
+                Some(next) => path = next,
+                None => break,
+            }
+        }
+        let rows = shown.len();
+        shown.sort();
+        shown.dedup();
+        assert_eq!((rows, shown.len()), (12, 12), "{sort}");
     }
 }

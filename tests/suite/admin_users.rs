@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use rocket::http::Method;
-use vestibule::people::users::NewUser;
+use vestibule::account::lifecycle;
+use vestibule::foundation::audit::Actor;
+use vestibule::people::users::{Changes, NewUser};
 
 use crate::support::{Answer, Client, PASSWORD, TestApp};
 
@@ -193,7 +195,9 @@ async fn a_user_who_is_deleted_while_signed_in_is_sent_to_sign_in() {
         bob.get("/account").await.header("location"),
         "/login?rd=%2Faccount"
     );
-    assert_eq!(admin.get(&path).await.status, 404);
+    let id = path.rsplit('/').next().expect("an id");
+    let records = format!("/admin/audit?user={id}");
+    assert_eq!(admin.get(&path).await.header("location"), records);
     assert_eq!(
         admin.post(&format!("{path}/disable"), &[]).await.status,
         404
@@ -454,4 +458,130 @@ async fn csr_09_a_change_long_after_the_password_check_asks_for_it_and_loses_not
             .status,
         200
     );
+}
+
+/// The newest detail of a kind of event, by what is stored.
+async fn change_told(app: &TestApp) -> String {
+    let query = "SELECT detail FROM audit WHERE event = 'user_change' ORDER BY id DESC LIMIT 1";
+    app.sql(query).await.concat()
+}
+
+#[rocket::async_test]
+async fn the_audit_says_what_was_changed_of_a_user_old_and_new() {
+    let app = TestApp::start().await;
+    app.add(NewUser {
+        username: "bob".to_owned(),
+        display_name: Some("Bob".to_owned()),
+        groups: vec!["family".to_owned(), "media".to_owned()],
+        ..NewUser::default()
+    })
+    .await;
+    let page = page_of(&app, "bob").await;
+    let mut admin = app.admin().await;
+    let fields = [
+        ("display_name", "Robert"),
+        ("email", "bob@example.com"),
+        ("groups", "media, staff"),
+        ("admin", "on"),
+    ];
+    assert_eq!(admin.post(&page, &fields).await.status, 303);
+    assert_eq!(
+        change_told(&app).await,
+        "admin: no → yes; groups added: staff; groups removed: family; \
+         email: none → bob@example.com; display name: Bob → Robert"
+    );
+    assert_eq!(admin.post(&page, &fields).await.status, 303);
+    assert_eq!(change_told(&app).await, "nothing changed");
+    let body = admin.get(&page).await.body;
+    assert!(body.contains("email: none → bob@example.com"), "{body}");
+}
+
+#[rocket::async_test]
+async fn however_long_the_values_are_the_audit_tells_each_that_changed() {
+    let app = TestApp::start().await;
+    let bob = app.user("bob").await;
+    let mut admin = app.admin().await;
+    let page = format!("/admin/users/{}", bob.id);
+    let groups = |letter: &str| {
+        let names = (10..40).map(|number| format!("{letter}{number}").repeat(20));
+        names.collect::<Vec<_>>().join(",")
+    };
+    for letter in ["a", "b"] {
+        let email = format!("{}@example.com", letter.repeat(240));
+        let fields = [
+            ("display_name", &*letter.repeat(128)),
+            ("email", &email),
+            ("groups", &groups(letter)),
+        ];
+        assert_eq!(admin.post(&page, &fields).await.status, 303);
+    }
+    let told = change_told(&app).await;
+    assert!(told.chars().count() <= 512, "{told}");
+    for part in [
+        "groups added: b10",
+        "groups removed: a10",
+        "email: aaa",
+        "… → bbb",
+        "display name: aaa",
+    ] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+}
+
+#[rocket::async_test]
+async fn more_groups_than_proxies_hand_on_are_refused_when_they_are_added() {
+    let app = TestApp::start().await;
+    app.user("bob").await;
+    let page = page_of(&app, "bob").await;
+    let mut admin = app.admin().await;
+    let groups = |count: usize| {
+        let names = (0..count).map(|number| format!("{number:064}"));
+        names.collect::<Vec<_>>().join(",")
+    };
+    let (most, too_many) = (groups(63), groups(64));
+    let fields = |groups| [("display_name", ""), ("email", ""), ("groups", groups)];
+    assert_eq!(admin.post(&page, &fields(most.as_str())).await.status, 303);
+    let refused = admin.post(&page, &fields(too_many.as_str())).await;
+    assert_eq!(refused.status, 422);
+    assert!(
+        refused.body.contains("4,096 characters"),
+        "{}",
+        refused.body
+    );
+    let count = "SELECT count(*) || '' FROM memberships";
+    assert_eq!(app.sql(count).await, ["63"]);
+    let new = [&fields(too_many.as_str())[..], &[("username", "eve")]].concat();
+    assert_eq!(admin.post("/admin/users/new", &new).await.status, 422);
+}
+
+#[rocket::async_test]
+async fn who_has_too_many_groups_from_before_can_be_changed_but_not_given_more() {
+    let app = TestApp::start().await;
+    app.user("bob").await;
+    app.execute(
+        "WITH RECURSIVE n (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM n WHERE n < 299)
+         INSERT INTO groups SELECT printf('%064d', n) FROM n",
+    )
+    .await;
+    app.execute(
+        "INSERT INTO memberships SELECT id, name FROM users, groups WHERE username = 'bob'",
+    )
+    .await;
+    let change = async |changes| {
+        lifecycle::change(&app.app, &Actor::operator(), "bob", changes)
+            .await
+            .expect("a database")
+    };
+    let more = Changes {
+        add_groups: vec!["staff".to_owned()],
+        ..Changes::default()
+    };
+    let refused = change(more).await.expect_err("no more");
+    assert!(refused.to_string().contains("4,096"), "{refused}");
+    let email = Changes {
+        email: Some("bob@example.com".to_owned()),
+        remove_groups: vec![format!("{:064}", 7)],
+        ..Changes::default()
+    };
+    assert_eq!(change(email).await.expect("a change").groups.len(), 299);
 }

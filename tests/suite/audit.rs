@@ -129,7 +129,7 @@ async fn aud_01_whatever_an_operator_does_gives_one_record() {
     let detail = app
         .sql("SELECT detail FROM audit WHERE event = 'user_change'")
         .await;
-    assert_eq!(detail, ["no admin; groups staff"]);
+    assert_eq!(detail, ["groups added: staff"]);
 }
 
 #[rocket::async_test]

@@ -330,6 +330,46 @@ async fn bru_06_a_trusted_proxy_is_believed_in_x_forwarded_for_and_its_right_end
 }
 
 #[rocket::async_test]
+async fn bru_06_a_port_behind_the_address_is_not_the_client() {
+    let app = TestApp::with("throttle.address_tries = 3").await;
+    let mut statuses = Vec::new();
+    for (n, said) in [
+        "203.0.113.7:51234",
+        "203.0.113.7:51235",
+        "203.0.113.7",
+        "203.0.113.7:51236",
+        "203.0.113.8:51234",
+        "[2001:db8::7]:443",
+        "[2001:db8:1::7]",
+        "2001:db8:2::7:443",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let said = [("X-Forwarded-For", said)];
+        statuses.push(sprayed(&app, "127.0.0.1:40000", n, &said).await.status);
+    }
+    assert_eq!(
+        statuses,
+        [401, 401, 401, 429, 401, 401, 401, 401],
+        "one client is throttled, and no other"
+    );
+    let addresses = app
+        .sql("SELECT DISTINCT address FROM audit WHERE event = 'sign_in' ORDER BY 1")
+        .await;
+    assert_eq!(
+        addresses,
+        [
+            "2001:db8:1::7",
+            "2001:db8:2::7:443",
+            "2001:db8::7",
+            "203.0.113.7",
+            "203.0.113.8"
+        ]
+    );
+}
+
+#[rocket::async_test]
 async fn bru_07_what_cannot_be_read_counts_for_the_proxy_itself() {
     let app = TestApp::with("throttle.address_tries = 11").await;
     let many = vec!["127.0.0.1"; 300].join(", ");
@@ -339,8 +379,8 @@ async fn bru_07_what_cannot_be_read_counts_for_the_proxy_itself() {
         " ",
         ",",
         "1.2.3.4, a",
-        "1.2.3.4:80",
-        "[2001:db8::1]",
+        "1.2.3.4:",
+        "[2001:db8::1",
         "1.2.3.4,",
         "unknown",
         "1.2.3.4/0",

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::nginx::{House, Plan};
+use crate::process::Browser;
 use crate::support::PASSWORD;
 
 /// Names that need no name server: people sign in at one and are protected at the other.
@@ -10,13 +11,8 @@ const SIGN_IN: &str = "localhost";
 const APP: &str = "127.0.0.1";
 
 /// With a public part, so that the doctor sees what the application is sent.
-fn house_with(tls: bool, trusted_proxies: &'static str) -> Option<House> {
-    let house = House::build(Plan {
-        sign_in: SIGN_IN,
-        sites: &[APP],
-        tls,
-        trusted_proxies,
-    })?;
+fn house_with(plan: Plan) -> Option<House> {
+    let house = House::build(plan)?;
     house.add_site(APP, "signed-in");
     let host = format!("{APP}:{}", house.port);
     let public = [
@@ -34,8 +30,16 @@ fn house_with(tls: bool, trusted_proxies: &'static str) -> Option<House> {
 }
 
 fn house() -> Option<House> {
-    house_with(false, r#"["127.0.0.1"]"#)
+    house_with(PLAN)
 }
+
+const PLAN: Plan = Plan {
+    sign_in: SIGN_IN,
+    sites: &[APP],
+    tls: false,
+    system_ca: false,
+    trusted_proxies: r#"["127.0.0.1"]"#,
+};
 
 /// What the doctor found.
 struct Report {
@@ -286,7 +290,10 @@ fn a_path_that_is_led_past_vestibule_is_found() {
 
 #[test]
 fn a_proxy_that_is_not_trusted_is_named() {
-    let Some(mut house) = house_with(false, r#"["192.0.2.1"]"#) else {
+    let Some(mut house) = house_with(Plan {
+        trusted_proxies: r#"["192.0.2.1"]"#,
+        ..PLAN
+    }) else {
         return;
     };
     // nginx alone drops what Vestibule says of it, but not at /.vestibule/.
@@ -321,7 +328,7 @@ fn a_proxy_that_is_not_there_is_told_and_the_rest_is_left() {
 
 #[test]
 fn a_certificate_of_an_own_ca_is_believed_if_the_ca_is_given() {
-    let Some(house) = house_with(true, r#"["127.0.0.1"]"#) else {
+    let Some(house) = house_with(Plan { tls: true, ..PLAN }) else {
         return;
     };
     let url = house.at(APP, "/public/");
@@ -339,7 +346,7 @@ fn a_certificate_of_an_own_ca_is_believed_if_the_ca_is_given() {
 
 #[test]
 fn a_certificate_that_is_its_own_ca_is_told_how_to_be_made() {
-    let Some(mut house) = house_with(true, r#"["127.0.0.1"]"#) else {
+    let Some(mut house) = house_with(Plan { tls: true, ..PLAN }) else {
         return;
     };
     house.certificate.sign_itself(&[APP]);
@@ -353,6 +360,32 @@ fn a_certificate_that_is_its_own_ca_is_told_how_to_be_made() {
         words.contains("CA:FALSE") && words.contains("--insecure"),
         "{words}"
     );
+}
+
+#[test]
+fn a_ca_that_the_system_trusts_is_trusted_by_command_and_page() {
+    let Some(house) = house_with(Plan {
+        tls: true,
+        system_ca: true,
+        ..PLAN
+    }) else {
+        return;
+    };
+    let url = house.at(APP, "/public/");
+    Report::of(&house, &url, &[]).is_all_right();
+    house.machine.add_user("root", &["--admin"]);
+    let mut admin = browser(&house, "https", "root");
+    let page = admin.post("/admin/doctor", &[("url", &url)]).body;
+    assert!(page.contains("Nothing wrong was seen"), "{page}");
+}
+
+/// Signed in at the sign-in host.
+fn browser(house: &House, scheme: &'static str, name: &str) -> Browser {
+    let mut browser = house.machine.anonymous();
+    browser.scheme = scheme;
+    browser.host = format!("{SIGN_IN}:{}", house.port);
+    assert_eq!(browser.sign_in(name, PASSWORD).status, 303);
+    browser
 }
 
 #[test]
@@ -409,13 +442,10 @@ fn the_admin_page_looks_too_at_sites_alone_and_for_admins_alone() {
     };
     house.machine.add_user("root", &["--admin"]);
     house.machine.add_user("alice", &[]);
-    let browser = |name| {
-        let mut browser = house.machine.anonymous();
-        browser.host = format!("{SIGN_IN}:{}", house.port);
-        assert_eq!(browser.sign_in(name, PASSWORD).status, 303);
-        browser
-    };
-    let (mut admin, mut user) = (browser("root"), browser("alice"));
+    let (mut admin, mut user) = (
+        browser(&house, "http", "root"),
+        browser(&house, "http", "alice"),
+    );
     let url = house.at(APP, "/public/");
     assert_eq!(user.get("/admin/doctor").status, 403);
     assert_eq!(user.post("/admin/doctor", &[("url", &url)]).status, 403);

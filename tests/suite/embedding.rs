@@ -5,10 +5,12 @@ use rocket::futures::future::join_all;
 use rocket::http::{Method, Status};
 use rocket::response::status;
 use rocket::serde::json::Json;
-use rocket::{Build, Config, Request, Rocket, catch, catchers, get, post, routes};
-use vestibule::{Admin, CurrentSession, CurrentUser, Denied, Error};
+use rocket::{
+    Build, Config, Request, Rocket, catch, catchers, delete, get, options, patch, post, put, routes,
+};
+use vestibule::{Admin, AnyOrigin, CurrentSession, CurrentUser, Denied, Error};
 
-use crate::support::{Client, PASSWORD, TestApp};
+use crate::support::{Client, ORIGIN, PASSWORD, TestApp};
 
 fn bare() -> Rocket<Build> {
     rocket::custom(Config {
@@ -38,7 +40,89 @@ fn host() -> Rocket<Build> {
                 own_401
             ],
         )
+        .mount(
+            "/change",
+            routes![
+                post_user,
+                put_user,
+                delete_user,
+                patch_user,
+                post_session,
+                put_session,
+                delete_session,
+                patch_session,
+                post_admin,
+                put_admin,
+                delete_admin,
+                patch_admin,
+                post_maybe,
+                any_user,
+                any_session,
+                any_admin,
+                any_maybe
+            ],
+        )
+        .mount("/", routes![options])
         .register("/", catchers![not_found])
+}
+
+/// A route for each method that changes something.
+macro_rules! changes {
+    ($path:literal, $guard:ty: $post:ident $put:ident $delete:ident $patch:ident) => {
+        #[post($path)]
+        fn $post(_guard: $guard) -> &'static str {
+            "changed"
+        }
+        #[put($path)]
+        fn $put(_guard: $guard) -> &'static str {
+            "changed"
+        }
+        #[delete($path)]
+        fn $delete(_guard: $guard) -> &'static str {
+            "changed"
+        }
+        #[patch($path)]
+        fn $patch(_guard: $guard) -> &'static str {
+            "changed"
+        }
+    };
+}
+
+changes!("/user", CurrentUser: post_user put_user delete_user patch_user);
+changes!("/session", CurrentSession: post_session put_session delete_session patch_session);
+changes!("/admin", Admin: post_admin put_admin delete_admin patch_admin);
+
+#[options("/options")]
+fn options(user: CurrentUser) -> String {
+    user.username.clone()
+}
+
+#[post("/any/user")]
+fn any_user(user: AnyOrigin<CurrentUser>) -> String {
+    user.username.clone()
+}
+
+#[post("/any/session")]
+fn any_session(current: AnyOrigin<CurrentSession>) -> String {
+    current.user.username.clone()
+}
+
+#[post("/any/admin")]
+fn any_admin(admin: AnyOrigin<Admin>) -> String {
+    admin.username.clone()
+}
+
+#[post("/any/maybe")]
+fn any_maybe(
+    user: Option<AnyOrigin<CurrentUser>>,
+    admin: Result<AnyOrigin<Admin>, Denied>,
+) -> String {
+    format!("{} {:?}", user.is_some(), admin.err())
+}
+
+#[post("/maybe")]
+fn post_maybe(user: Option<CurrentUser>, session: Result<CurrentSession, Denied>) -> String {
+    format!("{} {:?}", user.is_some(), session.err())
 }
 
 #[get("/")]
@@ -312,6 +396,133 @@ async fn a_result_tells_nobody_there_from_a_database_that_fails() {
     );
 }
 
+/// What a page elsewhere makes a browser send along.
+const FOREIGN: [&[(&str, &str)]; 6] = [
+    &[
+        ("Origin", "https://evil.example"),
+        ("Sec-Fetch-Site", "cross-site"),
+    ],
+    &[
+        ("Origin", "https://sibling.example.com"),
+        ("Sec-Fetch-Site", "same-site"),
+    ],
+    &[("Sec-Fetch-Site", "cross-site")],
+    &[("Origin", "http://auth.example.com")],
+    &[("Origin", "https://auth.example.com:8443")],
+    // Nothing at all: no browser of today.
+    &[],
+];
+
+const CHANGES: [Method; 4] = [Method::Post, Method::Put, Method::Delete, Method::Patch];
+
+#[rocket::async_test]
+async fn emb_01_a_guard_on_a_changing_request_refuses_other_origins() {
+    let app = TestApp::start().await;
+    app.admin().await;
+    let mut admin = signed_in(&app, "admin").await;
+    for path in ["/change/user", "/change/session", "/change/admin"] {
+        for method in CHANGES {
+            for headers in FOREIGN {
+                let answer = admin.send(method, path, headers, "").await;
+                assert_eq!(answer.status, 403, "{method} {path} {headers:?}");
+                assert_ne!(answer.body, "changed");
+            }
+            let ours = [("Origin", ORIGIN), ("Sec-Fetch-Site", "same-origin")];
+            let answer = admin.send(method, path, &ours, "").await;
+            assert_eq!(answer.body, "changed", "{method} {path}");
+        }
+        let json = [FOREIGN[0], &[("Accept", "application/json")]].concat();
+        let answer = admin.send(Method::Post, path, &json, "").await;
+        assert_eq!(answer.json()["error"], "foreign_form");
+        // Who is not signed in is told so first.
+        let mut nobody = app.embedded_in(host()).await;
+        let answer = nobody.send(Method::Post, path, FOREIGN[0], "").await;
+        assert_eq!(answer.status, 401, "{path}");
+    }
+}
+
+#[rocket::async_test]
+async fn emb_01_what_changes_nothing_is_open_to_links_from_elsewhere() {
+    let app = TestApp::start().await;
+    let mut alice = signed_in(&app, "alice").await;
+    for headers in FOREIGN {
+        for (method, path) in [
+            (Method::Get, "/members"),
+            (Method::Head, "/members"),
+            (Method::Options, "/options"),
+        ] {
+            let answer = alice.send(method, path, headers, "").await;
+            assert_eq!(answer.status, 200, "{method} {headers:?}");
+        }
+    }
+}
+
+/// Rocket takes a form's `_method` for the method.
+#[rocket::async_test]
+async fn emb_01_a_foreign_form_that_names_its_method_changes_nothing() {
+    let app = TestApp::start().await;
+    let mut alice = signed_in(&app, "alice").await;
+    let form = ("Content-Type", "application/x-www-form-urlencoded");
+    for method in ["put", "delete", "patch"] {
+        let headers = [FOREIGN[0], &[form]].concat();
+        let answer = alice
+            .send(
+                Method::Post,
+                "/change/user",
+                &headers,
+                format!("_method={method}"),
+            )
+            .await;
+        assert_eq!(answer.status, 403, "{method}");
+    }
+}
+
+#[rocket::async_test]
+async fn emb_01_an_option_and_a_result_of_a_guard_take_nothing_from_elsewhere() {
+    let app = TestApp::start().await;
+    let mut alice = signed_in(&app, "alice").await;
+    let answer = alice
+        .send(Method::Post, "/change/maybe", FOREIGN[0], "")
+        .await;
+    assert_eq!(answer.body, "false Some(CrossOrigin)");
+    let answer = alice
+        .send(Method::Post, "/change/maybe", &[("Origin", ORIGIN)], "")
+        .await;
+    assert_eq!(answer.body, "true None");
+}
+
+#[rocket::async_test]
+async fn emb_01_a_route_that_is_meant_for_other_origins_takes_them() {
+    let app = TestApp::start().await;
+    app.admin().await;
+    let mut admin = signed_in(&app, "admin").await;
+    let mut alice = signed_in(&app, "alice").await;
+    for headers in FOREIGN {
+        for path in [
+            "/change/any/user",
+            "/change/any/session",
+            "/change/any/admin",
+        ] {
+            let answer = admin.send(Method::Post, path, headers, "").await;
+            assert_eq!(answer.body, "admin", "{path} {headers:?}");
+        }
+        // It still asks who that is.
+        let path = "/change/any/admin";
+        assert_eq!(
+            alice.send(Method::Post, path, headers, "").await.status,
+            403
+        );
+        let mut nobody = app.embedded_in(host()).await;
+        assert_eq!(
+            nobody.send(Method::Post, path, headers, "").await.status,
+            401
+        );
+        let path = "/change/any/maybe";
+        let answer = alice.send(Method::Post, path, headers, "").await;
+        assert_eq!(answer.body, "true Some(Forbidden)");
+    }
+}
+
 #[rocket::async_test]
 async fn a_guard_without_the_fairing_is_an_error_at_launch() {
     for routes in [
@@ -319,6 +530,8 @@ async fn a_guard_without_the_fairing_is_an_error_at_launch() {
         routes![admins],
         routes![session],
         routes![maybe],
+        routes![any_user],
+        routes![any_maybe],
     ] {
         let launched = bare().mount("/", routes).ignite().await;
         let error = launched.expect_err("a route asks for what is not there");

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use vestibule::Timestamp;
 use vestibule::people::users::NewUser;
 use vestibule::web::pages::render_samples;
 
@@ -97,6 +98,31 @@ async fn every_template_is_a_page_that_these_tests_see() {
         .filter(|name| !parts.contains(&name.as_str()) && !WITHOUT_PAGE.contains(&name.as_str()))
         .collect();
     assert_eq!(seen, written);
+}
+
+#[rocket::async_test]
+async fn every_moment_is_told_in_one_form_by_how_long_ago_and_exactly() {
+    let mut seen = 0;
+    for (name, html) in pages("Ada Lovelace").await {
+        for part in html.split("<time datetime=\"").skip(1) {
+            let (datetime, rest) = part.split_once("\">").expect("an attribute");
+            let (shown, _) = rest.split_once("</time>").expect("an end");
+            if datetime.len() == "2026-11-24".len() {
+                assert_eq!(shown, datetime, "{name}: a day of the chart");
+                continue;
+            }
+            seen += 1;
+            let (relative, exact) = shown.split_once(" <span class=\"sub\">").expect(shown);
+            let at = Timestamp::parse(datetime).expect("RFC 3339");
+            assert!(datetime.ends_with('Z'), "{name}: {datetime}");
+            assert_eq!(exact, format!("{}</span>", at.exact()), "{name}");
+            assert!(
+                relative.ends_with(" ago") || relative.starts_with("in "),
+                "{name}: {relative}"
+            );
+        }
+    }
+    assert!(seen > 30, "{seen} moments");
 }
 
 #[rocket::async_test]

@@ -1,6 +1,8 @@
 //! Protected sites and their rules, live from the next request on.
 
 mod pages;
+mod rules_page;
+mod suggestions;
 
 use std::net::IpAddr;
 
@@ -10,7 +12,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::admin::conflict::ConflictPage;
-use crate::admin::query;
+use crate::admin::query::{self, Paging};
 use crate::foundation::app::App;
 use crate::foundation::audit::Actor;
 use crate::foundation::error::Error;
@@ -25,10 +27,12 @@ use crate::sites::rules::{self, Fallback, Malformed, Rule, Site};
 use crate::web::pages::PageKind;
 use crate::web::{Answer, Failure, Refusal, Slice, Visit};
 
-use pages::{ExplainPage, RulesPage, SitePage, SitesPage};
-use pages::{ExplainQuery, SiteView};
+use pages::{ExplainPage, ExplainQuery, SitePage, SitesPage};
+use rules_page::RulesPage;
+use suggestions::Suggestions;
 
 const HERE: &str = "/admin/sites";
+const ALL_RULES: &str = "/admin/rules";
 
 #[must_use]
 pub fn slice() -> Slice {
@@ -54,27 +58,33 @@ pub fn slice() -> Slice {
     )
 }
 
-#[get("/admin/sites")]
-async fn list(app: &App, _visit: Visit, admin: Admin) -> Result<Answer, Failure> {
-    Ok(SitesPage::now(app, SiteForm::default(), None)
+#[get("/admin/sites?<q>&<after>&<limit>")]
+async fn list(
+    app: &App,
+    _visit: Visit,
+    admin: Admin,
+    q: Option<&str>,
+    after: Option<&str>,
+    limit: Option<&str>,
+) -> Result<Answer, Failure> {
+    let paging = Paging::parse(HERE, q, after, limit)?;
+    Ok(SitesPage::now(app, &paging, SiteForm::default(), None)
         .await?
         .answer(app, Status::Ok, &admin)?)
 }
 
-#[get("/admin/rules")]
-async fn all_rules(app: &App, _visit: Visit, admin: Admin) -> Result<Answer, Failure> {
-    let sites = policy::current(app)
-        .await?
-        .sites
-        .iter()
-        .map(SiteView::from)
-        .collect();
-    Ok(Answer::page(
-        app,
-        Status::Ok,
-        &RulesPage { sites },
-        Some(&admin.0),
-    )?)
+#[get("/admin/rules?<q>&<after>&<limit>")]
+async fn all_rules(
+    app: &App,
+    _visit: Visit,
+    admin: Admin,
+    q: Option<&str>,
+    after: Option<&str>,
+    limit: Option<&str>,
+) -> Result<Answer, Failure> {
+    let paging = Paging::parse(ALL_RULES, q, after, limit)?;
+    let page = RulesPage::of(&*policy::current(app).await?, &paging)?;
+    Ok(Answer::page(app, Status::Ok, &page, Some(&admin.0))?)
 }
 
 #[derive(Clone, Default, FromForm, Serialize)]
@@ -107,17 +117,19 @@ async fn add(
         },
         Err(malformed) => sentence(&malformed),
     };
-    Ok(SitesPage::now(app, form, Some(refused)).await?.answer(
-        app,
-        Status::UnprocessableEntity,
-        &admin,
-    )?)
+    Ok(
+        SitesPage::now(app, &Paging::first(HERE), form, Some(refused))
+            .await?
+            .answer(app, Status::UnprocessableEntity, &admin)?,
+    )
 }
 
 #[get("/admin/sites/<id>", rank = 2)]
 async fn show(app: &App, _visit: Visit, admin: Admin, id: &str) -> Result<Answer, Failure> {
     let site = find(app, id).await?;
-    Ok(SitePage::of(&site, RuleForm::default(), None).answer(app, Status::Ok, &admin)?)
+    Ok(SitePage::now(app, &site, RuleForm::default(), None)
+        .await?
+        .answer(app, Status::Ok, &admin)?)
 }
 
 #[derive(FromForm)]
@@ -166,11 +178,9 @@ async fn change(
         Err(malformed) => sentence(&malformed),
     };
     Ok(
-        SitePage::of(&site, RuleForm::default(), Some(refused)).answer(
-            app,
-            Status::UnprocessableEntity,
-            &admin,
-        )?,
+        SitePage::now(app, &site, RuleForm::default(), Some(refused))
+            .await?
+            .answer(app, Status::UnprocessableEntity, &admin)?,
     )
 }
 
@@ -285,11 +295,9 @@ async fn add_rule(
         }
         Err(malformed) => sentence(&malformed),
     };
-    Ok(SitePage::of(&site, form.0, Some(refused)).answer(
-        app,
-        Status::UnprocessableEntity,
-        &admin,
-    )?)
+    Ok(SitePage::now(app, &site, form.0, Some(refused))
+        .await?
+        .answer(app, Status::UnprocessableEntity, &admin)?)
 }
 
 #[derive(FromForm)]
@@ -357,6 +365,7 @@ async fn explain_request(
         app,
         status,
         &ExplainPage {
+            suggestions: Suggestions::read(app).await?,
             query: asked,
             told,
             error,

@@ -4,7 +4,9 @@ use rocket::http::Status;
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::suggestions::Suggestions;
 use super::{RuleForm, SiteForm};
+use crate::admin::query::{Pager, Paging};
 use crate::foundation::app::App;
 use crate::foundation::error::Error;
 use crate::foundation::version::Version;
@@ -93,20 +95,42 @@ impl SiteView {
 
 #[derive(Serialize)]
 pub struct SitesPage {
+    pub q: String,
     pub sites: Vec<SiteView>,
+    #[serde(flatten)]
+    pub pager: Pager,
     pub form: SiteForm,
+    pub suggestions: Suggestions,
     pub error: Option<String>,
 }
 
 impl SitesPage {
-    pub async fn now(app: &App, form: SiteForm, error: Option<String>) -> Result<Self, Error> {
-        let sites = policy::current(app)
-            .await?
-            .sites
-            .iter()
-            .map(SiteView::from)
-            .collect();
-        Ok(Self { sites, form, error })
+    pub async fn now(
+        app: &App,
+        paging: &Paging<'_>,
+        form: SiteForm,
+        error: Option<String>,
+    ) -> Result<Self, Error> {
+        let policy = policy::current(app).await?;
+        let q = paging.q.to_lowercase();
+        let found = policy.sites.iter().filter(|site| {
+            let texts = [
+                site.host.to_string(),
+                site.note.to_lowercase(),
+                site.fallback.to_string(),
+            ];
+            texts[0].as_str() > paging.after && texts.iter().any(|text| text.contains(&q))
+        });
+        let mut sites: Vec<&Site> = found.take(paging.wanted() as usize).collect();
+        let pager = paging.cut(&mut sites, |last| last.host.to_string());
+        Ok(Self {
+            q: paging.q.to_owned(),
+            sites: sites.into_iter().map(SiteView::from).collect(),
+            pager,
+            form,
+            suggestions: Suggestions::read(app).await?,
+            error,
+        })
     }
 
     pub fn answer(&self, app: &App, status: Status, admin: &User) -> Result<Answer, Error> {
@@ -123,36 +147,24 @@ impl Page for SitesPage {
             fallback: text.to_owned(),
             note: text.to_owned(),
         };
-        let empty = Self {
+        let empty = |q: &str| Self {
+            q: q.to_owned(),
             sites: Vec::new(),
+            pager: Pager::default(),
             form: SiteForm::default(),
+            suggestions: Suggestions::sample(text),
             error: None,
         };
         vec![
-            empty,
+            empty(""),
             Self {
                 sites: vec![SiteView::sample(text)],
+                pager: Pager::sample(text),
                 form,
                 error: Some(text.to_owned()),
+                ..empty("")
             },
-        ]
-    }
-}
-
-#[derive(Serialize)]
-pub struct RulesPage {
-    pub sites: Vec<SiteView>,
-}
-
-impl Page for RulesPage {
-    const TEMPLATE: Template = template!("admin/rules.html");
-
-    fn samples(text: &str) -> Vec<Self> {
-        vec![
-            Self { sites: Vec::new() },
-            Self {
-                sites: vec![SiteView::sample(text)],
-            },
+            empty(text),
         ]
     }
 }
@@ -162,16 +174,23 @@ impl Page for RulesPage {
 pub struct SitePage {
     pub protected: SiteView,
     pub form: RuleForm,
+    pub suggestions: Suggestions,
     pub error: Option<String>,
 }
 
 impl SitePage {
-    pub fn of(site: &Site, form: RuleForm, error: Option<String>) -> Self {
-        Self {
+    pub async fn now(
+        app: &App,
+        site: &Site,
+        form: RuleForm,
+        error: Option<String>,
+    ) -> Result<Self, Error> {
+        Ok(Self {
             protected: site.into(),
             form,
+            suggestions: Suggestions::read(app).await?,
             error,
-        }
+        })
     }
 
     pub fn answer(&self, app: &App, status: Status, admin: &User) -> Result<Answer, Error> {
@@ -186,6 +205,7 @@ impl Page for SitePage {
         let page = |error: Option<&str>| Self {
             protected: SiteView::sample(text),
             form: RuleForm::default(),
+            suggestions: Suggestions::sample(text),
             error: error.map(str::to_owned),
         };
         vec![page(None), page(Some(text))]
@@ -203,6 +223,7 @@ pub struct ExplainQuery {
 #[derive(Serialize)]
 pub struct ExplainPage {
     pub query: ExplainQuery,
+    pub suggestions: Suggestions,
     pub told: Option<Explanation>,
     pub error: Option<String>,
 }
@@ -222,11 +243,13 @@ impl Page for ExplainPage {
         vec![
             Self {
                 query: query(),
+                suggestions: Suggestions::sample(&text()),
                 told: None,
                 error: Some(text()),
             },
             Self {
                 query: query(),
+                suggestions: Suggestions::sample(&text()),
                 told: Some(told),
                 error: None,
             },

@@ -8,9 +8,9 @@ use uuid::Uuid;
 
 use crate::account::lifecycle;
 use crate::admin::conflict::ConflictPage;
-use crate::admin::query::{self, address};
+use crate::admin::query::Paging;
 use crate::foundation::app::App;
-use crate::foundation::audit::{self, Actor, Filter};
+use crate::foundation::audit::{self, Actor, Filter, Subject};
 use crate::foundation::error::Error;
 use crate::foundation::version::Version;
 use crate::login::{NoFields, Sensitive};
@@ -65,26 +65,12 @@ async fn list(
     after: Option<&str>,
     limit: Option<&str>,
 ) -> Result<Answer, Failure> {
-    let limit = query::limit(limit, MAX_LIMIT)?;
-    let q = q.unwrap_or_default().trim();
-    let after = after.unwrap_or_default();
-    let mut found = users::search(app, q, after, limit + 1).await?;
-    let more = found.len() > limit as usize;
-    found.truncate(limit as usize);
-    let limit_text = if limit == query::DEFAULT_LIMIT {
-        String::new()
-    } else {
-        limit.to_string()
-    };
-    let link = |after: &str| address(HERE, &[("q", q), ("after", after), ("limit", &limit_text)]);
+    let paging = Paging::parse(HERE, q, after, limit)?;
+    let mut found = users::search(app, paging.q, paging.after, paging.wanted()).await?;
     let page = UsersPage {
-        more: found
-            .last()
-            .filter(|_| more)
-            .map(|last| link(&last.user.username)),
-        first: (!after.is_empty()).then(|| link("")),
+        pager: paging.cut(&mut found, |last| last.user.username.clone()),
         users: found.into_iter().map(UserView::from).collect(),
-        q: q.to_owned(),
+        q: paging.q.to_owned(),
     };
     Ok(Answer::page(app, Status::Ok, &page, Some(&admin.0))?)
 }
@@ -154,6 +140,7 @@ async fn create(
     }
 }
 
+/// Of a user who was deleted, what is left: the audit records.
 #[get("/admin/users/<id>", rank = 2)]
 async fn show(
     app: &App,
@@ -162,7 +149,12 @@ async fn show(
     current: CurrentSession,
     id: &str,
 ) -> Result<Answer, Failure> {
-    let user = find(app, id).await?;
+    let id = Uuid::try_parse(id).map_err(|_| Refusal::not_found())?;
+    if let Some(former) = users::former_by_id(app.db.reader(), id).await? {
+        let records = format!("/admin/audit?user={}", former.id);
+        return Ok(Answer::see_other(&records));
+    }
+    let user = find(app, &id.to_string()).await?;
     Ok(user_page(app, user, &current, Notice::Nothing).await?)
 }
 
@@ -388,7 +380,7 @@ async fn user_page(
 ) -> Result<Answer, Error> {
     let sessions = listing::page(app, &live_of(&user)).await?.sessions;
     let filter = Filter {
-        username: Some(user.username.clone()),
+        subject: Some(Subject::Id(user.id)),
         limit: RECORDS_SHOWN,
         ..Filter::default()
     };

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::admin::query::Pager;
 use crate::foundation::audit;
 use crate::foundation::clock::Timestamp;
 use crate::foundation::version::Version;
@@ -13,8 +14,8 @@ use crate::web::pages::{Page, Template, template};
 pub struct UsersPage {
     pub q: String,
     pub users: Vec<UserView>,
-    pub more: Option<String>,
-    pub first: Option<String>,
+    #[serde(flatten)]
+    pub pager: Pager,
 }
 
 #[derive(Serialize)]
@@ -44,13 +45,15 @@ impl Page for UsersPage {
             disabled: true,
             live_sessions: 2,
         };
-        let page = |users, place: Option<&str>| Self {
+        let page = |users, pager| Self {
             q: text.to_owned(),
             users,
-            more: place.map(str::to_owned),
-            first: place.map(str::to_owned),
+            pager,
         };
-        vec![page(Vec::new(), None), page(vec![user()], Some(text))]
+        vec![
+            page(Vec::new(), Pager::default()),
+            page(vec![user()], Pager::sample(text)),
+        ]
     }
 }
 
@@ -108,8 +111,6 @@ pub struct UserFacts {
     #[serde(flatten)]
     pub user: User,
     pub groups_text: String,
-    pub disabled_text: String,
-    pub created_text: String,
     pub version: Version,
 }
 
@@ -117,8 +118,6 @@ impl From<User> for UserFacts {
     fn from(user: User) -> Self {
         Self {
             groups_text: user.groups.join(", "),
-            disabled_text: user.disabled_at.map(Timestamp::human).unwrap_or_default(),
-            created_text: user.created_at.human(),
             version: user.version(),
             user,
         }

@@ -10,14 +10,21 @@ use crate::foundation::clock::{DAY, Timestamp};
 /// SQLite refuses patterns of more than 50,000 bytes, and nobody types as much.
 const LONGEST_SEARCH: usize = 200;
 
+/// Whom records concern: one user, or all who ever had a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subject {
+    Id(Uuid),
+    Name(String),
+}
+
 /// Which records to list, newest first; `None` does not narrow.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
     /// A part of the user name, the actor or the detail, or the beginning of the address.
     pub q: Option<String>,
     pub event: Option<Event>,
-    /// The user whom it concerns.
-    pub username: Option<String>,
+    /// Whom it concerns.
+    pub subject: Option<Subject>,
     pub address: Option<IpAddr>,
     /// From this moment on.
     pub since: Option<Timestamp>,

@@ -18,7 +18,7 @@ use crate::foundation::db::{Connection, Tx};
 use crate::foundation::error::Error;
 use crate::foundation::person::Person;
 
-pub use filter::{Filter, address, moment, search, until};
+pub use filter::{Filter, Subject, address, moment, search, until};
 pub use id::{first_id_at, new_id_at};
 pub use store::{count_sign_ins, list, recent_sign_ins};
 pub use view::{EntryView, describe};

@@ -1,7 +1,7 @@
 use sqlx::SqlitePool;
 use uuid::Uuid;
 
-use super::{Entry, Event, Filter, first_id_at};
+use super::{Entry, Event, Filter, Subject, first_id_at};
 use crate::foundation::clock::Timestamp;
 use crate::foundation::db::Connection;
 
@@ -41,6 +41,7 @@ macro_rules! listing {
                    OR (actor IS DISTINCT FROM username AND actor LIKE $6 ESCAPE '\\')
                    OR (detail IS NOT NULL AND lower(detail) LIKE $6 ESCAPE '\\')
                    OR (address >= $7 AND address < $8))
+              AND ($10 IS NULL OR user_id = $10)
               ORDER BY id DESC LIMIT $9"
         )
     };
@@ -51,7 +52,12 @@ macro_rules! listing {
 pub async fn list(pool: &SqlitePool, filter: &Filter) -> Result<Vec<Entry>, sqlx::Error> {
     let sql = match filter {
         Filter {
-            username: Some(_), ..
+            subject: Some(Subject::Id(_)),
+            ..
+        } => listing!("user_id = $10"),
+        Filter {
+            subject: Some(Subject::Name(_)),
+            ..
         } => listing!("username = $3"),
         Filter {
             address: Some(_), ..
@@ -63,16 +69,22 @@ pub async fn list(pool: &SqlitePool, filter: &Filter) -> Result<Vec<Entry>, sqlx
     let begin = filter.since.map_or(Uuid::nil(), first_id_at);
     let pattern = filter.q.as_deref().map(|q| format!("%{}%", escaped(q)));
     let after_prefix = filter.q.as_deref().map(|q| format!("{q}{}", char::MAX));
+    let (user_id, username) = match &filter.subject {
+        Some(Subject::Id(id)) => (Some(*id), None),
+        Some(Subject::Name(name)) => (None, Some(name)),
+        None => (None, None),
+    };
     sqlx::query_as(sql)
         .bind(filter.after.map_or(end, |after| after.min(end)))
         .bind(begin)
-        .bind(&filter.username)
+        .bind(username)
         .bind(filter.address.map(|address| address.to_string()))
         .bind(filter.event.map(Event::as_str))
         .bind(pattern)
         .bind(&filter.q)
         .bind(after_prefix)
         .bind(filter.limit)
+        .bind(user_id)
         .fetch_all(pool)
         .await
 }

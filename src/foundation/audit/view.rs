@@ -9,7 +9,6 @@ use crate::foundation::clock::Timestamp;
 #[derive(Clone, Debug, Serialize)]
 pub struct EntryView {
     at: Timestamp,
-    at_text: String,
     event: String,
     event_text: String,
     ok: bool,
@@ -26,7 +25,6 @@ impl From<Entry> for EntryView {
     fn from(entry: Entry) -> Self {
         Self {
             at: entry.at,
-            at_text: entry.at.human(),
             event_text: describe(&entry.event).to_owned(),
             event: entry.event,
             ok: entry.result == "ok",

@@ -2,6 +2,7 @@
 
 mod monotonic;
 mod store;
+mod text;
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -84,26 +85,6 @@ impl Timestamp {
     #[must_use]
     pub fn date(self) -> String {
         self.date_time().date().to_string()
-    }
-
-    /// For people: `24 Nov`.
-    #[must_use]
-    pub fn day_and_month(self) -> String {
-        let format = time::macros::format_description!("[day padding:none] [month repr:short]");
-        self.date_time()
-            .format(&format)
-            .unwrap_or_else(|_| self.date())
-    }
-
-    /// For people: `24 Nov 2026, 21:25 UTC`.
-    #[must_use]
-    pub fn human(self) -> String {
-        let format = time::macros::format_description!(
-            "[day padding:none] [month repr:short] [year], [hour]:[minute] UTC"
-        );
-        self.date_time()
-            .format(&format)
-            .unwrap_or_else(|_| self.to_string())
     }
 }
 

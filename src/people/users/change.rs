@@ -20,6 +20,58 @@ impl Changed {
         let is_new = |group| !before.groups.contains(group);
         (after.admin && !before.admin) || after.groups.iter().any(is_new)
     }
+
+    /// Old and new values, for the audit trail: rights first, for a long text is cut at its end.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let Self { before, after } = self;
+        let yes_or_no = |is: bool| if is { "yes" } else { "no" }.to_owned();
+        let value = |text: &str| match text {
+            "" => "none".to_owned(),
+            text => shortened(text),
+        };
+        let email = |user: &User| value(user.email.as_deref().unwrap_or_default());
+        let of_both = |what: &str, value: &dyn Fn(&User) -> String| {
+            let (old, new) = (value(before), value(after));
+            (old != new).then(|| format!("{what}: {old} → {new}"))
+        };
+        let changes = [
+            of_both("admin", &|user| yes_or_no(user.admin)),
+            only_in(after, before).map(|groups| format!("groups added: {groups}")),
+            only_in(before, after).map(|groups| format!("groups removed: {groups}")),
+            of_both("new password due", &|user| {
+                yes_or_no(user.must_change_password)
+            }),
+            of_both("email", &email),
+            of_both("display name", &|user| value(&user.display_name)),
+        ];
+        let changes: Vec<String> = changes.into_iter().flatten().collect();
+        if changes.is_empty() {
+            "nothing changed".to_owned()
+        } else {
+            changes.join("; ")
+        }
+    }
+}
+
+/// The groups of one that the other has not.
+fn only_in(one: &User, other: &User) -> Option<String> {
+    let groups = one
+        .groups
+        .iter()
+        .filter(|group| !other.groups.contains(group));
+    let groups: Vec<&str> = groups.map(String::as_str).collect();
+    (!groups.is_empty()).then(|| shortened(&groups.join(", ")))
+}
+
+/// As much of a value as leaves room for the others.
+fn shortened(text: &str) -> String {
+    const MOST: usize = 80;
+    if text.chars().count() <= MOST {
+        return text.to_owned();
+    }
+    let begin: String = text.chars().take(MOST).collect();
+    format!("{begin}…")
 }
 
 /// Changes a user's rows.
@@ -43,6 +95,12 @@ pub(crate) async fn apply(
     // A save that was sent twice, or that somebody else made too, is none.
     if is_stale && after.version() != before.version() {
         return Ok(Err(Refused::Conflict(Box::new(before))));
+    }
+    // Whoever has too many from before can still be changed.
+    if name::length_of_groups(&after.groups) > name::length_of_groups(&before.groups)
+        && let Err(invalid) = name::fits_a_header(&after.groups)
+    {
+        return Ok(Err(Refused::Invalid(invalid)));
     }
     if !store::any_admin(&mut **tx).await? && before.admin {
         return Ok(Err(Refused::LastAdmin));

@@ -86,6 +86,7 @@ pub(crate) fn checked(new: NewUser) -> Result<NewUser, InvalidName> {
         .collect::<Result<Vec<_>, _>>()?;
     groups.sort();
     groups.dedup();
+    name::fits_a_header(&groups)?;
     Ok(NewUser {
         username: username(&new.username)?,
         display_name: new
@@ -102,7 +103,7 @@ pub(crate) fn checked(new: NewUser) -> Result<NewUser, InvalidName> {
     })
 }
 
-pub(crate) fn rights(user: &User) -> String {
+fn rights(user: &User) -> String {
     let admin = if user.admin { "admin" } else { "no admin" };
     if user.groups.is_empty() {
         admin.to_owned()

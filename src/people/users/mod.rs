@@ -18,11 +18,14 @@ use crate::people::passwords::Weakness;
 
 pub use change::Changed;
 pub(crate) use change::apply;
-pub(crate) use create::{checked, insert, rights};
+pub(crate) use create::{checked, insert};
 pub use create::{create, may_be_added};
 pub use name::{InvalidName, canonical_name, group_name, text_of_person, username};
 pub(crate) use password::store_password;
-pub use store::{Listed, by_id, by_name, count, list};
+pub use store::{
+    Former, Listed, audit_subject, by_id, by_name, count, former_by_id, former_by_name, list,
+    some_groups, some_usernames,
+};
 pub(crate) use store::{
     addresses_by_name, any_admin, by_unchanged_password, delete, like_pattern, matching, rehash,
     secret_by_name, set_disabled, update, user_columns,
@@ -168,5 +171,17 @@ impl User {
             created_at: Timestamp(0),
             disabled_at: None,
         }
+    }
+}
+
+impl Former {
+    /// For the test that renders every page; none for an empty name.
+    pub(crate) fn samples(text: &str) -> Vec<Self> {
+        let former = Self {
+            id: Uuid::nil(),
+            username: text.to_owned(),
+            deleted_at: Timestamp(0),
+        };
+        vec![former; usize::from(!text.is_empty())]
     }
 }

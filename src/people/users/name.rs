@@ -7,6 +7,7 @@ use crate::foundation::audit::is_invisible;
 pub enum InvalidName {
     Username,
     Group,
+    Groups,
     Text,
     Email,
 }
@@ -17,6 +18,7 @@ impl std::fmt::Display for InvalidName {
             Self::Username => "A user name is 1 to 64 of the letters a to z, digits, and . _ - @",
             Self::Group => "A group name is 1 to 64 of the letters a to z, digits, and . _ -",
             Self::Text => "A name is at most 128 characters, without control or invisible ones; a joiner stands between two visible ones.",
+            Self::Groups => "The names of a user's groups have at most 4,096 characters together, a comma after each: proxies refuse longer headers.",
             Self::Email => "An email address has an @ between two parts, no spaces, and at most 254 characters.",
         })
     }
@@ -56,6 +58,26 @@ pub fn group_name(text: &str) -> Result<String, InvalidName> {
     match username(text) {
         Ok(name) if !name.contains('@') => Ok(name),
         _ => Err(InvalidName::Group),
+    }
+}
+
+/// The most bytes of a user's groups in the header that applications are told them in. Proxies have a
+/// buffer for all headers of our answer, of 16 KiB in deploy/nginx and by default in HAProxy, and the
+/// visitor's own Cookie header is in it, too.
+const MOST_GROUP_BYTES: usize = 4096;
+
+/// How long a user's groups are as applications are told them.
+pub(super) fn length_of_groups(groups: &[String]) -> usize {
+    groups.iter().map(|group| group.len() + 1).sum()
+}
+
+/// # Errors
+/// The groups have more bytes together than proxies hand on.
+pub(super) fn fits_a_header(groups: &[String]) -> Result<(), InvalidName> {
+    if length_of_groups(groups) <= MOST_GROUP_BYTES {
+        Ok(())
+    } else {
+        Err(InvalidName::Groups)
     }
 }
 

@@ -1,7 +1,9 @@
+use serde::Serialize;
 use sqlx::{Executor, FromRow, QueryBuilder, Row, Sqlite, SqlitePool, sqlite::SqliteRow};
 use uuid::Uuid;
 
 use super::{User, canonical_name};
+use crate::foundation::audit::Subject;
 use crate::foundation::clock::Timestamp;
 use crate::foundation::db::Connection;
 use crate::people::passwords::HashForm;
@@ -84,6 +86,28 @@ pub async fn by_id(pool: &SqlitePool, id: Uuid) -> Result<Option<User>, sqlx::Er
     .bind(id)
     .fetch_optional(pool)
     .await
+}
+
+/// The first user names, for a form to suggest.
+///
+/// # Errors
+/// The database failed.
+pub async fn some_usernames(pool: &SqlitePool, most: u32) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar("SELECT username FROM users ORDER BY username LIMIT $1")
+        .bind(most)
+        .fetch_all(pool)
+        .await
+}
+
+/// The first groups by name, for a form to offer.
+///
+/// # Errors
+/// The database failed.
+pub async fn some_groups(pool: &SqlitePool, most: u32) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar("SELECT name FROM groups ORDER BY name LIMIT $1")
+        .bind(most)
+        .fetch_all(pool)
+        .await
 }
 
 /// A user as lists show it.
@@ -303,12 +327,70 @@ pub(crate) async fn set_disabled(
     Ok(())
 }
 
-pub(crate) async fn delete(connection: &mut Connection, id: Uuid) -> Result<(), sqlx::Error> {
+/// Deletes a user with all that hangs on the row, and remembers who it was.
+pub(crate) async fn delete(
+    connection: &mut Connection,
+    user: &User,
+    now: Timestamp,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("INSERT INTO former_users (id, username, deleted_at) VALUES ($1, $2, $3)")
+        .bind(user.id)
+        .bind(&user.username)
+        .bind(now)
+        .execute(&mut *connection)
+        .await?;
     sqlx::query("DELETE FROM users WHERE id = $1")
-        .bind(id)
+        .bind(user.id)
         .execute(connection)
         .await?;
     Ok(())
+}
+
+/// A user who was deleted.
+#[derive(Clone, Debug, Serialize, FromRow)]
+pub struct Former {
+    pub id: Uuid,
+    pub username: String,
+    pub deleted_at: Timestamp,
+}
+
+/// Who had this name and was deleted, the last first.
+///
+/// # Errors
+/// The database failed.
+pub async fn former_by_name(pool: &SqlitePool, username: &str) -> Result<Vec<Former>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT id, username, deleted_at FROM former_users WHERE username = $1 ORDER BY deleted_at DESC LIMIT 20",
+    )
+    .bind(canonical_name(username))
+    .fetch_all(pool)
+    .await
+}
+
+/// `None`: no user with this id was deleted.
+///
+/// # Errors
+/// The database failed.
+pub async fn former_by_id(pool: &SqlitePool, id: Uuid) -> Result<Option<Former>, sqlx::Error> {
+    sqlx::query_as("SELECT id, username, deleted_at FROM former_users WHERE id = $1")
+        .bind(id)
+        .fetch_optional(pool)
+        .await
+}
+
+/// Whom a name or an id means in the audit trail. Records of a user are found by the id, for others may
+/// have had the name before; those of a name that nobody has now, by the name.
+///
+/// # Errors
+/// The database failed.
+pub async fn audit_subject(pool: &SqlitePool, text: &str) -> Result<Subject, sqlx::Error> {
+    if let Some(user) = by_name(pool, text).await? {
+        return Ok(Subject::Id(user.id));
+    }
+    Ok(match Uuid::try_parse(text) {
+        Ok(id) => Subject::Id(id),
+        Err(_) => Subject::Name(canonical_name(text)),
+    })
 }
 
 pub(super) async fn join(

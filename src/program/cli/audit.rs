@@ -2,11 +2,12 @@ use std::net::IpAddr;
 
 use clap::Subcommand;
 
-use super::{Done, output, with_app, zone};
+use super::{Done, Fault, output, with_app, zone};
+use crate::foundation::app::App;
 use crate::foundation::audit::{self, Event, Filter};
 use crate::foundation::clock::Timestamp;
 use crate::foundation::settings::Effective;
-use crate::people::users::canonical_name;
+use crate::people::users::{self, Former};
 
 #[derive(Subcommand)]
 pub enum Command {
@@ -18,8 +19,8 @@ pub enum Command {
         /// Part of a user name, an actor or a detail, or the beginning of an address
         #[arg(long, value_name = "TEXT", value_parser = audit::search)]
         search: Option<String>,
-        /// Records that concern this user
-        #[arg(long, value_name = "NAME")]
+        /// Records that concern this user, by name or id
+        #[arg(long, value_name = "NAME|ID")]
         user: Option<String>,
         #[arg(long)]
         event: Option<Event>,
@@ -53,7 +54,7 @@ pub fn run(command: &Command, effective: Effective) -> Done {
     let filter = Filter {
         q: search.clone(),
         event: *event,
-        username: user.as_deref().map(canonical_name),
+        subject: None,
         address: *address,
         since: *since,
         until: *until,
@@ -61,7 +62,20 @@ pub fn run(command: &Command, effective: Effective) -> Done {
         limit: *limit,
     };
     with_app(effective, async |app| {
+        let filter = Filter {
+            subject: match user {
+                Some(user) => Some(users::audit_subject(app.db.reader(), user).await?),
+                None => None,
+            },
+            ..filter
+        };
         let entries = audit::list(app.db.reader(), &filter).await?;
+        for former in former(app, user.as_deref()).await? {
+            output::err(&format!(
+                "A user {} was deleted {}; for that one alone: --user {}",
+                former.username, former.deleted_at, former.id
+            ));
+        }
         if *json {
             return output::json(&entries);
         }
@@ -86,4 +100,12 @@ pub fn run(command: &Command, effective: Effective) -> Done {
             "There are no such records.",
         )
     })
+}
+
+/// Others who had the name that was asked for.
+async fn former(app: &App, user: Option<&str>) -> Result<Vec<Former>, Fault> {
+    match user {
+        Some(user) => Ok(users::former_by_name(app.db.reader(), user).await?),
+        None => Ok(Vec::new()),
+    }
 }

@@ -31,7 +31,7 @@ impl Doctor {
                 Err(error) => Err(format!("--ca {}: {error}", file.display()).into()),
             },
             None if self.insecure => Ok(Trust::Anyone),
-            None => Ok(Trust::WellKnown),
+            None => Ok(Trust::System),
         }
     }
 }

@@ -94,9 +94,14 @@ fn row(session: &Found) -> [String; 6] {
         ),
         _ => format!("until {}", zone::local(session.expires_at)),
     };
+    let user = if session.user_deleted {
+        format!("{} (deleted)", session.username)
+    } else {
+        session.username.clone()
+    };
     [
         session.id.to_string(),
-        session.username.clone(),
+        user,
         session.device.clone(),
         session.address.clone(),
         zone::local(session.last_seen_at),

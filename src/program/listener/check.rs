@@ -55,9 +55,13 @@ pub async fn check_in_process(
 }
 
 fn proxy_request(remote: Option<SocketAddr>, head: Parts, has_body: bool) -> ProxyRequest {
-    // A Unix socket has no address: who can open it is on this machine.
-    let peer = remote.map_or(IpAddr::from(Ipv4Addr::LOCALHOST), |remote| remote.ip());
-    ProxyRequest::new(head.method, head.uri, head.headers, peer, has_body)
+    ProxyRequest::new(head.method, head.uri, head.headers, peer(remote), has_body)
+}
+
+/// A Unix socket has no address: who can open it is on this machine.
+pub(super) fn peer(remote: Option<SocketAddr>) -> IpAddr {
+    let local = IpAddr::from(Ipv4Addr::LOCALHOST);
+    remote.map_or(local, |remote| remote.ip().to_canonical())
 }
 
 async fn answer(app: &App, common: &HeaderMap, request: &ProxyRequest) -> Response<Body> {

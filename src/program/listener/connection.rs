@@ -28,10 +28,8 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
 /// Enough for a request that is on its way; browsers open connections ahead of need, and one that says
 /// nothing does not hold up a restart.
 const SILENCE: Duration = Duration::from_secs(1);
-/// Request line and headers together.
-pub(super) const MOST_HEAD_BYTES: usize = 24 * 1_024;
-/// The most that is kept of what a client sent ahead.
-const MOST_BUFFERED: usize = 32 * 1_024;
+/// Room for what a client sent ahead, beside the largest head.
+const MOST_AHEAD: usize = 8 * 1_024;
 
 /// Serves until either side ends it. One that `is_late` came during the drain.
 pub(super) async fn serve(service: Arc<Service>, stream: Stream, _permit: Permit, is_late: bool) {
@@ -39,6 +37,7 @@ pub(super) async fn serve(service: Arc<Service>, stream: Stream, _permit: Permit
     let mut io = TimeoutStream::new(io);
     io.set_write_timeout(Some(WRITE_TIMEOUT));
     let received = Arc::<AtomicBool>::default();
+    let most_head = service.head_limits(remote).bytes;
     let io = ErrorPages::new(Box::pin(io), service.app.clone(), Arc::clone(&received));
     let shared = service.clone();
     let respond = service_fn(move |request| {
@@ -52,8 +51,8 @@ pub(super) async fn serve(service: Arc<Service>, stream: Stream, _permit: Permit
             // answer takes a second or so, and is written to its end in any case.
             .half_close(true)
             .header_read_timeout(HEAD_TIMEOUT)
-            .max_header_size(MOST_HEAD_BYTES)
-            .max_buf_size(MOST_BUFFERED)
+            .max_header_size(most_head)
+            .max_buf_size(most_head + MOST_AHEAD)
             .serve_connection(TokioIo::new(io), respond)
     );
     let ended = tokio::select! {

@@ -18,12 +18,36 @@ use rocket::tokio::time::timeout;
 
 use super::Service;
 use super::answer::Body;
+use super::check::peer;
 use super::refusals::is_for_a_program;
 use crate::sites::authz::is_for_proxies;
+use crate::web::peer::is_trusted;
 use crate::web::{Refusal, return_to};
 
 const MOST_TARGET_BYTES: usize = return_to::MOST_BYTES;
-const MOST_FIELD_BYTES: usize = 8 * 1_024;
+
+/// How much a head may be.
+#[derive(Clone, Copy)]
+pub(super) struct HeadLimits {
+    /// Request line and headers together.
+    pub bytes: usize,
+    /// Name and value of one header.
+    field: usize,
+}
+
+impl HeadLimits {
+    const USUAL: Self = Self {
+        bytes: 24 * 1_024,
+        field: 8 * 1_024,
+    };
+    /// A proxy asks with all the cookies of an application, which may keep its state there: 32 KiB of
+    /// them, and the rest.
+    const OF_PROXIES: Self = Self {
+        bytes: 48 * 1_024,
+        field: 33 * 1_024,
+    };
+}
+
 /// Twice the largest form; each route has limits of its own.
 const MOST_BODY_BYTES: usize = 32 * 1_024;
 const BODY_TIMEOUT: Duration = Duration::from_secs(20);
@@ -53,6 +77,15 @@ const ONCE: [&str; 5] = [
 ];
 
 impl Service {
+    /// The limits of a connection: hyper has one for all its requests, whatever they ask for.
+    pub(super) fn head_limits(&self, remote: Option<SocketAddr>) -> HeadLimits {
+        if is_trusted(peer(remote), &self.app.settings.trusted_proxies) {
+            HeadLimits::OF_PROXIES
+        } else {
+            HeadLimits::USUAL
+        }
+    }
+
     pub(super) async fn answer(
         self: Arc<Self>,
         remote: Option<SocketAddr>,
@@ -63,7 +96,12 @@ impl Service {
         if is_late {
             return self.refuse(&head, &Refusal::unavailable());
         }
-        if let Some(refusal) = refusal(&head) {
+        let limits = if is_for_proxies(head.uri.path()) {
+            self.head_limits(remote)
+        } else {
+            HeadLimits::USUAL
+        };
+        if let Some(refusal) = refusal(&head, limits) {
             return self.refuse(&head, &refusal);
         }
         if is_for_proxies(head.uri.path()) {
@@ -151,8 +189,17 @@ impl Service {
     }
 }
 
+/// The bytes of a head as it is written most times: `name: value`.
+fn head_bytes(head: &Parts) -> usize {
+    let target = head.uri.path_and_query().map_or(0, |it| it.as_str().len());
+    let line = head.method.as_str().len() + target + "  HTTP/1.1\r\n".len();
+    let fields = head.headers.iter();
+    let fields = fields.map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len());
+    line + fields.sum::<usize>() + "\r\n".len()
+}
+
 /// What is wrong with a request, whatever it asks for.
-fn refusal(head: &Parts) -> Option<Refusal> {
+fn refusal(head: &Parts, limits: HeadLimits) -> Option<Refusal> {
     let status = |status| Some(Refusal::of_status(status));
     let target = head
         .uri
@@ -165,13 +212,16 @@ fn refusal(head: &Parts) -> Option<Refusal> {
     if target.len() > MOST_TARGET_BYTES {
         return status(Status::UriTooLong);
     }
+    if head_bytes(head) > limits.bytes {
+        return status(Status::RequestHeaderFieldsTooLarge);
+    }
     // Only HTTP/1.0 knows requests without a Host (RFC 9112, 3.2).
     let hosts = head.headers.get_all(HOST).iter().count();
     if hosts > 1 || hosts == 0 && head.version != Version::HTTP_10 {
         return status(Status::BadRequest);
     }
     for (name, value) in &head.headers {
-        if name.as_str().len() + value.len() > MOST_FIELD_BYTES {
+        if name.as_str().len() + value.len() > limits.field {
             return status(Status::RequestHeaderFieldsTooLarge);
         }
         let is_text = std::str::from_utf8(value.as_bytes()).is_ok();

@@ -5,7 +5,7 @@ mod look_up;
 mod uses;
 
 pub use listing::Found;
-pub(super) use listing::{count, page};
+pub(super) use listing::{count, page, page_of_former};
 pub(super) use look_up::{by_site_secret, by_token};
 pub(super) use uses::{USES_TOGETHER, touch};
 
@@ -247,17 +247,43 @@ pub(super) async fn mark_expired(
     Ok(())
 }
 
+/// Deletes ended sessions, those of former users too; how many there were of the kind that had more.
 pub(super) async fn delete_ended(
     connection: &mut Connection,
     before: Timestamp,
     limit: u32,
 ) -> Result<u64, sqlx::Error> {
-    let done = sqlx::query("DELETE FROM sessions WHERE token_hash IN (SELECT token_hash FROM sessions WHERE ended_at < $1 LIMIT $2)")
-        .bind(before)
-        .bind(limit)
-        .execute(connection)
-        .await?;
-    Ok(done.rows_affected())
+    let mut most = 0;
+    for statement in [
+        "DELETE FROM sessions WHERE token_hash IN (SELECT token_hash FROM sessions WHERE ended_at < $1 LIMIT $2)",
+        "DELETE FROM former_sessions WHERE id IN (SELECT id FROM former_sessions WHERE ended_at < $1 LIMIT $2)",
+    ] {
+        let done = sqlx::query(statement)
+            .bind(before)
+            .bind(limit)
+            .execute(&mut *connection)
+            .await?;
+        most = most.max(done.rows_affected());
+    }
+    Ok(most)
+}
+
+/// What lists show of them, and neither token nor data.
+pub(super) async fn keep_those_of_former(
+    connection: &mut Connection,
+    user_id: Uuid,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO former_sessions (id, user_id, methods, remember, created_at, authenticated_at, last_seen_at,
+                                      idle_expires_at, expires_at, address, user_agent, device, ended_at, end_reason, ended_by)
+         SELECT id, user_id, methods, remember, created_at, authenticated_at, last_seen_at,
+                idle_expires_at, expires_at, address, user_agent, device, ended_at, end_reason, ended_by
+         FROM sessions WHERE user_id = $1 AND ended_at IS NOT NULL",
+    )
+    .bind(user_id)
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 pub(super) async fn data(

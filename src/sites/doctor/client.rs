@@ -11,9 +11,9 @@ use url::Url;
 /// Whose certificates are believed.
 #[derive(Debug, Default)]
 pub enum Trust {
-    /// Those of the CAs that browsers know.
+    /// Those of the CAs that the system trusts, and of those that browsers know.
     #[default]
-    WellKnown,
+    System,
     /// Those of the CAs in this PEM text.
     Ca(Vec<u8>),
     /// Anyone's: what is found may be somebody else's doing.
@@ -50,15 +50,14 @@ impl Client {
     /// # Errors
     /// There is no certificate in the PEM text.
     pub fn new(trust: &Trust) -> Result<Self, String> {
+        let tls = TlsConfig::builder();
         let tls = match trust {
-            Trust::WellKnown => TlsConfig::default(),
-            Trust::Ca(pem) => TlsConfig::builder()
-                .root_certs(RootCerts::new_with_certs(&certificates(pem)?))
-                .build(),
-            Trust::Anyone => TlsConfig::builder().disable_verification(true).build(),
+            Trust::System => tls.root_certs(RootCerts::new_with_certs(&system_and_browsers())),
+            Trust::Ca(pem) => tls.root_certs(RootCerts::new_with_certs(&certificates(pem)?)),
+            Trust::Anyone => tls.disable_verification(true),
         };
         let config = Agent::config_builder()
-            .tls_config(tls)
+            .tls_config(tls.build())
             // As it looks from here, not from another proxy.
             .proxy(None)
             .max_redirects(0)
@@ -108,6 +107,19 @@ fn seen(answer: Result<Response<ureq::Body>, ureq::Error>) -> Result<Seen, Strin
         headers: parts.headers,
         body: String::from_utf8_lossy(&bytes).into_owned(),
     })
+}
+
+/// A system without a store of its own, as in a small image, adds none.
+fn system_and_browsers() -> Vec<Certificate<'static>> {
+    let system = rustls_native_certs::load_native_certs();
+    for error in system.errors {
+        tracing::debug!(%error, "the system's CAs could not all be read");
+    }
+    let browsers = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter();
+    let certificates = browsers.chain(&system.certs);
+    certificates
+        .map(|certificate| Certificate::from_der(certificate).to_owned())
+        .collect()
 }
 
 fn certificates(pem: &[u8]) -> Result<Vec<Certificate<'static>>, String> {

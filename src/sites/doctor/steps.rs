@@ -7,6 +7,7 @@ use super::paths::{self, at};
 use super::told::{Told, Way};
 use super::{Finding, Outcome, Patient};
 use crate::foundation::token::Token;
+use crate::sites::original_request::{OTHER_SCHEME, SEVERAL_SCHEMES};
 
 /// What a browser writes that would like to be somebody: a request's headers for each spelling that
 /// some application takes for the same. Their values begin with `value` and differ.
@@ -136,7 +137,7 @@ fn no_answer_cure(why: &str) -> &'static str {
     if why.contains("CaUsedAsEndEntity") {
         "The proxy shows a CA’s certificate as its own, as a plain self-signed one is. Make one that is no CA’s (`openssl req -x509` with `-addext basicConstraints=critical,CA:FALSE`) or have a CA sign one, and name that certificate, or the CA’s, with `vestibule doctor --ca FILE`; `--insecure` looks past it."
     } else if why.to_ascii_lowercase().contains("certificate") {
-        "Give the proxy a certificate for this name that browsers believe; if it is of a CA of your own, name that CA’s certificate with `vestibule doctor --ca FILE`."
+        "Give the proxy a certificate for this name that browsers believe. If it is of a CA of your own, add the CA to this system’s, or run `vestibule doctor --ca FILE`."
     } else {
         "Look that the proxy runs, that the name leads to it from this machine, and that the port is right."
     }
@@ -164,7 +165,7 @@ fn asked(patient: &Patient, opened: &Seen, told: &Told) -> Judged {
         ),
         (Told::Unknown, 403) => wrong(
             "It answers 403 and does not say why.",
-            "Read Vestibule’s log: it names the proxy’s address where that is missing from trusted_proxies, and the header that it misses (nginx: X-Original-URL, X-Original-Method). If it names neither, a rule closes the page to this machine.",
+            "Read Vestibule’s log: it names the proxy’s address where that is missing from trusted_proxies, the header that it misses or cannot use (nginx: X-Original-URL, X-Original-Method), and cookies that are too long for nginx. If it names neither, a rule closes the page to this machine.",
         ),
         (Told::Unknown, 500 | 502 | 503 | 504) => wrong(
             format!(
@@ -255,7 +256,7 @@ fn headers_refused(code: &str, about: Option<&str>) -> Judged {
     match code {
         "malformed" => wrong(
             format!("Vestibule cannot use what the proxy tells: {about}."),
-            "Each header that the proxy’s page in docs/proxies names must come from the proxy, once, and the scheme must be that of public_url.",
+            malformed_cure(about),
         ),
         "unknown_site" => wrong(
             format!("Vestibule was asked about {about}, which is no site."),
@@ -268,6 +269,20 @@ fn headers_refused(code: &str, about: Option<&str>) -> Judged {
         _ => not_yet(),
     }
 }
+
+fn malformed_cure(about: &str) -> &'static str {
+    if about.ends_with(OTHER_SCHEME) || about.ends_with(SEVERAL_SCHEMES) {
+        SCHEME_CURE
+    } else {
+        "Each header that the proxy’s page in docs/proxies names must come from the proxy, once."
+    }
+}
+
+/// Where the scheme comes from, by proxy.
+const SCHEME_CURE: &str = "In the proxy that asks Vestibule, where another in front of it ends TLS: nginx: https in place of $scheme in \
+    X-Original-URL and X-Forwarded-Proto; Caddy: servers { trusted_proxies … } with the address of the one in front; \
+    Traefik: forwardedHeaders.trustedIPs of the entry point, and trustForwardHeader: true; HAProxy: \
+    x-forwarded-proto in vestibule.lua; Envoy: x-forwarded-proto of the one in front, with xff_num_trusted_hops.";
 
 fn cookie(patient: &Patient, opened: &Seen, told: &Told) -> Judged {
     let Told::SignIn(way) = told else {
@@ -433,4 +448,25 @@ fn authz(patient: &Patient, client: &Client) -> Judged {
         }
     }
     right("Vestibule does not answer there.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scheme_that_is_not_that_of_browsers_is_told_with_each_proxy_s_line() {
+        let page = Url::parse("https://app.example.com/").expect("an address");
+        for fault in [OTHER_SCHEME, SEVERAL_SCHEMES] {
+            let about = format!("X-Forwarded-Proto {fault}");
+            let told = Told::Refused("malformed".to_owned(), Some(about.clone()));
+            let (outcome, found, cure) = headers(&page, &told, &Told::Unknown);
+            assert_eq!(outcome, Outcome::Wrong);
+            assert!(found.contains(&about), "{found}");
+            let cure = cure.expect("a cure");
+            for proxy in ["nginx", "Caddy", "Traefik", "HAProxy", "Envoy"] {
+                assert!(cure.contains(proxy), "{cure}");
+            }
+        }
+    }
 }

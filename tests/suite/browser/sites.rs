@@ -23,6 +23,7 @@ async fn house_for(app: &str) -> Option<(House, Browser)> {
         sign_in: "auth.example.test",
         sites: &[APP, WIKI],
         tls: true,
+        system_ca: false,
         trusted_proxies: r#"["127.0.0.1"]"#,
     })?;
     house.machine.add_user("alice", &[]);

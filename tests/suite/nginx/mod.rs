@@ -35,6 +35,8 @@ pub struct Plan {
     pub sign_in: &'static str,
     pub sites: &'static [&'static str],
     pub tls: bool,
+    /// Whether the test's CA is one of the system's.
+    pub system_ca: bool,
     pub trusted_proxies: &'static str,
 }
 
@@ -52,12 +54,15 @@ impl House {
         }
         let port = free_port();
         let url = format!("{}://{}:{port}", plan.scheme(), plan.sign_in);
-        let machine = Machine::new()
-            .set("VESTIBULE_PUBLIC_URL", &url)
-            .set("VESTIBULE_TRUSTED_PROXIES", plan.trusted_proxies);
         let folder = tempfile::tempdir().expect("a temporary folder");
         let names = [&[plan.sign_in], plan.sites].concat();
         let certificate = Certificate::write(folder.path(), &names);
+        let mut machine = Machine::new()
+            .set("VESTIBULE_PUBLIC_URL", &url)
+            .set("VESTIBULE_TRUSTED_PROXIES", plan.trusted_proxies);
+        if plan.system_ca {
+            machine = machine.set("SSL_CERT_FILE", &certificate.ca().to_string_lossy());
+        }
         let mut house = Self {
             nginx: None,
             _server: machine.start(),

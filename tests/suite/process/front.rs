@@ -388,6 +388,37 @@ fn lod_03_unfinished_heads_take_a_bounded_memory_each() {
     );
 }
 
+#[test]
+fn lod_03_a_proxy_that_asked_with_many_cookies_takes_a_bounded_memory_while_idle() {
+    let machine = Machine::new().set("VESTIBULE_TRUSTED_PROXIES", "[\"127.0.0.1\"]");
+    let server = machine.start();
+    machine
+        .cli(&["site", "add", "app.localhost", "--default", "public"])
+        .done();
+    let cookie = "x".repeat(32_000);
+    let question = format!(
+        "GET /api/authz/forward-auth HTTP/1.1\r\nHost: v\r\nX-Forwarded-Method: GET\r\nX-Forwarded-Proto: http\r\n\
+         X-Forwarded-Host: app.localhost\r\nX-Forwarded-Uri: /\r\nCookie: a={cookie}\r\n\r\n"
+    );
+    let before = resident_kib(&server);
+    let held: Vec<TcpStream> = (0..500)
+        .map(|_| {
+            let mut stream = connect(&machine);
+            stream.write_all(question.as_bytes()).expect("a question");
+            let mut answer = vec![0; cookie.len()];
+            stream.read_exact(&mut answer).expect("an answer");
+            assert!(answer.starts_with(b"HTTP/1.1 200"));
+            stream
+        })
+        .collect();
+    let growth = resident_kib(&server).saturating_sub(before);
+    assert!(
+        growth < 500 * 128,
+        "{growth} KiB for {} connections",
+        held.len()
+    );
+}
+
 fn resident_kib(server: &Server) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", server.id())).expect("a process");
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));

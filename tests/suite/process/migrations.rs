@@ -18,6 +18,9 @@ fn used() -> Machine {
     let mut server = machine.start();
     machine.signed_in("alice");
     machine.anonymous().sign_in("alice", "not the password");
+    machine.add_user("bob", &[]);
+    machine.signed_in("bob");
+    machine.cli(&["user", "delete", "bob", "--yes"]).done();
     server.stop();
     machine
 }
@@ -117,6 +120,25 @@ fn each_migration_goes_down_and_up_over_filled_tables_without_losing_rows_of_oth
                 .expect("a check");
         assert!(orphans.is_empty(), "{orphans:?}");
     });
+}
+
+#[test]
+fn users_who_were_deleted_before_names_were_kept_are_found_in_the_audit_trail() {
+    let machine = used();
+    run(async {
+        let migrator = Migrator::new(Path::new(FOLDER)).await.expect("migrations");
+        let mut connection = connect(&machine).await;
+        let before = 20_261_125_000_000;
+        migrator
+            .undo(&mut connection, before)
+            .await
+            .expect("a way down");
+        migrator.run(&mut connection).await.expect("a way up");
+    });
+    assert_eq!(machine.text("SELECT username FROM former_users"), "bob");
+    let kept =
+        "SELECT deleted_at = (SELECT at FROM audit WHERE event = 'user_delete') FROM former_users";
+    assert_eq!(machine.number(kept), 1);
 }
 
 /// The real sqlx-cli, from the project's root, with nothing but `DATABASE_URL`; `None` without it.

@@ -179,6 +179,7 @@ impl Machine {
     pub fn anonymous(&self) -> Browser {
         Browser {
             port: self.port,
+            scheme: "http",
             host: format!("localhost:{}", self.port),
             cookie: String::new(),
         }
@@ -426,6 +427,8 @@ impl Stream {
 #[derive(Clone)]
 pub struct Browser {
     pub port: u16,
+    /// Of the pages that it posts forms from.
+    pub scheme: &'static str,
     /// What it calls the service.
     pub host: String,
     /// `name=value`; empty without one.
@@ -442,8 +445,8 @@ impl Browser {
             .extend_pairs(fields)
             .finish();
         let origin = format!(
-            "Origin: http://{}\r\nContent-Type: application/x-www-form-urlencoded\r\n",
-            self.host
+            "Origin: {}://{}\r\nContent-Type: application/x-www-form-urlencoded\r\n",
+            self.scheme, self.host
         );
         self.send("POST", path, &origin, &body)
     }

@@ -124,6 +124,30 @@ fn a_site_that_would_mix_cookies_is_refused() {
 }
 
 #[test]
+fn a_rule_takes_methods_of_webdav() {
+    let machine = Machine::new();
+    machine.cli(&["site", "add", "app.example.com"]).done();
+    let rule = [
+        "rule",
+        "add",
+        "app.example.com",
+        "--who",
+        "anyone",
+        "--allow",
+    ];
+    machine
+        .cli(&[&rule[..], &["--method", "VERSION-CONTROL"]].concat())
+        .done();
+    let explained = |method| {
+        let address = "http://app.example.com/";
+        let explain = machine.cli(&["explain", address, "--method", method, "--json"]);
+        explain.done().json()["decision"].clone()
+    };
+    assert_eq!(explained("VERSION-CONTROL"), "allow");
+    assert_eq!(explained("CHECKOUT"), "sign in");
+}
+
+#[test]
 fn a_malformed_rule_is_wrong_usage_and_changes_nothing() {
     let machine = Machine::new();
     machine.cli(&["site", "add", "app.example.com"]).done();
@@ -215,6 +239,16 @@ fn explain_names_the_rule_that_decides_and_why_the_earlier_ones_did_not() {
     assert_eq!(
         (&elsewhere["decision"], &elsewhere["site"]),
         (&"deny".into(), &serde_json::Value::Null)
+    );
+    let odd = machine
+        .cli(&["explain", "http://app.example.com/100%", "--json"])
+        .done()
+        .json();
+    let because = odd["because"].as_str().expect("a reason");
+    assert_eq!(odd["decision"], "deny");
+    assert!(
+        because.contains("allow /admin/* for group:admins"),
+        "{because}"
     );
     machine.cli(&["explain", "not an address"]).failed();
     machine

@@ -139,6 +139,27 @@ fn what_is_wrong_with_a_user_is_said() {
 }
 
 #[test]
+fn more_groups_than_proxies_hand_on_are_refused_and_said() {
+    let machine = Machine::new();
+    machine.add_user("alice", &[]);
+    let names: Vec<String> = (0..64).map(|number| format!("{number:064}")).collect();
+    let add = |names: &[String]| {
+        let groups = names.iter().flat_map(|name| ["--add-group", name]);
+        let arguments: Vec<&str> = ["user", "set", "alice"].into_iter().chain(groups).collect();
+        machine.cli(&arguments)
+    };
+    add(&names[..63]).done();
+    assert!(add(&names[63..]).failed().contains("4,096"));
+    let new: Vec<&str> = ["user", "add", "bob", "--generate"]
+        .into_iter()
+        .chain(names.iter().flat_map(|name| ["--group", name]))
+        .collect();
+    assert!(machine.cli(&new).failed().contains("4,096"));
+    assert_eq!(machine.number("SELECT count(*) FROM memberships"), 63);
+    assert_eq!(machine.number("SELECT count(*) FROM users"), 1);
+}
+
+#[test]
 fn the_last_admin_is_protected() {
     let machine = with_admin();
     for command in [
@@ -195,6 +216,24 @@ fn a_deleted_user_is_out_at_the_next_request() {
     machine.cli(&["user", "delete", "alice", "--yes"]).done();
     assert_eq!(browser.session().status, 401);
     assert_eq!(machine.anonymous().sign_in("alice", PASSWORD).status, 401);
+}
+
+#[test]
+fn sessions_of_a_deleted_user_are_still_among_all() {
+    let machine = with_admin();
+    machine.add_user("alice", &[]);
+    let _server = machine.start();
+    let id = machine.signed_in("alice").session_id();
+    machine.cli(&["user", "delete", "alice", "--yes"]).done();
+    let all = machine.cli(&["session", "list", "--all"]).done().out;
+    let line = all.lines().find(|line| line.contains(&id)).expect("a line");
+    assert!(line.contains("alice (deleted)"), "{line}");
+    assert!(
+        line.contains("user_deleted") && line.contains("by command line"),
+        "{line}"
+    );
+    let live = machine.cli(&["session", "list"]).done().out;
+    assert!(!live.contains(&id), "{live}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use super::visitor::{API, Line, PAGE};
-use super::{APP, Door, SIGN_IN};
+use super::{APP, Door, SIGN_IN, most_groups};
 use crate::support::Answer;
 
 macro_rules! every_proxy {
@@ -19,6 +19,7 @@ macro_rules! every_proxy {
             a_long_address_with_every_kind_of_character_comes_back
             a_frame_that_nobody_is_signed_in_for_shows_a_way_out_of_it
             fwd_03_the_application_is_told_who_is_signed_in
+            fwd_03_as_many_groups_as_there_may_be_arrive_beside_large_cookies
             a_groups_page_is_open_to_its_members_alone
             what_no_rule_allows_is_closed_to_everybody
             fwd_13_a_program_is_told_401_and_sent_nowhere
@@ -164,6 +165,19 @@ pub fn fwd_03_the_application_is_told_who_is_signed_in(door: &Door) {
     assert_eq!(told(&body, "remote-name"), ["alice of the house"]);
     assert_eq!(told(&body, "remote-groups"), ["staff"]);
     assert_eq!(told(&body, "remote-email").concat(), "");
+}
+
+pub fn fwd_03_as_many_groups_as_there_may_be_arrive_beside_large_cookies(door: &Door) {
+    let mut carol = door.signed_in("carol");
+    let cookies = carol.cookies.entry(APP.to_owned()).or_default();
+    cookies.insert("state".to_owned(), "x".repeat(6_000));
+    let answer = carol.page("/page/");
+    assert_passed(&answer, "GET /page/ ");
+    assert_eq!(
+        told(&answer.body, "remote-groups"),
+        [most_groups().join(",")]
+    );
+    assert!(answer.body.contains(&"x".repeat(6_000)));
 }
 
 pub fn a_groups_page_is_open_to_its_members_alone(door: &Door) {

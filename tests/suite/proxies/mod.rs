@@ -179,20 +179,30 @@ fn machine() -> Machine {
     machine
 }
 
-/// A database with alice, who is of the staff, bob, who is not, and the site's rules; made once.
+/// A database with alice, who is of the staff, bob, who is not, carol, who is of as many groups as there
+/// may be, and the site's rules; made once.
 fn database() -> &'static [u8] {
     static MADE: OnceLock<Vec<u8>> = OnceLock::new();
     MADE.get_or_init(|| run(make_database()))
 }
 
+/// The longest header of groups.
+pub fn most_groups() -> Vec<String> {
+    (0..63).map(|number| format!("{number:064}")).collect()
+}
+
 async fn make_database() -> Vec<u8> {
     let TestApp { app, folder, .. } = TestApp::start().await;
     let operator = Actor::operator();
-    for (name, groups) in [("alice", &["staff"][..]), ("bob", &[])] {
+    for (name, groups) in [
+        ("alice", vec!["staff".to_owned()]),
+        ("bob", Vec::new()),
+        ("carol", most_groups()),
+    ] {
         let new = NewUser {
             username: name.to_owned(),
             display_name: Some(format!("{name} of the house")),
-            groups: groups.iter().map(|group| (*group).to_owned()).collect(),
+            groups,
             ..NewUser::default()
         };
         let password = Password::new(PASSWORD.to_owned());

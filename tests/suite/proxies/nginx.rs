@@ -3,11 +3,18 @@
 use std::fs;
 use std::process::Command;
 
-use super::{Place, cases};
+use super::visitor::API;
+use super::{APP, Place, cases, hold};
 use crate::process::is_there;
 
 pub fn start(place: &Place) -> Option<Command> {
     serve(place, &shipped(place))
+}
+
+/// By itself nginx takes 8 KiB of cookies.
+fn start_with_room_for_cookies(place: &Place) -> Option<Command> {
+    let room = "large_client_header_buffers 4 64k;\n";
+    serve(place, &format!("{room}{}", shipped(place)))
 }
 
 /// The shipped file, with this place's addresses, and the other two where it looks for them.
@@ -60,3 +67,25 @@ pub fn serve(place: &Place, text: &str) -> Option<Command> {
 }
 
 cases::every_proxy!(start);
+
+#[test]
+fn cookies_of_12_kib_reach_the_application_and_longer_ones_are_told_of() {
+    hold(start_with_room_for_cookies, |door| {
+        for (kib, status) in [(8, 200), (12, 200), (13, 302), (16, 302), (32, 302)] {
+            let mut visitor = door.visitor();
+            let cookie = "x".repeat(kib * 1_024 - "a=".len());
+            let jar = visitor.cookies.entry(APP.to_owned()).or_default();
+            jar.insert("a".to_owned(), cookie.clone());
+            let answer = visitor.page("/public/");
+            assert_eq!(answer.status, status, "{kib}: {answer:?}");
+            assert_eq!(answer.body.contains(&cookie), status == 200, "{kib}");
+            if status == 302 {
+                let told = visitor.open(answer.header("location"));
+                assert_eq!(told.status, 431, "{told:?}");
+                assert!(told.body.contains("cookies"), "{told:?}");
+                let page = visitor.send("GET", APP, "/public/", API, "");
+                assert_eq!(page.status, 401, "a program is sent nowhere: {page:?}");
+            }
+        }
+    });
+}

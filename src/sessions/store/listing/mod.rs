@@ -19,6 +19,9 @@ use plan::{Plan, Rare, Search, plan};
 pub struct Found {
     pub id: Uuid,
     pub user_id: Uuid,
+    /// The user is gone; the name may be another's now.
+    #[sqlx(default)]
+    pub user_deleted: bool,
     pub username: String,
     pub display_name: String,
     pub methods: String,
@@ -57,6 +60,25 @@ pub(crate) async fn page(
         .await
 }
 
+/// One page of the sessions of users who were deleted: few, and all ended.
+pub(crate) async fn page_of_former(
+    pool: &SqlitePool,
+    query: &Query,
+) -> Result<Vec<Found>, sqlx::Error> {
+    let mut sql = QueryBuilder::new(COLUMNS);
+    sql.push(
+        ", 1 AS user_deleted FROM former_sessions s
+         JOIN (SELECT id, username, username AS search, '' AS display_name FROM former_users) u ON u.id = s.user_id
+         WHERE 1 = 1",
+    );
+    if let Some(user_id) = query.user_id {
+        sql.push(" AND s.user_id = ").push_bind(user_id);
+    }
+    push_search(&mut sql, &Search::of(&query.q, true), &query.q);
+    push_page(&mut sql, query);
+    sql.build_query_as().fetch_all(pool).await
+}
+
 fn statement(plan: &Plan, query: &Query, now: Timestamp) -> QueryBuilder<Sqlite> {
     let mut sql = QueryBuilder::new(COLUMNS);
     push_tables(&mut sql, plan, query);
@@ -64,14 +86,18 @@ fn statement(plan: &Plan, query: &Query, now: Timestamp) -> QueryBuilder<Sqlite>
     if let Plan::InOrder(search) | Plan::Few(Rare::State(search) | Rare::User(_, search)) = plan {
         push_search(&mut sql, search, &query.q);
     }
-    push_place(&mut sql, query.after.as_ref());
+    push_page(&mut sql, query);
+    sql
+}
+
+fn push_page(sql: &mut QueryBuilder<Sqlite>, query: &Query) {
+    push_place(sql, query.after.as_ref());
     sql.push(match query.sort {
         Sort::LastSeen => " ORDER BY s.last_seen_at DESC, s.id DESC",
         Sort::Started => " ORDER BY s.id DESC",
         Sort::User => " ORDER BY u.username, s.id",
     });
     sql.push(" LIMIT ").push_bind(query.limit);
-    sql
 }
 
 /// CROSS JOIN: the table that is named first is read first.

@@ -30,6 +30,18 @@ pub(super) enum Search {
     },
 }
 
+impl Search {
+    pub(super) fn of(q: &str, any_device: bool) -> Self {
+        if q.is_empty() {
+            Self::All
+        } else if looks_like_address(q) {
+            Self::Address
+        } else {
+            Self::Text { any_device }
+        }
+    }
+}
+
 pub(super) enum Rare {
     /// All of the state, and what is searched for among them.
     State(Search),
@@ -42,14 +54,7 @@ pub(super) enum Rare {
 /// `None`: nothing is found.
 pub(super) async fn plan(pool: &SqlitePool, query: &Query) -> Result<Option<Plan>, sqlx::Error> {
     let devices = devices(pool, &query.q).await?;
-    let search = if query.q.is_empty() {
-        Search::All
-    } else if looks_like_address(&query.q) {
-        Search::Address
-    } else {
-        let any_device = !devices.is_empty();
-        Search::Text { any_device }
-    };
+    let search = Search::of(&query.q, !devices.is_empty());
     if let Some(user_id) = query.user_id {
         return Ok(Some(Plan::Few(Rare::User(user_id, search))));
     }
