@@ -46,6 +46,13 @@ const ROWS: &[(i64, &[&str])] = &[
     ),
     (20_261_125_000_000, &["UPDATE clock SET told = 3"]),
     (
+        20_261_126_153_000,
+        &[
+            "INSERT INTO former_users VALUES (x'51', 'gone', 8)",
+            "INSERT INTO former_sessions VALUES (x'52', x'51', 'password', 0, 1, 2, 3, 4, 5, '192.0.2.1', 'A browser', 'A device', 9, 'user_deleted', 'owner')",
+        ],
+    ),
+    (
         20_261_126_154_500,
         &["UPDATE users SET password_form = 'nfc' WHERE username = 'owner'"],
     ),
@@ -184,7 +191,14 @@ fn flt_10_an_upgrade_from_each_older_schema_keeps_every_row_and_a_copy() {
         assert_eq!(after.versions, latest);
         // What a running server sweeps or writes by itself.
         let tables = before.tables.clone();
-        let own = ["clock", "sessions", "site_secrets", "tickets", "throttle"];
+        let own = [
+            "clock",
+            "former_sessions",
+            "sessions",
+            "site_secrets",
+            "tickets",
+            "throttle",
+        ];
         let kept = tables
             .into_iter()
             .filter(|(name, _)| !own.contains(&name.as_str()));
