@@ -3,6 +3,7 @@
 mod destination;
 pub mod first_admin;
 mod metrics;
+mod pages;
 mod routes;
 mod sensitive;
 mod verification;
@@ -19,7 +20,7 @@ use crate::sessions::{self, CurrentSession, Device, EndReason, LastUses, Session
 use crate::web::Slice;
 use crate::web::pages::PageKind;
 use destination::ContinuePage;
-use routes::{ReauthenticatePage, SignInPage, SignOutPage};
+use pages::{ReauthenticatePage, SignInPage, SignOutPage};
 use sensitive::PasswordAgainPage;
 
 pub(crate) use destination::Destination;

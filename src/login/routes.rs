@@ -1,18 +1,15 @@
 use rocket::http::{ContentType, Status};
 use rocket::{FromForm, Route, get, post, routes};
-use serde::Serialize;
 
 use super::destination::{Destination, Lost};
+use super::pages::{ReauthenticatePage, SignInPage, SignOutPage};
 use super::{LoginForm, Outcome, Reauthenticated, reauthenticate, sign_in, sign_out};
 use crate::foundation::app::App;
-use crate::foundation::error::Error;
 use crate::foundation::person::Person;
 use crate::foundation::token::Token;
 use crate::people::passwords::Password;
-use crate::people::users::User;
 use crate::sessions::{CurrentSession, Denied, Session};
 use crate::web::cookies::{DomainCookie, HostCookie};
-use crate::web::pages::{Page, Template, template};
 use crate::web::{Answer, Failure, Opened, Posted, Refusal, Visit, back_to, with_query};
 
 /// Where people are sent who asked for no other page.
@@ -261,115 +258,4 @@ pub(crate) fn cookie_for(app: &App, token: &Token, session: &Session) -> String 
         .remember
         .then(|| session.max_expires_at.since(app.clock.now()));
     HostCookie::session(&app.settings).issue(token, max_age)
-}
-
-#[derive(Serialize)]
-pub struct SignInPage {
-    rd: String,
-    flow: String,
-    error: Option<String>,
-    destination: Option<String>,
-    signed_out: bool,
-    lost: Option<&'static str>,
-}
-
-impl SignInPage {
-    /// The user name is not shown again: known and unknown ones get the same page, byte for byte.
-    fn new(rd: Option<&str>, flow: Option<&str>, destination: &Destination) -> Self {
-        Self {
-            rd: rd.unwrap_or_default().to_owned(),
-            flow: flow.unwrap_or_default().to_owned(),
-            error: None,
-            destination: destination.host().map(str::to_owned),
-            signed_out: false,
-            lost: None,
-        }
-    }
-
-    fn refused(self, app: &App, status: Status, error: &str) -> Result<Answer, Error> {
-        Answer::page(
-            app,
-            status,
-            &Self {
-                error: Some(error.to_owned()),
-                ..self
-            },
-            None,
-        )
-    }
-}
-
-impl Page for SignInPage {
-    const TEMPLATE: Template = template!("login/sign_in.html");
-
-    fn samples(text: &str) -> Vec<Self> {
-        let empty = || Self {
-            rd: String::new(),
-            flow: String::new(),
-            error: None,
-            destination: None,
-            signed_out: false,
-            lost: None,
-        };
-        let text = || text.to_owned();
-        vec![
-            empty(),
-            Self {
-                rd: text(),
-                flow: text(),
-                error: Some(text()),
-                destination: Some(text()),
-                signed_out: false,
-                lost: Some(Lost::Address.text()),
-            },
-            Self {
-                signed_out: true,
-                ..empty()
-            },
-        ]
-    }
-}
-
-#[derive(Serialize)]
-pub struct SignOutPage {}
-
-impl Page for SignOutPage {
-    const TEMPLATE: Template = template!("login/sign_out.html");
-
-    fn samples(_: &str) -> Vec<Self> {
-        vec![Self {}]
-    }
-}
-
-#[derive(Serialize)]
-pub struct ReauthenticatePage {
-    rd: String,
-    error: Option<String>,
-    username: String,
-}
-
-impl ReauthenticatePage {
-    fn new(user: &User, rd: Option<&str>) -> Self {
-        Self {
-            rd: rd.unwrap_or_default().to_owned(),
-            error: None,
-            username: user.username.clone(),
-        }
-    }
-
-    fn answer(&self, app: &App, status: Status, user: &User) -> Result<Answer, Error> {
-        Answer::page(app, status, self, Some(user))
-    }
-}
-
-impl Page for ReauthenticatePage {
-    const TEMPLATE: Template = template!("login/reauthenticate.html");
-
-    fn samples(text: &str) -> Vec<Self> {
-        vec![Self {
-            rd: text.to_owned(),
-            error: Some(text.to_owned()),
-            username: text.to_owned(),
-        }]
-    }
 }

@@ -26,7 +26,7 @@ pub fn rocket(app: Arc<App>, server: &Server) -> Rocket<Build> {
         // Our own headers stand in for Rocket's.
         .attach(Shield::new())
         .manage(WholeSite)
-        .mount("/", routes![home, healthz, readyz, told_metrics])
+        .mount("/", routes![home, healthz, readyz, metrics_text])
         .register("/", catchers![error])
 }
 
@@ -70,7 +70,7 @@ async fn readyz(app: &App) -> Answer {
 
 /// For whoever presents the token; without one in the settings there is no such page.
 #[get("/metrics")]
-async fn told_metrics(app: &App, bearer: Bearer<'_>) -> Result<Answer, Failure> {
+async fn metrics_text(app: &App, bearer: Bearer<'_>) -> Result<Answer, Failure> {
     let Some(secret) = &app.settings.metrics_secret else {
         return Err(Refusal::not_found().into());
     };

@@ -42,8 +42,8 @@ fn is_own_page(path: &str) -> bool {
 #[must_use]
 pub fn writes(request: &ProxyRequest) -> bool {
     let original = ["x-forwarded-uri", "x-original-url"];
-    let mut told = original.iter().flat_map(|name| request.all(name));
-    request.path().contains(enter::PATH) || told.any(|target| target.contains(enter::PATH))
+    let mut targets = original.iter().flat_map(|name| request.all(name));
+    request.path().contains(enter::PATH) || targets.any(|target| target.contains(enter::PATH))
 }
 
 /// Answers a proxy; an unexpected state is denied.
@@ -228,18 +228,18 @@ async fn passed_on(app: &App, request: &ProxyRequest) -> Answer {
         Ok(answered) => answered,
         Err(error) => {
             let refusal = broken(app, request, &error);
-            return ask_again(told(app, request, &refusal), &refusal);
+            return ask_again(refusal_answer(app, request, &refusal), &refusal);
         }
     };
     answered.unwrap_or_else(|refusal| {
         if let Some(reason) = refusal.reason() {
             count(app, reason);
         }
-        told(app, request, &refusal)
+        refusal_answer(app, request, &refusal)
     })
 }
 
-fn told(app: &App, request: &ProxyRequest, refusal: &Refusal) -> Answer {
+fn refusal_answer(app: &App, request: &ProxyRequest, refusal: &Refusal) -> Answer {
     refusal.answer(Some(app), prefers_json(request.headers()))
 }
 

@@ -4,8 +4,9 @@ use rocket::http::Status;
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::SiteForm;
+use super::rule_forms::RuleForm;
 use super::suggestions::Suggestions;
-use super::{RuleForm, SiteForm};
 use crate::admin::query::{Pager, Paging};
 use crate::foundation::app::App;
 use crate::foundation::error::Error;

@@ -39,9 +39,9 @@ async fn show(app: &App, command: &Explain) -> Done {
         Some(name) => Some(find(app, name).await?),
         None => None,
     };
-    let told = explain(app, &request, user.as_ref()).await?;
+    let explanation = explain(app, &request, user.as_ref()).await?;
     if command.json {
-        return output::json(&told);
+        return output::json(&explanation);
     }
     let who = user
         .as_ref()
@@ -50,13 +50,16 @@ async fn show(app: &App, command: &Explain) -> Done {
         "{} {} for {who}: {}",
         request.method,
         request.url(),
-        told.decision
+        explanation.decision
     ))?;
-    if let Some(site) = &told.site {
-        output::say(&format!("Site {site}; the path is judged as {}", told.path))?;
+    if let Some(site) = &explanation.site {
+        output::say(&format!(
+            "Site {site}; the path is judged as {}",
+            explanation.path
+        ))?;
     }
-    for (index, step) in told.steps.iter().enumerate() {
+    for (index, step) in explanation.steps.iter().enumerate() {
         output::say(&format!("  {}. {}: {}", index + 1, step.rule, step.says))?;
     }
-    output::say(&format!("Because {}.", told.because))
+    output::say(&format!("Because {}.", explanation.because))
 }

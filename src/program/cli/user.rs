@@ -1,6 +1,6 @@
 use clap::Subcommand;
 
-use super::password::PasswordSource;
+use super::password::{Given, PasswordSource};
 use super::{Done, Fault, output, with_app, zone};
 use crate::account::lifecycle;
 use crate::foundation::app::App;
@@ -111,28 +111,12 @@ pub fn run(command: Command, effective: Effective) -> Done {
                     groups,
                     must_change_password: false,
                 };
-                let given = password.unwrap_or_else(|| unreachable!("read above"));
-                let new = told(users::may_be_added(app, new).await)?;
-                let user = given
-                    .put_in_force(async |password| {
-                        told(users::create(app, &actor, new, password).await)
-                    })
-                    .await?;
-                say_done("Added", &user)
+                let password = password.unwrap_or_else(|| unreachable!("read above"));
+                add(app, &actor, new, password).await
             }
             Command::Passwd { name, .. } => {
-                let given = password.unwrap_or_else(|| unreachable!("read above"));
-                find(app, &name).await?;
-                let user = given
-                    .put_in_force(async |password| {
-                        told(lifecycle::set_password(app, &actor, &name, password).await)
-                    })
-                    .await?;
-                output::err(&format!(
-                    "Set the password of {} and ended all sessions of that user.",
-                    user.username
-                ));
-                Ok(())
+                let password = password.unwrap_or_else(|| unreachable!("read above"));
+                set_password(app, &actor, &name, password).await
             }
             Command::Set {
                 name,
@@ -154,23 +138,45 @@ pub fn run(command: Command, effective: Effective) -> Done {
                 };
                 say_done(
                     "Changed",
-                    &told(lifecycle::change(app, &actor, &name, changes).await)?,
+                    &accepted(lifecycle::change(app, &actor, &name, changes).await)?,
                 )
             }
             Command::Disable { name } => say_done(
                 "Disabled",
-                &told(lifecycle::disable(app, &actor, &name).await)?,
+                &accepted(lifecycle::disable(app, &actor, &name).await)?,
             ),
             Command::Enable { name } => say_done(
                 "Enabled",
-                &told(lifecycle::enable(app, &actor, &name).await)?,
+                &accepted(lifecycle::enable(app, &actor, &name).await)?,
             ),
             Command::Delete { name, .. } => say_done(
                 "Deleted",
-                &told(lifecycle::delete(app, &actor, &name).await)?,
+                &accepted(lifecycle::delete(app, &actor, &name).await)?,
             ),
         }
     })
+}
+
+async fn add(app: &App, actor: &Actor, new: NewUser, given: Given) -> Done {
+    let new = accepted(users::may_be_added(app, new).await)?;
+    let user = given
+        .put_in_force(async |password| accepted(users::create(app, actor, new, password).await))
+        .await?;
+    say_done("Added", &user)
+}
+
+async fn set_password(app: &App, actor: &Actor, name: &str, given: Given) -> Done {
+    find(app, name).await?;
+    let user = given
+        .put_in_force(async |password| {
+            accepted(lifecycle::set_password(app, actor, name, password).await)
+        })
+        .await?;
+    output::err(&format!(
+        "Set the password of {} and ended all sessions of that user.",
+        user.username
+    ));
+    Ok(())
 }
 
 pub(super) async fn find(app: &App, name: &str) -> Result<User, Fault> {
@@ -178,7 +184,7 @@ pub(super) async fn find(app: &App, name: &str) -> Result<User, Fault> {
     user.ok_or_else(|| format!("there is no user {name}; `vestibule user list` shows all").into())
 }
 
-fn told<T>(outcome: Outcome<T>) -> Result<T, Fault> {
+fn accepted<T>(outcome: Outcome<T>) -> Result<T, Fault> {
     outcome?.map_err(|refused: Refused| refused.to_string().into())
 }
 

@@ -22,7 +22,7 @@ pub enum Trust {
 
 /// An answer, as far as it matters.
 #[derive(Debug)]
-pub struct Seen {
+pub struct Page {
     pub status: u16,
     headers: HeaderMap,
     pub body: String,
@@ -73,7 +73,7 @@ impl Client {
     ///
     /// # Errors
     /// There was no answer; why.
-    pub fn open(&self, url: &Url, headers: &[(&str, &str)]) -> Result<Seen, String> {
+    pub fn open(&self, url: &Url, headers: &[(&str, &str)]) -> Result<Page, String> {
         seen(as_browser(self.0.get(url.as_str()), headers).call())
     }
 
@@ -81,7 +81,7 @@ impl Client {
     ///
     /// # Errors
     /// There was no answer; why.
-    pub fn open_head(&self, url: &Url) -> Result<Seen, String> {
+    pub fn open_head(&self, url: &Url) -> Result<Page, String> {
         seen(as_browser(self.0.head(url.as_str()), &[]).call())
     }
 }
@@ -96,13 +96,13 @@ fn as_browser<T>(request: RequestBuilder<T>, headers: &[(&str, &str)]) -> Reques
         })
 }
 
-fn seen(answer: Result<Response<ureq::Body>, ureq::Error>) -> Result<Seen, String> {
+fn seen(answer: Result<Response<ureq::Body>, ureq::Error>) -> Result<Page, String> {
     let answer = answer.map_err(|error| error.to_string())?;
     let (parts, body) = answer.into_parts();
     let mut bytes = Vec::new();
     // A body that breaks off is judged by what came.
     let _ = body.into_reader().take(MOST_BYTES).read_to_end(&mut bytes);
-    Ok(Seen {
+    Ok(Page {
         status: parts.status.as_u16(),
         headers: parts.headers,
         body: String::from_utf8_lossy(&bytes).into_owned(),
@@ -136,7 +136,7 @@ fn certificates(pem: &[u8]) -> Result<Vec<Certificate<'static>>, String> {
     }
 }
 
-impl Seen {
+impl Page {
     /// All values of a header.
     pub fn all<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
         self.headers

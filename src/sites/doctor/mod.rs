@@ -6,8 +6,8 @@
 
 mod client;
 mod paths;
+mod reply;
 mod steps;
-mod told;
 
 use serde::Serialize;
 use url::Url;
@@ -54,9 +54,9 @@ pub async fn examine(
     client: Client,
 ) -> Result<Vec<Finding>, Error> {
     let clock = clock(app);
-    let mut findings = match admit(app, url, further).await? {
-        Ok(patient) => {
-            let all = move || steps::all(&patient, &client);
+    let mut findings = match find_target(app, url, further).await? {
+        Ok(target) => {
+            let all = move || steps::all(&target, &client);
             let examination = rocket::tokio::task::spawn_blocking(all);
             examination.await.unwrap_or_default()
         }
@@ -80,7 +80,7 @@ fn clock(app: &App) -> Finding {
 }
 
 /// What the steps need to know.
-struct Patient {
+struct Target {
     public_url: Url,
     /// The cookie that a page sets which asks for sign-in.
     flow_cookie: &'static str,
@@ -96,11 +96,11 @@ struct Patient {
 }
 
 /// Finds the site, or says why there is none.
-async fn admit(
+async fn find_target(
     app: &App,
     text: &str,
     further: &[String],
-) -> Result<Result<Patient, Finding>, Error> {
+) -> Result<Result<Target, Finding>, Error> {
     let Some(address) = site_address(app, text).await? else {
         return Ok(Err(unknown(app, text)));
     };
@@ -112,7 +112,7 @@ async fn admit(
         return Ok(Err(unknown(app, text)));
     };
     page.set_fragment(None);
-    Ok(Ok(Patient {
+    Ok(Ok(Target {
         public_url: app.settings.url().clone(),
         flow_cookie: HostCookie::flow(&app.settings).name(),
         secure: app.settings.secure(),

@@ -2,10 +2,10 @@
 
 use url::Url;
 
-use super::client::{Client, Seen};
-use super::steps::{Judged, identity_headers, right, unseen, wrong};
-use super::told::Told;
-use super::{Patient, decision};
+use super::client::{Client, Page};
+use super::reply::Reply;
+use super::steps::{Judgement, identity_headers, right, unseen, wrong};
+use super::{Target, decision};
 use crate::foundation::token::Token;
 use crate::sites::decision::Decision;
 use crate::sites::rules::{PathPattern, Site};
@@ -62,25 +62,25 @@ pub fn at(page: &Url, path: &str) -> Url {
     url
 }
 
-pub fn judge(patient: &Patient, client: &Client) -> Judged {
-    if patient.closed.is_empty() {
+pub fn judge(target: &Target, client: &Client) -> Judgement {
+    if target.closed.is_empty() {
         return unseen(
             "Every path that was tried is open to everyone, so it cannot be told who answers.",
         );
     }
-    let past: Vec<String> = patient
+    let past: Vec<String> = target
         .closed
         .iter()
         .filter_map(|closed| {
             Some(format!(
                 "{} ({})",
                 closed.url.path(),
-                past(patient, client, closed)?
+                past(target, client, closed)?
             ))
         })
         .collect();
     if past.is_empty() {
-        let paths: Vec<&str> = patient.closed.iter().map(|one| one.url.path()).collect();
+        let paths: Vec<&str> = target.closed.iter().map(|one| one.url.path()).collect();
         return right(format!(
             "Vestibule is asked about each of {}. Other paths were not tried.",
             paths.join(", ")
@@ -98,14 +98,14 @@ pub fn judge(patient: &Patient, client: &Client) -> Judged {
 }
 
 /// What answered in place of Vestibule; without and with made-up identity headers.
-fn past(patient: &Patient, client: &Client, closed: &Closed) -> Option<String> {
+fn past(target: &Target, client: &Client, closed: &Closed) -> Option<String> {
     let plain = ask(client, closed, &[]).ok()?;
-    if let Some(what) = is_past(patient, closed, &plain) {
+    if let Some(what) = is_past(target, closed, &plain) {
         return Some(what);
     }
     for headers in identity_headers("doctor") {
         let seen = ask(client, closed, &headers).ok()?;
-        if seen.status < 400 && is_past(patient, closed, &seen).is_some() {
+        if seen.status < 400 && is_past(target, closed, &seen).is_some() {
             return Some(format!("{} with a made-up {}", seen.status, headers[0].0));
         }
     }
@@ -114,7 +114,7 @@ fn past(patient: &Patient, client: &Client, closed: &Closed) -> Option<String> {
 
 /// As a browser, whose way to sign in tells what Vestibule was asked about; where nobody may go on, as
 /// a program, which is told so in words of Vestibule's.
-fn ask(client: &Client, closed: &Closed, headers: &[(String, String)]) -> Result<Seen, String> {
+fn ask(client: &Client, closed: &Closed, headers: &[(String, String)]) -> Result<Page, String> {
     let program = [("Accept", "application/json"), ("Sec-Fetch-Mode", "cors")];
     let mut all: Vec<(&str, &str)> = headers
         .iter()
@@ -126,17 +126,17 @@ fn ask(client: &Client, closed: &Closed, headers: &[(String, String)]) -> Result
     client.open(&closed.url, &all)
 }
 
-fn is_past(patient: &Patient, closed: &Closed, seen: &Seen) -> Option<String> {
-    match Told::by(seen, &patient.public_url) {
-        Told::SignIn(way) if way.rd == closed.url.as_str() => None,
-        Told::SignIn(way) => Some(format!("Vestibule was asked about {}", way.rd)),
-        Told::Refused(..) => None,
-        Told::Unknown if is_forbidden(seen) => None,
-        Told::Unknown => Some(seen.status.to_string()),
+fn is_past(target: &Target, closed: &Closed, seen: &Page) -> Option<String> {
+    match Reply::of(seen, &target.public_url) {
+        Reply::SignIn(way) if way.rd == closed.url.as_str() => None,
+        Reply::SignIn(way) => Some(format!("Vestibule was asked about {}", way.rd)),
+        Reply::Refused(..) => None,
+        Reply::Unknown if is_forbidden(seen) => None,
+        Reply::Unknown => Some(seen.status.to_string()),
     }
 }
 
 /// Vestibule's word for who may not go on; too usual a word to tell Vestibule by in general.
-fn is_forbidden(seen: &Seen) -> bool {
+fn is_forbidden(seen: &Page) -> bool {
     seen.status == 403 && seen.body.trim() == r#"{"error":"forbidden"}"#
 }

@@ -2,10 +2,10 @@
 
 use url::Url;
 
-use super::client::{Client, Seen};
+use super::client::{Client, Page};
 use super::paths::{self, at};
-use super::told::{Told, Way};
-use super::{Finding, Outcome, Patient};
+use super::reply::{Reply, SignInRedirect};
+use super::{Finding, Outcome, Target};
 use crate::foundation::token::Token;
 use crate::sites::original_request::{OTHER_SCHEME, SEVERAL_SCHEMES};
 
@@ -27,21 +27,21 @@ const ENDPOINTS: [&str; 3] = [
 ];
 
 /// A finding without its step.
-pub type Judged = (Outcome, String, Option<String>);
+pub type Judgement = (Outcome, String, Option<String>);
 
-pub fn right(found: impl Into<String>) -> Judged {
+pub fn right(found: impl Into<String>) -> Judgement {
     (Outcome::Right, found.into(), None)
 }
 
-pub fn wrong(found: impl Into<String>, cure: impl Into<String>) -> Judged {
+pub fn wrong(found: impl Into<String>, cure: impl Into<String>) -> Judgement {
     (Outcome::Wrong, found.into(), Some(cure.into()))
 }
 
-pub fn unseen(found: impl Into<String>) -> Judged {
+pub fn unseen(found: impl Into<String>) -> Judgement {
     (Outcome::Unseen, found.into(), None)
 }
 
-fn not_yet() -> Judged {
+fn not_yet() -> Judgement {
     unseen("Not to be seen before the above is right.")
 }
 
@@ -67,7 +67,7 @@ const TITLES: [(&str, &str); 12] = [
     ("clock", "The system’s clock is believed"),
 ];
 
-pub fn finding(step: &'static str, (outcome, found, cure): Judged) -> Finding {
+pub fn finding(step: &'static str, (outcome, found, cure): Judgement) -> Finding {
     let title = TITLES.iter().find(|(of, _)| *of == step);
     Finding {
         step,
@@ -78,55 +78,55 @@ pub fn finding(step: &'static str, (outcome, found, cure): Judged) -> Finding {
     }
 }
 
-pub fn all(patient: &Patient, client: &Client) -> Vec<Finding> {
+pub fn all(target: &Target, client: &Client) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut note = |step, judged| findings.push(finding(step, judged));
-    note("site", right(patient.site.clone()));
-    let page = patient.guarded.as_ref().unwrap_or(&patient.page);
+    note("site", right(target.site.clone()));
+    let page = target.guarded.as_ref().unwrap_or(&target.page);
     let entrance = at(page, "/.vestibule/enter");
     let entered = client.open(&entrance, &[("Accept", "application/json")]);
     let opened = client.open(page, &[]);
     note("proxy", proxy(&opened));
     if let Ok(opened) = &opened {
-        let told = |seen: &Result<Seen, String>| match seen {
-            Ok(seen) => Told::by(seen, &patient.public_url),
-            Err(_) => Told::Unknown,
+        let reply_of = |seen: &Result<Page, String>| match seen {
+            Ok(seen) => Reply::of(seen, &target.public_url),
+            Err(_) => Reply::Unknown,
         };
-        let opened_told = Told::by(opened, &patient.public_url);
-        let entered_told = told(&entered);
-        let peer = peer(&opened_told, &entered_told);
+        let opened_reply = Reply::of(opened, &target.public_url);
+        let entered_reply = reply_of(&entered);
+        let peer = peer(&opened_reply, &entered_reply);
         // nginx says no more than 403 where its address is not trusted.
-        let explained = peer.0 == Outcome::Wrong && opened_told == Told::Unknown;
+        let explained = peer.0 == Outcome::Wrong && opened_reply == Reply::Unknown;
         note("peer", peer);
         note(
             "asked",
             if explained {
                 not_yet()
             } else {
-                asked(patient, opened, &opened_told)
+                asked(target, opened, &opened_reply)
             },
         );
-        let head_told = told(&client.open_head(page));
-        note("headers", headers(page, &opened_told, &head_told));
+        let head_reply = reply_of(&client.open_head(page));
+        note("headers", headers(page, &opened_reply, &head_reply));
         note(
             "paths",
-            if explained || opened_told == Told::Unknown {
+            if explained || opened_reply == Reply::Unknown {
                 not_yet()
             } else {
-                paths::judge(patient, client)
+                paths::judge(target, client)
             },
         );
-        note("cookie", cookie(patient, opened, &opened_told));
-        note("enter", enter(&entered, &entered_told));
-        note("identity", identity(patient, client, opened, page));
+        note("cookie", cookie(target, opened, &opened_reply));
+        note("enter", enter(&entered, &entered_reply));
+        note("identity", identity(target, client, opened, page));
     }
-    let sign_in = client.open(&at(&patient.public_url, "/login"), &[]);
+    let sign_in = client.open(&at(&target.public_url, "/login"), &[]);
     note("sign_in", sign_in_page(&sign_in));
-    note("authz", authz(patient, client));
+    note("authz", authz(target, client));
     findings
 }
 
-fn proxy(opened: &Result<Seen, String>) -> Judged {
+fn proxy(opened: &Result<Page, String>) -> Judgement {
     match opened {
         Ok(seen) => right(format!("It answers with {}.", seen.status)),
         Err(why) => wrong(format!("No answer: {why}."), no_answer_cure(why)),
@@ -143,48 +143,48 @@ fn no_answer_cure(why: &str) -> &'static str {
     }
 }
 
-fn asked(patient: &Patient, opened: &Seen, told: &Told) -> Judged {
+fn asked(target: &Target, opened: &Page, reply: &Reply) -> Judgement {
     let cure = "Let the proxy ask Vestibule about every request to this host, as the files in deploy/ do; nothing may be served past it.";
-    match (told, opened.status) {
-        (Told::SignIn(_), _) => right("It sends a browser to sign in."),
-        (Told::Refused(code, _), _) if code == "unavailable" => wrong(
+    match (reply, opened.status) {
+        (Reply::SignIn(_), _) => right("It sends a browser to sign in."),
+        (Reply::Refused(code, _), _) if code == "unavailable" => wrong(
             "It asks, and Vestibule is too busy or has no database.",
             "Read Vestibule’s log.",
         ),
-        (Told::Refused(code, _), _) => right(format!("Vestibule answers: {code}.")),
-        (Told::Unknown, _) if patient.guarded.is_none() && !patient.public => wrong(
+        (Reply::Refused(code, _), _) => right(format!("Vestibule answers: {code}.")),
+        (Reply::Unknown, _) if target.guarded.is_none() && !target.public => wrong(
             "The rules close this page to everyone, so there is no way to sign in to look at.",
             "Give the address of a page that somebody may open, or change the site’s rules.",
         ),
-        (Told::Unknown, _) if patient.guarded.is_none() => unseen(
+        (Reply::Unknown, _) if target.guarded.is_none() => unseen(
             "The rules open this site to everyone; give the address of a page that asks for sign-in, if there is one.",
         ),
-        (Told::Unknown, 401) => wrong(
+        (Reply::Unknown, 401) => wrong(
             "It answers 401 without a way to sign in.",
             "nginx: hand on Location and Set-Cookie of Vestibule’s answer, with error_page 401 and auth_request_set, as the file in deploy/nginx does.",
         ),
-        (Told::Unknown, 403) => wrong(
+        (Reply::Unknown, 403) => wrong(
             "It answers 403 and does not say why.",
             "Read Vestibule’s log: it names the proxy’s address where that is missing from trusted_proxies, the header that it misses or cannot use (nginx: X-Original-URL, X-Original-Method), and cookies that are too long for nginx. If it names neither, a rule closes the page to this machine.",
         ),
-        (Told::Unknown, 500 | 502 | 503 | 504) => wrong(
+        (Reply::Unknown, 500 | 502 | 503 | 504) => wrong(
             format!(
                 "It answers {}: it asked, and had no answer that it could use.",
                 opened.status
             ),
             "Look that Vestibule runs and that the proxy asks it at the right address and path; the proxy’s error log says more.",
         ),
-        (Told::Unknown, 300..=399) => wrong(
+        (Reply::Unknown, 300..=399) => wrong(
             format!(
                 "It sends the browser to {}, which is not the sign-in page.",
                 origin_of(opened.header("location"))
             ),
             format!(
                 "{cure} The sign-in page is at {}; public_url must be what browsers call it.",
-                patient.public_url
+                target.public_url
             ),
         ),
-        (Told::Unknown, status) => wrong(
+        (Reply::Unknown, status) => wrong(
             format!("A page that asks for sign-in was answered with {status} without it."),
             cure,
         ),
@@ -199,9 +199,9 @@ fn origin_of(location: Option<&str>) -> String {
     }
 }
 
-fn peer(opened: &Told, entered: &Told) -> Judged {
-    let untrusted = |told: &Told| match told {
-        Told::Refused(code, about) if code == "untrusted_proxy" => Some(about.clone()),
+fn peer(opened: &Reply, entered: &Reply) -> Judgement {
+    let untrusted = |reply: &Reply| match reply {
+        Reply::Refused(code, about) if code == "untrusted_proxy" => Some(about.clone()),
         _ => None,
     };
     match untrusted(opened).or_else(|| untrusted(entered)) {
@@ -218,16 +218,16 @@ fn peer(opened: &Told, entered: &Told) -> Judged {
                 ),
             )
         }
-        None if *opened == Told::Unknown && *entered == Told::Unknown => not_yet(),
+        None if *opened == Reply::Unknown && *entered == Reply::Unknown => not_yet(),
         None => right("Its address is in trusted_proxies."),
     }
 }
 
-fn headers(page: &Url, opened: &Told, head: &Told) -> Judged {
+fn headers(page: &Url, opened: &Reply, head: &Reply) -> Judgement {
     let way = match opened {
-        Told::SignIn(way) => way,
-        Told::Refused(code, about) => return headers_refused(code, about.as_deref()),
-        Told::Unknown => return not_yet(),
+        Reply::SignIn(way) => way,
+        Reply::Refused(code, about) => return headers_refused(code, about.as_deref()),
+        Reply::Unknown => return not_yet(),
     };
     if way.rd != page.as_str() {
         return wrong(
@@ -237,10 +237,10 @@ fn headers(page: &Url, opened: &Told, head: &Told) -> Judged {
         );
     }
     match head {
-        Told::SignIn(Way { rm, .. }) if way.rm == "GET" && rm == "HEAD" => {
+        Reply::SignIn(SignInRedirect { rm, .. }) if way.rm == "GET" && rm == "HEAD" => {
             right("Method, scheme, host, path and query arrive.")
         }
-        Told::SignIn(Way { rm, .. }) => wrong(
+        Reply::SignIn(SignInRedirect { rm, .. }) => wrong(
             format!("A GET was told as {}, a HEAD as {rm}.", way.rm),
             "Tell Vestibule the client’s own method (X-Forwarded-Method; nginx: X-Original-Method $request_method).",
         ),
@@ -251,7 +251,7 @@ fn headers(page: &Url, opened: &Told, head: &Told) -> Judged {
     }
 }
 
-fn headers_refused(code: &str, about: Option<&str>) -> Judged {
+fn headers_refused(code: &str, about: Option<&str>) -> Judgement {
     let about = about.unwrap_or("something");
     match code {
         "malformed" => wrong(
@@ -284,11 +284,11 @@ const SCHEME_CURE: &str = "In the proxy that asks Vestibule, where another in fr
     Traefik: forwardedHeaders.trustedIPs of the entry point, and trustForwardHeader: true; HAProxy: \
     x-forwarded-proto in vestibule.lua; Envoy: x-forwarded-proto of the one in front, with xff_num_trusted_hops.";
 
-fn cookie(patient: &Patient, opened: &Seen, told: &Told) -> Judged {
-    let Told::SignIn(way) = told else {
+fn cookie(target: &Target, opened: &Page, reply: &Reply) -> Judgement {
+    let Reply::SignIn(way) = reply else {
         return not_yet();
     };
-    let name = patient.flow_cookie;
+    let name = target.flow_cookie;
     let set: Vec<&str> = opened
         .all("set-cookie")
         .filter(|cookie| cookie.split('=').next() == Some(name))
@@ -305,7 +305,7 @@ fn cookie(patient: &Patient, opened: &Seen, told: &Told) -> Judged {
     let has = |attribute: &str| attributes.iter().any(|own| own == attribute);
     let bound = attributes.iter().any(|own| own.starts_with("domain"));
     let kept =
-        has("path=/") && has("httponly") && has("samesite=lax") && has("secure") == patient.secure;
+        has("path=/") && has("httponly") && has("samesite=lax") && has("secure") == target.secure;
     if bound || !kept {
         return wrong(
             format!(
@@ -327,10 +327,10 @@ fn cookie(patient: &Patient, opened: &Seen, told: &Told) -> Judged {
     right(format!("{name}, for this host alone."))
 }
 
-fn enter(entered: &Result<Seen, String>, told: &Told) -> Judged {
-    match (entered, told) {
-        (_, Told::SignIn(_)) => right("A browser that comes back from sign-in arrives."),
-        (_, Told::Refused(code, _)) if code == "untrusted_proxy" => not_yet(),
+fn enter(entered: &Result<Page, String>, reply: &Reply) -> Judgement {
+    match (entered, reply) {
+        (_, Reply::SignIn(_)) => right("A browser that comes back from sign-in arrives."),
+        (_, Reply::Refused(code, _)) if code == "untrusted_proxy" => not_yet(),
         (Ok(seen), _) => wrong(
             format!(
                 "/.vestibule/enter is answered with {}, and not as Vestibule does.",
@@ -342,7 +342,7 @@ fn enter(entered: &Result<Seen, String>, told: &Told) -> Judged {
     }
 }
 
-fn identity(patient: &Patient, client: &Client, opened: &Seen, page: &Url) -> Judged {
+fn identity(target: &Target, client: &Client, opened: &Page, page: &Url) -> Judgement {
     let made_up = identity_headers(&format!("doctor{}", Token::generate().hash().to_text()));
     let ask = |url: &Url, headers: &[(String, String)]| {
         let headers: Vec<_> = headers
@@ -351,12 +351,12 @@ fn identity(patient: &Patient, client: &Client, opened: &Seen, page: &Url) -> Ju
             .collect();
         client.open(url, &headers)
     };
-    if patient.guarded.is_some() {
+    if target.guarded.is_some() {
         if (200..300).contains(&opened.status) {
             return not_yet();
         }
         let opens =
-            |seen: Result<Seen, String>| seen.is_ok_and(|seen| (200..300).contains(&seen.status));
+            |seen: Result<Page, String>| seen.is_ok_and(|seen| (200..300).contains(&seen.status));
         if made_up.iter().any(|headers| opens(ask(page, headers))) {
             return wrong(
                 "A made-up Remote-User opens a page that asks for sign-in.",
@@ -364,7 +364,7 @@ fn identity(patient: &Patient, client: &Client, opened: &Seen, page: &Url) -> Ju
             );
         }
     }
-    if !patient.public {
+    if !target.public {
         return unseen(
             "A made-up Remote-User opens nothing; whether the application is sent it cannot be seen from here. Give the address of a public page that shows the headers it was sent.",
         );
@@ -372,7 +372,7 @@ fn identity(patient: &Patient, client: &Client, opened: &Seen, page: &Url) -> Ju
     let mut repeated: Vec<&str> = Vec::new();
     let mut is_shown = true;
     for headers in &made_up {
-        let Ok(seen) = ask(&patient.page, headers) else {
+        let Ok(seen) = ask(&target.page, headers) else {
             return not_yet();
         };
         let of_these = headers
@@ -401,7 +401,7 @@ fn identity(patient: &Patient, client: &Client, opened: &Seen, page: &Url) -> Ju
 /// In the user agent that [`Client`] sends.
 const BROWSER_MARK: &str = "vestibule-doctor/";
 
-fn sign_in_page(seen: &Result<Seen, String>) -> Judged {
+fn sign_in_page(seen: &Result<Page, String>) -> Judgement {
     match seen {
         Ok(seen) if seen.status == 200 && seen.body.contains("name=\"password\"") => {
             match referrer_policy(seen) {
@@ -424,21 +424,21 @@ fn sign_in_page(seen: &Result<Seen, String>) -> Judged {
 }
 
 /// The one that browsers go by: of several the last.
-fn referrer_policy(seen: &Seen) -> Option<&str> {
+fn referrer_policy(seen: &Page) -> Option<&str> {
     let values = seen.all("referrer-policy").last()?;
     values.split(',').next_back().map(str::trim)
 }
 
-fn authz(patient: &Patient, client: &Client) -> Judged {
+fn authz(target: &Target, client: &Client) -> Judgement {
     // Where Vestibule hears this, it says that the proxy's headers are missing.
     for endpoint in ENDPOINTS {
-        let Ok(seen) = client.open(&at(&patient.public_url, endpoint), &[]) else {
+        let Ok(seen) = client.open(&at(&target.public_url, endpoint), &[]) else {
             return not_yet();
         };
-        let answered = match Told::by(&seen, &patient.public_url) {
-            Told::Refused(code, _) => code != "untrusted_proxy",
-            Told::SignIn(_) => true,
-            Told::Unknown => (200..300).contains(&seen.status),
+        let answered = match Reply::of(&seen, &target.public_url) {
+            Reply::Refused(code, _) => code != "untrusted_proxy",
+            Reply::SignIn(_) => true,
+            Reply::Unknown => (200..300).contains(&seen.status),
         };
         if answered {
             return wrong(
@@ -459,8 +459,8 @@ mod tests {
         let page = Url::parse("https://app.example.com/").expect("an address");
         for fault in [OTHER_SCHEME, SEVERAL_SCHEMES] {
             let about = format!("X-Forwarded-Proto {fault}");
-            let told = Told::Refused("malformed".to_owned(), Some(about.clone()));
-            let (outcome, found, cure) = headers(&page, &told, &Told::Unknown);
+            let reply = Reply::Refused("malformed".to_owned(), Some(about.clone()));
+            let (outcome, found, cure) = headers(&page, &reply, &Reply::Unknown);
             assert_eq!(outcome, Outcome::Wrong);
             assert!(found.contains(&about), "{found}");
             let cure = cure.expect("a cure");

@@ -3,20 +3,20 @@
 use serde::Deserialize;
 use url::Url;
 
-use super::client::Seen;
+use super::client::Page;
 
 /// A redirect to the sign-in page.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Way {
+pub struct SignInRedirect {
     pub rd: String,
     pub rm: String,
     pub flow: String,
 }
 
 #[derive(Debug, PartialEq, Eq)]
-pub enum Told {
+pub enum Reply {
     /// Sent to sign in, as Vestibule sends.
-    SignIn(Way),
+    SignIn(SignInRedirect),
     /// Refused with a code of Vestibule's, and what it is about.
     Refused(String, Option<String>),
     /// It may not be Vestibule that answered.
@@ -40,8 +40,8 @@ struct Body {
     message: Option<String>,
 }
 
-impl Told {
-    pub fn by(seen: &Seen, public_url: &Url) -> Self {
+impl Reply {
+    pub fn of(seen: &Page, public_url: &Url) -> Self {
         if (300..400).contains(&seen.status)
             && let Some(way) = seen.header("location").and_then(|to| way(to, public_url))
         {
@@ -60,12 +60,12 @@ impl Told {
     }
 }
 
-fn way(location: &str, public_url: &Url) -> Option<Way> {
+fn way(location: &str, public_url: &Url) -> Option<SignInRedirect> {
     let url = Url::parse(location).ok()?;
     if url.origin() != public_url.origin() || url.path() != "/login" {
         return None;
     }
-    let mut way = Way::default();
+    let mut way = SignInRedirect::default();
     for (name, value) in url.query_pairs() {
         match &*name {
             "rd" => way.rd = value.into_owned(),

@@ -1,9 +1,10 @@
-use serde::Serialize;
-use sqlx::{Executor, FromRow, QueryBuilder, Row, Sqlite, SqlitePool, sqlite::SqliteRow};
+mod former;
+mod search;
+
+use sqlx::{Executor, FromRow, Row, Sqlite, SqlitePool, sqlite::SqliteRow};
 use uuid::Uuid;
 
 use super::{User, canonical_name};
-use crate::foundation::audit::Subject;
 use crate::foundation::clock::Timestamp;
 use crate::foundation::db::Connection;
 use crate::people::passwords::HashForm;
@@ -17,6 +18,11 @@ macro_rules! user_columns {
     };
 }
 pub(crate) use user_columns;
+
+pub use former::{Former, audit_subject, former_by_id, former_by_name};
+pub(in crate::people::users) use search::search;
+pub use search::{Listed, some_groups, some_usernames};
+pub(crate) use search::{like_pattern, matching};
 
 impl FromRow<'_, SqliteRow> for User {
     fn from_row(row: &SqliteRow) -> Result<Self, sqlx::Error> {
@@ -88,118 +94,6 @@ pub async fn by_id(pool: &SqlitePool, id: Uuid) -> Result<Option<User>, sqlx::Er
     .await
 }
 
-/// The first user names, for a form to suggest.
-///
-/// # Errors
-/// The database failed.
-pub async fn some_usernames(pool: &SqlitePool, most: u32) -> Result<Vec<String>, sqlx::Error> {
-    sqlx::query_scalar("SELECT username FROM users ORDER BY username LIMIT $1")
-        .bind(most)
-        .fetch_all(pool)
-        .await
-}
-
-/// The first groups by name, for a form to offer.
-///
-/// # Errors
-/// The database failed.
-pub async fn some_groups(pool: &SqlitePool, most: u32) -> Result<Vec<String>, sqlx::Error> {
-    sqlx::query_scalar("SELECT name FROM groups ORDER BY name LIMIT $1")
-        .bind(most)
-        .fetch_all(pool)
-        .await
-}
-
-/// A user as lists show it.
-#[derive(Debug)]
-pub struct Listed {
-    pub user: User,
-    pub live_sessions: i64,
-}
-
-impl FromRow<'_, SqliteRow> for Listed {
-    fn from_row(row: &SqliteRow) -> Result<Self, sqlx::Error> {
-        Ok(Self {
-            user: User::from_row(row)?,
-            live_sessions: row.try_get("live_sessions")?,
-        })
-    }
-}
-
-/// Up to here, users that a search finds are sorted; beyond, they are read by name until a page is full.
-const FEW: usize = 500;
-
-pub(super) async fn search(
-    pool: &SqlitePool,
-    q: &str,
-    after: &str,
-    limit: u32,
-    now: Timestamp,
-) -> Result<Vec<Listed>, sqlx::Error> {
-    let mut sql = QueryBuilder::<Sqlite>::new(concat!(
-        "SELECT ",
-        user_columns!(),
-        ",
-                (SELECT count(*) FROM sessions s
-                 WHERE s.user_id = u.id AND s.ended_at IS NULL AND s.idle_expires_at > "
-    ));
-    sql.push_bind(now);
-    sql.push(" AND s.expires_at > ").push_bind(now);
-    sql.push(") AS live_sessions FROM users u WHERE u.username > ")
-        .push_bind(after);
-    if !q.is_empty() {
-        let found = matching(pool, q, FEW).await?;
-        if found.is_empty() {
-            return Ok(Vec::new());
-        }
-        if found.len() < FEW {
-            sql.push(" AND u.id IN (");
-            let mut list = sql.separated(", ");
-            for id in found {
-                list.push_bind(id);
-            }
-            sql.push(")");
-        } else {
-            sql.push(" AND u.search LIKE ").push_bind(like_pattern(q));
-            sql.push(" ESCAPE '\\'");
-        }
-    }
-    sql.push(" ORDER BY u.username LIMIT ").push_bind(limit);
-    // Each number of users makes another statement: none is kept.
-    sql.build_query_as().persistent(false).fetch_all(pool).await
-}
-
-/// Users with this text in their names or address of mail, `most` at most. Ordered as the index is that
-/// is narrower than the table.
-pub(crate) async fn matching(
-    pool: &SqlitePool,
-    q: &str,
-    most: usize,
-) -> Result<Vec<Uuid>, sqlx::Error> {
-    sqlx::query_scalar(
-        "SELECT id FROM users WHERE search LIKE $1 ESCAPE '\\' ORDER BY search, id LIMIT $2",
-    )
-    .bind(like_pattern(q))
-    .bind(i64::try_from(most).unwrap_or(i64::MAX))
-    .fetch_all(pool)
-    .await
-}
-
-/// A search text taken as it is, anywhere in a text; for `LIKE … ESCAPE '\\'`.
-pub(crate) fn like_pattern(q: &str) -> String {
-    let escaped: String = q
-        .chars()
-        .flat_map(|c| {
-            if "%_\\".contains(c) {
-                vec!['\\', c]
-            } else {
-                vec![c]
-            }
-        })
-        .collect();
-    format!("%{escaped}%")
-}
-
 /// What signing in needs to know of a user.
 #[derive(Debug, FromRow)]
 pub(crate) struct Secret {
@@ -246,7 +140,7 @@ pub(crate) async fn any_admin<'c>(
 }
 
 /// False if the name is taken.
-pub(super) async fn insert(
+pub(in crate::people::users) async fn insert(
     connection: &mut Connection,
     user: &User,
     hash: &str,
@@ -281,7 +175,7 @@ pub(crate) async fn update(connection: &mut Connection, user: &User) -> Result<(
     Ok(())
 }
 
-pub(super) async fn set_password(
+pub(in crate::people::users) async fn set_password(
     connection: &mut Connection,
     id: Uuid,
     hash: &str,
@@ -346,54 +240,7 @@ pub(crate) async fn delete(
     Ok(())
 }
 
-/// A user who was deleted.
-#[derive(Clone, Debug, Serialize, FromRow)]
-pub struct Former {
-    pub id: Uuid,
-    pub username: String,
-    pub deleted_at: Timestamp,
-}
-
-/// Who had this name and was deleted, the last first.
-///
-/// # Errors
-/// The database failed.
-pub async fn former_by_name(pool: &SqlitePool, username: &str) -> Result<Vec<Former>, sqlx::Error> {
-    sqlx::query_as(
-        "SELECT id, username, deleted_at FROM former_users WHERE username = $1 ORDER BY deleted_at DESC LIMIT 20",
-    )
-    .bind(canonical_name(username))
-    .fetch_all(pool)
-    .await
-}
-
-/// `None`: no user with this id was deleted.
-///
-/// # Errors
-/// The database failed.
-pub async fn former_by_id(pool: &SqlitePool, id: Uuid) -> Result<Option<Former>, sqlx::Error> {
-    sqlx::query_as("SELECT id, username, deleted_at FROM former_users WHERE id = $1")
-        .bind(id)
-        .fetch_optional(pool)
-        .await
-}
-
-/// Whom a name or an id means in the audit trail. Records of a user are found by the id, for others may
-/// have had the name before; those of a name that nobody has now, by the name.
-///
-/// # Errors
-/// The database failed.
-pub async fn audit_subject(pool: &SqlitePool, text: &str) -> Result<Subject, sqlx::Error> {
-    if let Some(user) = by_name(pool, text).await? {
-        return Ok(Subject::Id(user.id));
-    }
-    Ok(match Uuid::try_parse(text) {
-        Ok(id) => Subject::Id(id),
-        Err(_) => Subject::Name(canonical_name(text)),
-    })
-}
-
-pub(super) async fn join(
+pub(in crate::people::users) async fn join(
     connection: &mut Connection,
     user_id: Uuid,
     group: &str,
@@ -410,7 +257,7 @@ pub(super) async fn join(
     Ok(())
 }
 
-pub(super) async fn leave(
+pub(in crate::people::users) async fn leave(
     connection: &mut Connection,
     user_id: Uuid,
     group: &str,
@@ -423,7 +270,7 @@ pub(super) async fn leave(
     Ok(())
 }
 
-pub(super) async fn groups_of(
+pub(in crate::people::users) async fn groups_of(
     connection: &mut Connection,
     user_id: Uuid,
 ) -> Result<Vec<String>, sqlx::Error> {
