@@ -1,5 +1,6 @@
 //! Users: who there is, what they may, and the end of it.
 
+mod actions;
 mod pages;
 
 use rocket::http::Status;
@@ -13,12 +14,12 @@ use crate::foundation::app::App;
 use crate::foundation::audit::{self, Actor, Filter, Subject};
 use crate::foundation::error::Error;
 use crate::foundation::version::Version;
-use crate::login::{NoFields, Sensitive};
+use crate::login::Sensitive;
 use crate::people::passwords::Password;
 use crate::people::users::{self, Changes, NewUser, Outcome, Refused, User};
 use crate::sessions::listing::{self, MAX_LIMIT, Query, Sort, State};
 use crate::sessions::view::SessionView;
-use crate::sessions::{self, Admin, CurrentSession, Which};
+use crate::sessions::{Admin, CurrentSession};
 use crate::web::pages::PageKind;
 use crate::web::{Answer, Failure, Refusal, Slice, Visit};
 
@@ -38,12 +39,12 @@ pub fn slice() -> Slice {
         create,
         show,
         change,
-        set_password,
-        disable,
-        enable,
-        revoke_sessions,
-        delete_form,
-        delete
+        actions::set_password,
+        actions::disable,
+        actions::enable,
+        actions::revoke_sessions,
+        actions::delete_form,
+        actions::delete
     ];
     Slice::new(
         routes,
@@ -215,108 +216,6 @@ impl UserForm {
             page.field("admin", "on")
         } else {
             page
-        }
-    }
-}
-
-/// Makes a one-time password, which the answer shows; nobody can choose another's.
-#[post("/admin/users/<id>/password", data = "<_form>")]
-async fn set_password(
-    app: &App,
-    visit: Visit,
-    admin: Admin,
-    current: CurrentSession,
-    id: &str,
-    _form: Sensitive<NoFields>,
-) -> Result<Answer, Failure> {
-    let user = find(app, id).await?;
-    let actor = Actor::user(&admin.0, visit.address);
-    let password = Password::generate();
-    match lifecycle::set_one_time_password(app, &actor, &user.username, &password).await? {
-        Ok(user) => Ok(user_page(app, user, &current, Notice::Password(&password)).await?),
-        Err(refused) => {
-            Ok(user_page(app, user, &current, Notice::Error(refused.to_string())).await?)
-        }
-    }
-}
-
-#[post("/admin/users/<id>/disable", data = "<_form>")]
-async fn disable(
-    app: &App,
-    visit: Visit,
-    admin: Admin,
-    current: CurrentSession,
-    id: &str,
-    _form: Sensitive<NoFields>,
-) -> Result<Answer, Failure> {
-    let user = find(app, id).await?;
-    let outcome =
-        lifecycle::disable(app, &Actor::user(&admin.0, visit.address), &user.username).await;
-    answer(app, user, &current, outcome).await
-}
-
-#[post("/admin/users/<id>/enable", data = "<_form>")]
-async fn enable(
-    app: &App,
-    visit: Visit,
-    admin: Admin,
-    current: CurrentSession,
-    id: &str,
-    _form: Sensitive<NoFields>,
-) -> Result<Answer, Failure> {
-    let user = find(app, id).await?;
-    let outcome =
-        lifecycle::enable(app, &Actor::user(&admin.0, visit.address), &user.username).await;
-    answer(app, user, &current, outcome).await
-}
-
-#[post("/admin/users/<id>/revoke-sessions", data = "<_form>")]
-async fn revoke_sessions(
-    app: &App,
-    visit: Visit,
-    admin: Admin,
-    id: &str,
-    _form: Sensitive<NoFields>,
-) -> Result<Answer, Failure> {
-    let user = find(app, id).await?;
-    sessions::revoke(
-        app,
-        &Actor::user(&admin.0, visit.address),
-        Which::AllOf {
-            user_id: user.id,
-            keep: None,
-        },
-    )
-    .await?;
-    Ok(Answer::see_other(&page_of(&user)))
-}
-
-#[get("/admin/users/<id>/delete")]
-async fn delete_form(app: &App, _visit: Visit, admin: Admin, id: &str) -> Result<Answer, Failure> {
-    let user = find(app, id).await?;
-    let sessions = listing::page(app, &live_of(&user)).await?.sessions.len();
-    Ok(Answer::page(
-        app,
-        Status::Ok,
-        &DeletePage { user, sessions },
-        Some(&admin.0),
-    )?)
-}
-
-#[post("/admin/users/<id>/delete", data = "<_form>")]
-async fn delete(
-    app: &App,
-    visit: Visit,
-    admin: Admin,
-    current: CurrentSession,
-    id: &str,
-    _form: Sensitive<NoFields>,
-) -> Result<Answer, Failure> {
-    let user = find(app, id).await?;
-    match lifecycle::delete(app, &Actor::user(&admin.0, visit.address), &user.username).await? {
-        Ok(_) => Ok(Answer::see_other(HERE)),
-        Err(refused) => {
-            Ok(user_page(app, user, &current, Notice::Error(refused.to_string())).await?)
         }
     }
 }
