@@ -3,7 +3,7 @@ use std::process::Command;
 
 use crate::run::{cargo, output, root};
 
-/// A program from crates.io, kept under target/tools: the developer's ~/.cargo/bin stays as it is.
+/// A program from the crate registry, kept under target/tools: the developer's ~/.cargo/bin stays as it is.
 #[derive(Clone, Copy)]
 pub struct Tool {
     pub package: &'static str,

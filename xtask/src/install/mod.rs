@@ -18,7 +18,7 @@ pub enum Source {
     Debian(&'static [&'static str]),
     /// What the lock file in this folder lists.
     Npm(&'static str),
-    /// A program from crates.io.
+    /// A program from the crate registry.
     Crates(Tool),
     /// A program in a wheel from PyPI.
     PyPi(Wheel),
