@@ -132,7 +132,8 @@ async fn coo_05_a_token_counts_in_the_cookie_only() {
     }
     let form = [("sid", token.as_str()), ("password", PASSWORD)];
     let answer = browser.post("/reauthenticate", &form).await;
-    assert_eq!((answer.status, answer.header("location")), (303, "/login"));
+    let sign_in = "/login?rd=%2F&rm=POST";
+    assert_eq!((answer.status, answer.header("location")), (303, sign_in));
 }
 
 #[rocket::async_test]

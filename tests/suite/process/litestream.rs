@@ -124,6 +124,7 @@ fn the_write_ahead_log_stays_small_while_litestream_copies() {
         let log = fs::metadata(machine.path("vestibule.db-wal"))
             .expect("a file")
             .len();
-        assert!(log < 4 * ROUND, "{log} bytes after round {round}");
+        // Half of what is written in all: a log that is never emptied would hold the whole.
+        assert!(log < 6 * ROUND, "{log} bytes after round {round}");
     }
 }
