@@ -1,5 +1,7 @@
 //! Three names of two root domains behind a real nginx with TLS, as a person's browser meets them.
 
+use std::time::{Duration, SystemTime};
+
 use super::Browser;
 use crate::nginx::{House, Plan};
 use crate::process::wait_for;
@@ -144,14 +146,16 @@ async fn two_tabs_that_sign_in_at_once_both_arrive() {
     let Some((house, browser)) = house().await else {
         return;
     };
+    // Time for a slow machine to fill all three.
+    let at = SystemTime::now() + Duration::from_secs(10);
     browser.visit(&house.at(APP, "/one")).await;
-    fill_to_be_sent_soon(&browser).await;
+    fill_to_be_sent(at, &browser).await;
     let first = browser.new_tab().await;
     browser.visit(&house.at(APP, "/two")).await;
-    fill_to_be_sent_soon(&browser).await;
+    fill_to_be_sent(at, &browser).await;
     let second = browser.new_tab().await;
     browser.visit(&house.at(WIKI, "/three")).await;
-    fill_to_be_sent_soon(&browser).await;
+    fill_to_be_sent(at, &browser).await;
     browser.arrives_at(&house.at(WIKI, "/three")).await;
     browser.switch_to(second).await;
     browser.arrives_at(&house.at(APP, "/two")).await;
@@ -159,14 +163,15 @@ async fn two_tabs_that_sign_in_at_once_both_arrive() {
     browser.arrives_at(&house.at(APP, "/one")).await;
 }
 
-/// Sent by the page itself when all tabs are ready: at a given time.
-async fn fill_to_be_sent_soon(browser: &Browser) {
+/// Sent by the page itself at a time when all tabs are ready.
+async fn fill_to_be_sent(at: SystemTime, browser: &Browser) {
     is_at_sign_in(browser).await;
     browser.fill("username", "alice").await;
     browser.fill("password", PASSWORD).await;
-    browser
-        .run("setTimeout(() => document.querySelector(\"form[action='/login'] button\").click(), 4000 - Date.now() % 4000)")
-        .await;
+    let at = at.duration_since(SystemTime::UNIX_EPOCH).expect("a time");
+    let click = "document.querySelector(\"form[action='/login'] button\").click()";
+    let script = format!("setTimeout(() => {click}, {} - Date.now())", at.as_millis());
+    browser.run(&script).await;
 }
 
 #[rocket::async_test]
