@@ -9,7 +9,7 @@ use super::rules::{Fallback, Rule, Site};
 use super::store;
 use crate::foundation::app::App;
 use crate::foundation::audit::{self, Actor, Event, Record};
-use crate::foundation::db::{Generation, Key, Snapshot};
+use crate::foundation::db::{Generation, Key, Snapshot, Tx};
 use crate::foundation::error::Error;
 use crate::foundation::version::Version;
 
@@ -144,10 +144,8 @@ pub async fn add_site(
         return Ok(Err(Refused::Taken(other.host.to_string())));
     }
     store::insert_site(&mut tx, &site).await?;
-    store::count_on(&mut tx).await?;
-    let record = Record::anonymous(Event::SiteChange)
-        .detail(format!("added {} ({})", site.host, site.fallback));
-    audit::commit(tx, app.clock.now(), actor, &[record]).await?;
+    let change = format!("added {} ({})", site.host, site.fallback);
+    commit_change(app, tx, actor, Event::SiteChange, change).await?;
     Ok(Ok(site))
 }
 
@@ -178,10 +176,8 @@ pub async fn change_site(
         return Ok(Err(Refused::Conflict(Box::new(before.clone()))));
     }
     store::update_site(&mut tx, &site).await?;
-    store::count_on(&mut tx).await?;
-    let record = Record::anonymous(Event::SiteChange)
-        .detail(format!("changed {} ({})", site.host, site.fallback));
-    audit::commit(tx, app.clock.now(), actor, &[record]).await?;
+    let change = format!("changed {} ({})", site.host, site.fallback);
+    commit_change(app, tx, actor, Event::SiteChange, change).await?;
     Ok(Ok(()))
 }
 
@@ -200,11 +196,22 @@ pub async fn remove_site(app: &App, actor: &Actor, id: Uuid) -> Outcome<()> {
     if !store::delete_site(&mut tx, id).await? {
         return Ok(Err(Refused::UnknownSite));
     }
-    store::count_on(&mut tx).await?;
-    let record = Record::anonymous(Event::SiteChange)
-        .detail(format!("removed {}", host.unwrap_or_default()));
-    audit::commit(tx, app.clock.now(), actor, &[record]).await?;
+    let change = format!("removed {}", host.unwrap_or_default());
+    commit_change(app, tx, actor, Event::SiteChange, change).await?;
     Ok(Ok(()))
+}
+
+/// Counts the policy on and records what changed, in the transaction that changed it.
+async fn commit_change(
+    app: &App,
+    mut tx: Tx,
+    actor: &Actor,
+    event: Event,
+    change: String,
+) -> Result<(), Error> {
+    store::count_on(&mut tx).await?;
+    let record = Record::anonymous(event).detail(change);
+    audit::commit(tx, app.clock.now(), actor, &[record]).await
 }
 
 /// Adds a rule to a site, as the `at`-th (1 is the first) or as the last.
@@ -232,18 +239,11 @@ pub async fn add_rule(
         i64::try_from(at.map_or(last, |at| (at.max(1) as usize).min(last))).unwrap_or(i64::MAX);
     store::move_down(&mut tx, site.id, position).await?;
     store::insert_rule(&mut tx, site.id, position, &rule).await?;
-    store::count_on(&mut tx).await?;
-    let detail = format!(
+    let change = format!(
         "{}: added {} {} for {}",
         site.host, rule.effect, rule.path, rule.who
     );
-    audit::commit(
-        tx,
-        app.clock.now(),
-        actor,
-        &[Record::anonymous(Event::RuleChange).detail(detail)],
-    )
-    .await?;
+    commit_change(app, tx, actor, Event::RuleChange, change).await?;
     Ok(Ok(rule))
 }
 
@@ -271,17 +271,10 @@ pub async fn remove_rule(
         return Ok(Err(Refused::Conflict(Box::new(site.clone()))));
     }
     store::delete_rule(&mut tx, id).await?;
-    store::count_on(&mut tx).await?;
-    let detail = format!(
+    let change = format!(
         "{}: removed {} {} for {}",
         site.host, rule.effect, rule.path, rule.who
     );
-    audit::commit(
-        tx,
-        app.clock.now(),
-        actor,
-        &[Record::anonymous(Event::RuleChange).detail(detail)],
-    )
-    .await?;
+    commit_change(app, tx, actor, Event::RuleChange, change).await?;
     Ok(Ok(site.id))
 }
