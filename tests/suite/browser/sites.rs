@@ -147,6 +147,10 @@ async fn two_tabs_that_sign_in_at_once_both_arrive() {
         return;
     };
     // Time for a slow machine to fill all three.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the browser goes by the system's clock"
+    )]
     let at = SystemTime::now() + Duration::from_secs(10);
     browser.visit(&house.at(APP, "/one")).await;
     fill_to_be_sent(at, &browser).await;
