@@ -136,7 +136,7 @@ impl AppBuilder {
         clock: Clock,
         location: &Location,
     ) -> Result<Self, Error> {
-        let db = Db::open(location).await?;
+        let db = Db::open(location, settings.cache.entries).await?;
         clock.resume(&db).await?;
         Ok(Self {
             metrics: metrics::registry(),

@@ -25,7 +25,7 @@ pub(crate) fn setup(builder: &mut AppBuilder) {
 async fn keep_time(app: &App) -> Result<(), Error> {
     let mut tx = app.db.begin().await?;
     app.clock.persist(&mut tx).await?;
-    tx.invalidates_nothing_else();
+    app.db.prune_invalidations(&mut tx).await?;
     tx.commit().await?;
     Ok(())
 }

@@ -89,8 +89,8 @@ impl TokenHash {
     }
 
     /// What is kept of it in memory is found by this.
-    pub(crate) fn key(&self) -> &Key {
-        &self.0
+    pub(crate) fn key(&self) -> Key {
+        Key::Secret(self.0)
     }
 }
 

@@ -109,7 +109,6 @@ async fn try_to_sign_in(
     }
     let (token, session) = sessions::start(app, &mut tx, user.id, device, form.remember).await?;
     // A password's hash, even a new one, is not in memory.
-    tx.invalidates_nothing_else();
     audit::commit(
         tx,
         now,
@@ -139,7 +138,6 @@ pub async fn sign_out(app: &App, current: &CurrentSession, device: &Device) -> R
     {
         return Ok(());
     }
-    tx.invalidates_nothing_else();
     let record = Record::of(Event::SignOut, &current.user).session(current.session.id);
     audit::commit(tx, now, &actor, &[record]).await?;
     app.state::<LastUses>().forget(&current.token_hash);

@@ -123,7 +123,6 @@ async fn write_failure(
     if reservation.failed(&mut tx, now).await? {
         records.push(record(Event::Throttle));
     }
-    tx.invalidates_nothing_else();
     audit::commit(tx, now, &Actor::visitor(device.address), &records).await
 }
 

@@ -40,18 +40,12 @@ pub async fn write_last_uses(app: &App) -> Result<(), Error> {
 async fn write_all(app: &App, recorded: &[(TokenHash, LastUse)]) -> Result<(), Error> {
     let mut tx = app.db.begin().await?;
     for together in recorded.chunks(store::USES_TOGETHER) {
-        if !store::touch(&mut tx, together).await? {
-            // Which of them it was is not asked: they are read again.
-            for (hash, _) in together {
-                tx.invalidates(*hash.key());
-            }
-        }
+        store::touch(&mut tx, together).await?;
     }
-    tx.invalidates_nothing_else();
     app.clock.persist(&mut tx).await?;
     tx.commit().await?;
     for (hash, used) in recorded {
-        if let Some(row) = app.db.cache().snapshot().get::<CachedSession>(hash.key()) {
+        if let Some(row) = app.db.cache().snapshot().get::<CachedSession>(&hash.key()) {
             row.was_used(*used);
         }
     }
@@ -79,9 +73,7 @@ async fn mark_expired(app: &App) -> Result<usize, Error> {
     let mut tx = app.db.begin().await?;
     for hash in &expired {
         store::mark_expired(&mut tx, hash, now, by_time().name()).await?;
-        tx.invalidates(*hash.key());
     }
-    tx.invalidates_nothing_else();
     tx.commit().await?;
     Ok(expired.len())
 }
@@ -91,7 +83,6 @@ async fn delete_old(app: &App) -> Result<u64, Error> {
     let mut tx = app.db.begin().await?;
     let history = now.minus(app.settings.sessions.history);
     let deleted = store::delete_ended(&mut tx, history, BATCH).await?;
-    tx.invalidates_nothing_else();
     tx.commit().await?;
     Ok(deleted)
 }

@@ -1,31 +1,70 @@
 //! Finding the session that a secret belongs to: in memory, where the database was read before and was
-//! not changed since (`db::cache`), otherwise in the database.
+//! not changed since (`db::cache`), otherwise in the database, together with what others look up (`db::gather`).
 //!
 //! Memory only ever says yes. Times and the user are judged for each request, and whom they deny is
 //! looked up in the database once more.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use sqlx::SqlitePool;
+
+use super::Session;
 use super::last_use::{LastUse, LastUses};
-use super::{Session, store};
+use super::store::{self, AtSite, Joined};
 use crate::foundation::app::App;
-use crate::foundation::db::Snapshot;
+use crate::foundation::db::{Cache, Db, Gather, Key, Snapshot, Value};
 use crate::foundation::error::Error;
 use crate::foundation::token::{Token, TokenHash};
 use crate::people::users::User;
 
-/// A session and its user as the database says them, but for the session's last use, which moves.
+/// The two ways to a session.
+pub(super) struct LookUps {
+    by_token: Gather<TokenHash, Option<Found>>,
+    at_site: Gather<TokenHash, AtVersion>,
+}
+
+/// What a secret of a protected host stood for, and the version of the policy that was in force then.
+type AtVersion = (i64, Option<(Arc<SiteSecret>, Found)>);
+
+impl LookUps {
+    pub fn new(db: &Db) -> Self {
+        Self {
+            by_token: Self::gather(db, by_tokens),
+            at_site: Self::gather(db, by_site_secrets),
+        }
+    }
+
+    /// Reads with `find`, and keeps what it has read.
+    fn gather<V: Send + 'static, F>(
+        db: &Db,
+        find: fn(SqlitePool, Arc<Cache>, Vec<TokenHash>) -> F,
+    ) -> Gather<TokenHash, V>
+    where
+        F: Future<Output = Result<Vec<V>, sqlx::Error>> + Send + 'static,
+    {
+        let (reader, cache) = (db.reader().clone(), db.cache().clone());
+        Gather::new(move |keys| Box::pin(find(reader.clone(), cache.clone(), keys)))
+    }
+}
+
+/// A session as the database says it, but for its last use, which moves.
 #[derive(Debug)]
 pub struct CachedSession {
     session: Session,
-    pub user: User,
     used: Mutex<LastUse>,
 }
 
 /// What a secret of a protected host stands for. Another session than the one of this token never has it.
 struct SiteSecret {
-    host: String,
+    host: Box<str>,
     session: TokenHash,
+}
+
+/// A session and its user, not judged yet.
+#[derive(Clone)]
+struct Found {
+    session: Arc<CachedSession>,
+    user: Arc<User>,
 }
 
 /// The live session that a token belongs to, and its user. `None`: unknown, ended, expired, or the
@@ -38,24 +77,22 @@ pub async fn resume(app: &App, token: &Token) -> Result<Option<(Session, User)>,
     let cached = app
         .db
         .cached()
-        .and_then(|snapshot| snapshot.get::<CachedSession>(hash.key()));
-    if let Some(live) = cached.and_then(|row| row.if_live(app, &hash)) {
+        .and_then(|snapshot| Found::cached(&snapshot, &hash));
+    if let Some(live) = cached.and_then(|found| found.if_live(app, &hash)) {
         return Ok(Some(live.into_parts()));
     }
-    let generation = app.db.cache().generation();
-    let look_up = store::by_token(app.db.reader(), &hash);
-    let Some((session, user)) = app.db.timings().look_up(look_up).await? else {
-        return Ok(None);
-    };
-    let live = CachedSession::new(session, user).if_live(app, &hash);
-    if let Some(Live { row, .. }) = &live {
-        app.db.cache().insert(generation, *hash.key(), row.clone());
-    }
+    let look_ups = app.state::<LookUps>();
+    let found = app
+        .db
+        .timings()
+        .look_up(look_ups.by_token.find(hash))
+        .await?;
+    let live = found.and_then(|found| found.if_live(app, &hash));
     Ok(live.map(Live::into_parts))
 }
 
-/// The same for the secret of a protected host, which is good for `host` alone; and the version of
-/// the policy in force at that moment.
+/// The user whose session the secret of a protected host stands for, which is good for `host` alone; and the
+/// version of the policy in force at that moment.
 ///
 /// # Errors
 /// The database failed; the caller lets nobody in then.
@@ -63,24 +100,15 @@ pub async fn resume_at_site(
     app: &App,
     secret: &TokenHash,
     host: &str,
-) -> Result<(i64, Option<Arc<CachedSession>>), Error> {
-    let generation = app.db.cache().generation();
-    let look_up = store::by_site_secret(app.db.reader(), secret, host);
+) -> Result<(i64, Option<Arc<User>>), Error> {
+    let look_ups = app.state::<LookUps>();
+    let look_up = look_ups.at_site.find(*secret);
     let (version, found) = app.db.timings().look_up(look_up).await?;
-    let Some((hash, session, user)) = found else {
-        return Ok((version, None));
-    };
-    let Some(Live { row, .. }) = CachedSession::new(session, user).if_live(app, &hash) else {
-        return Ok((version, None));
-    };
-    let stands_for = SiteSecret {
-        host: host.to_owned(),
-        session: hash,
-    };
-    let cache = app.db.cache();
-    cache.insert(generation, *secret.key(), Arc::new(stands_for));
-    cache.insert(generation, *hash.key(), row.clone());
-    Ok((version, Some(row)))
+    let user = found.and_then(|(secret, found)| {
+        let is_here = *secret.host == *host;
+        is_here.then(|| found.if_live(app, &secret.session))?
+    });
+    Ok((version, user.map(|live| live.found.user)))
 }
 
 /// The same out of memory; `None`: the database has to be asked.
@@ -89,48 +117,115 @@ pub fn cached_at_site(
     snapshot: &Snapshot<'_>,
     secret: &TokenHash,
     host: &str,
-) -> Option<Arc<CachedSession>> {
-    let known = snapshot.get::<SiteSecret>(secret.key())?;
-    if known.host != host {
+) -> Option<Arc<User>> {
+    let known = snapshot.get::<SiteSecret>(&secret.key())?;
+    if *known.host != *host {
         return None;
     }
-    let row = snapshot.get::<CachedSession>(known.session.key())?;
-    row.if_live(app, &known.session).map(|live| live.row)
+    let found = Found::cached(snapshot, &known.session)?;
+    found
+        .if_live(app, &known.session)
+        .map(|live| live.found.user)
 }
 
-/// A row that was judged, with its last use.
+async fn by_tokens(
+    reader: SqlitePool,
+    cache: Arc<Cache>,
+    tokens: Vec<TokenHash>,
+) -> Result<Vec<Option<Found>>, sqlx::Error> {
+    let generation = cache.generation();
+    let joined = store::by_tokens(&reader, &tokens).await?;
+    let mut rows = Vec::with_capacity(2 * joined.len());
+    let found: Vec<_> = joined
+        .into_iter()
+        .map(|joined| (joined.hash, Found::keep(joined, &mut rows)))
+        .collect();
+    cache.insert(generation, rows);
+    Ok(in_order(&tokens, |token| {
+        let (_, found) = found.iter().find(|(hash, _)| hash == token)?;
+        Some(found.clone())
+    }))
+}
+
+async fn by_site_secrets(
+    reader: SqlitePool,
+    cache: Arc<Cache>,
+    secrets: Vec<TokenHash>,
+) -> Result<Vec<AtVersion>, sqlx::Error> {
+    let generation = cache.generation();
+    let (version, at_sites) = store::by_site_secrets(&reader, &secrets).await?;
+    let mut rows = Vec::with_capacity(3 * at_sites.len());
+    let found: Vec<_> = at_sites
+        .into_iter()
+        .map(|at_site| SiteSecret::keep(at_site, &mut rows))
+        .collect();
+    cache.insert(generation, rows);
+    Ok(in_order(&secrets, |secret| {
+        let found = found.iter().find(|(hash, _)| hash == secret);
+        (version, found.map(|(_, found)| found.clone()))
+    }))
+}
+
+fn in_order<T>(keys: &[TokenHash], find: impl Fn(&TokenHash) -> T) -> Vec<T> {
+    keys.iter().map(find).collect()
+}
+
+impl SiteSecret {
+    fn keep(at_site: AtSite, rows: &mut Vec<(Key, Value)>) -> (TokenHash, (Arc<Self>, Found)) {
+        let secret = Arc::new(Self {
+            host: at_site.host.into(),
+            session: at_site.joined.hash,
+        });
+        rows.push((at_site.secret.key(), secret.clone()));
+        (at_site.secret, (secret, Found::keep(at_site.joined, rows)))
+    }
+}
+
+/// A session that was judged, with its last use.
 struct Live {
-    row: Arc<CachedSession>,
+    found: Found,
     used: LastUse,
 }
 
-impl CachedSession {
-    fn new(session: Session, user: User) -> Arc<Self> {
+impl Found {
+    fn cached(snapshot: &Snapshot<'_>, hash: &TokenHash) -> Option<Self> {
+        let session = snapshot.get::<CachedSession>(&hash.key())?;
+        let user = snapshot.get(&Key::Id(session.session.user_id))?;
+        Some(Self { session, user })
+    }
+
+    fn keep(joined: Joined, rows: &mut Vec<(Key, Value)>) -> Self {
         let used = LastUse {
-            at: session.last_seen_at,
-            idle_end: session.idle_expires_at,
+            at: joined.session.last_seen_at,
+            idle_end: joined.session.idle_expires_at,
         };
-        Arc::new(Self {
-            session,
-            user,
+        let user = Arc::new(joined.user);
+        let session = Arc::new(CachedSession {
+            session: joined.session,
             used: Mutex::new(used),
-        })
+        });
+        rows.push((joined.hash.key(), session.clone()));
+        rows.push((Key::Id(user.id), user.clone()));
+        Self { session, user }
     }
 
     /// Judges the times, and notes the use of a session that is live.
-    fn if_live(self: Arc<Self>, app: &App, hash: &TokenHash) -> Option<Live> {
+    fn if_live(self, app: &App, hash: &TokenHash) -> Option<Live> {
+        let session = &self.session.session;
         let now = app.clock.now();
         let last_uses = app.state::<LastUses>();
-        let used = last_uses.latest(hash, *self.used());
-        let end = used.idle_end.min(self.session.max_expires_at);
+        let used = last_uses.latest(hash, *self.session.used());
+        let end = used.idle_end.min(session.max_expires_at);
         if now >= end || self.user.disabled_at.is_some() {
             app.clock.mark_dirty();
             return None;
         }
-        last_uses.record(hash, &self.session, used, now, &app.settings.sessions);
-        Some(Live { row: self, used })
+        last_uses.record(hash, session, used, now, &app.settings.sessions);
+        Some(Live { found: self, used })
     }
+}
 
+impl CachedSession {
     /// After a use was written.
     pub(super) fn was_used(&self, latest: LastUse) {
         let mut used = self.used();
@@ -147,8 +242,8 @@ impl Live {
         let session = Session {
             last_seen_at: self.used.at,
             idle_expires_at: self.used.idle_end,
-            ..self.row.session.clone()
+            ..self.found.session.session.clone()
         };
-        (session, self.row.user.clone())
+        (session, User::clone(&self.found.user))
     }
 }

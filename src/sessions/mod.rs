@@ -33,13 +33,14 @@ pub use crate::web::{Denied, Device};
 pub use guard::{Admin, AnyOrigin, CurrentSession, CurrentUser};
 pub use housekeeping::write_last_uses;
 pub use last_use::LastUses;
-pub(crate) use look_up::{CachedSession, cached_at_site, resume, resume_at_site};
+pub(crate) use look_up::{cached_at_site, resume, resume_at_site};
 pub use store::Found;
 
 #[must_use]
 pub fn slice() -> Slice {
     Slice::new(routes::routes(), Vec::new()).with_setup(|builder| {
         builder.manage(LastUses::default());
+        builder.manage(look_up::LookUps::new(&builder.db));
         builder.every(housekeeping::WRITE_INTERVAL, |app| {
             Box::pin(write_last_uses(app))
         });
@@ -72,8 +73,6 @@ pub struct Session {
     pub idle_expires_at: Timestamp,
     /// The end that use does not put off.
     pub max_expires_at: Timestamp,
-    pub address: String,
-    pub user_agent: String,
 }
 
 impl Session {
@@ -150,14 +149,10 @@ pub async fn start(
         last_seen_at: now,
         idle_expires_at: now.plus(idle),
         max_expires_at: now.plus(max),
-        address: device.address.to_canonical().to_string(),
-        user_agent: audit::sanitize(&device.user_agent),
     };
     let most_others = app.settings.sessions.max_per_user - 1;
-    for ended in store::end_beyond(tx, user_id, most_others, now).await? {
-        tx.invalidates(*ended.key());
-    }
-    store::insert(tx, &token.hash(), &session).await?;
+    store::end_beyond(tx, user_id, most_others, now).await?;
+    store::insert(tx, &token.hash(), &session, device).await?;
     Ok((token, session))
 }
 
@@ -176,11 +171,7 @@ pub(crate) async fn end(
     reason: EndReason,
     actor: &Actor,
 ) -> Result<bool, Error> {
-    let ended = store::end(tx, id, now, reason, actor.name()).await?;
-    if let Some(hash) = ended {
-        tx.invalidates(*hash.key());
-    }
-    Ok(ended.is_some())
+    Ok(store::end(tx, id, now, reason, actor.name()).await?)
 }
 
 /// Ends all of a user's sessions, and says how many there were.
@@ -228,10 +219,6 @@ pub async fn revoke(app: &App, actor: &Actor, which: Which) -> Result<usize, Err
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
     let ended = store::revoke(&mut tx, &which, now, actor.name()).await?;
-    for ended in &ended {
-        tx.invalidates(*ended.token_hash.key());
-    }
-    tx.invalidates_nothing_else();
     let records: Vec<Record> = ended
         .into_iter()
         .map(|ended| Record {
@@ -251,6 +238,7 @@ pub async fn revoke(app: &App, actor: &Actor, which: Which) -> Result<usize, Err
 pub async fn revoke_everyone(app: &App, actor: &Actor, keep: Option<Uuid>) -> Result<u64, Error> {
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
+    tx.changes_many_sessions().await?;
     let ended = store::revoke_everyone(&mut tx, keep, now, actor.name()).await?;
     let record =
         Record::anonymous(Event::SessionRevoke).detail(format!("everyone: {ended} sessions"));

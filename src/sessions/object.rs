@@ -51,7 +51,6 @@ impl CurrentSession {
         let mut object = parse(text.as_deref())?;
         change(&mut object);
         store::set_data(&mut tx, self.session.id, &Value::Object(object).to_string()).await?;
-        tx.invalidates_nothing_else();
         tx.commit().await?;
         Ok(())
     }

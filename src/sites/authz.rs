@@ -19,7 +19,8 @@ use super::tickets::all_under;
 use crate::foundation::app::App;
 use crate::foundation::error::Error;
 use crate::foundation::token::{Token, TokenHash};
-use crate::sessions::{CachedSession, cached_at_site, resume_at_site};
+use crate::people::users::User;
+use crate::sessions::{cached_at_site, resume_at_site};
 use crate::web::cookies::{DomainCookie, Found, HostCookie};
 use crate::web::denials::{Reason, count};
 use crate::web::navigation::{is_navigation, prefers_json};
@@ -80,7 +81,7 @@ fn broken(app: &App, request: &ProxyRequest, error: &Error) -> Refusal {
 }
 
 /// Who asks at a protected host.
-type Visitor = Option<Arc<CachedSession>>;
+type Visitor = Option<Arc<User>>;
 
 /// What is seldom done is boxed, so that not every answer carries room for it.
 async fn check(app: &App, request: &ProxyRequest, dialect: Dialect) -> Result<Answer, Error> {
@@ -109,7 +110,7 @@ async fn check(app: &App, request: &ProxyRequest, dialect: Dialect) -> Result<An
         path: &original.path,
         address: original.address,
     };
-    let user = visitor.as_ref().map(|row| &row.user);
+    let user = visitor.as_deref();
     match decide(site, &asked, user) {
         Decision::Allow if has_too_many_cookies(request, dialect) => {
             count(app, Reason::Malformed);
@@ -155,8 +156,8 @@ fn cached(app: &App, presented: Option<&(TokenHash, String)>) -> Option<(Arc<Pol
     Some((policy, visitor))
 }
 
-fn may_go_on(row: &Arc<CachedSession>) -> bool {
-    !row.user.must_change_password
+fn may_go_on(user: &Arc<User>) -> bool {
+    !user.must_change_password
 }
 
 /// The secret in the cookie of this host, and what it is good for. Where there is none, a script's

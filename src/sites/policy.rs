@@ -9,7 +9,7 @@ use super::rules::{Fallback, Rule, Site};
 use super::store;
 use crate::foundation::app::App;
 use crate::foundation::audit::{self, Actor, Event, Record};
-use crate::foundation::db::{Generation, Key, Snapshot, Tx};
+use crate::foundation::db::{Generation, Key, Snapshot, Tx, Value};
 use crate::foundation::error::Error;
 use crate::foundation::version::Version;
 
@@ -51,11 +51,8 @@ pub async fn current(app: &App) -> Result<Arc<Policy>, Error> {
 /// The policy in force, out of memory; `None`: the database has to be asked.
 #[must_use]
 pub fn cached(snapshot: &Snapshot<'_>) -> Option<Arc<Policy>> {
-    snapshot.get(KEY)
+    snapshot.get(&Key::Policy)
 }
-
-/// There is one policy.
-const KEY: &Key = b"the policy in force, as a whole.";
 
 /// The policy of a version that was just seen in the database, in this generation, or a newer one.
 ///
@@ -63,7 +60,8 @@ const KEY: &Key = b"the policy in force, as a whole.";
 /// See [`current`].
 pub async fn at(app: &App, generation: Generation, version: i64) -> Result<Arc<Policy>, Error> {
     let policy = read(app, version).await?;
-    app.db.cache().insert(generation, *KEY, policy.clone());
+    let row = (Key::Policy, policy.clone() as Value);
+    app.db.cache().insert(generation, [row]);
     Ok(policy)
 }
 

@@ -124,7 +124,6 @@ pub async fn mint(
         Some(domain) => share(&mut tx, domain, &ticket.token_hash, now).await?,
         None => None,
     };
-    tx.invalidates_nothing_else();
     tx.commit().await?;
     let retry = if retry { "&retry=1" } else { "" };
     Ok(Some(Minted {
@@ -210,7 +209,6 @@ pub async fn spend(
         },
     };
     // Right or wrong, the ticket is gone.
-    tx.invalidates_nothing_else();
     tx.commit().await?;
     Ok(outcome)
 }
@@ -226,7 +224,6 @@ pub(super) async fn sweep(app: &App) -> Result<(), Error> {
     loop {
         let mut tx = app.db.begin().await?;
         let deleted = store::delete_old_tickets(&mut tx, app.clock.now(), BATCH).await?;
-        tx.invalidates_nothing_else();
         tx.commit().await?;
         if deleted < u64::from(BATCH) {
             return Ok(());

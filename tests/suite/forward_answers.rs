@@ -392,6 +392,8 @@ async fn fwd_01_without_a_live_session_nothing_is_allowed() {
     let url = format!("{SITE}/");
     assert_eq!(alice.there.open(&url).await.status, 200);
     app.execute("ALTER TABLE site_secrets RENAME TO gone").await;
+    app.execute("INSERT INTO invalidations (key) VALUES (NULL)")
+        .await;
     for answer in [
         alice.there.open(&url).await,
         alice.there.ask_as_nginx("GET", &url, &PAGE).await,

@@ -11,6 +11,7 @@ use sqlx::{Connection as _, SqliteConnection};
 use vestibule::account::lifecycle;
 use vestibule::foundation::audit::Actor;
 use vestibule::foundation::db::ACKNOWLEDGE_AFTER;
+use vestibule::people::users::Changes;
 use vestibule::sessions::write_last_uses;
 use vestibule::sites::policy;
 
@@ -96,12 +97,7 @@ async fn a_change_by_hand_holds_as_soon_as_the_command_line_would_say_done() {
             alice.session().await;
         }
         assert_eq!(alice.session().await.status, 401);
-        // This change is not taken for the next round's.
-        let emptied = app.app.db.cache().times_cleared();
         change_by_hand(&app, "UPDATE users SET disabled_at = NULL").await;
-        while app.app.db.cache().times_cleared() == emptied {
-            alice.session().await;
-        }
     }
 }
 
@@ -277,4 +273,74 @@ async fn a_new_password_is_not_taken_for_a_change_of_another_user() {
     let mut other = app.sign_in_again("alice").await;
     assert_eq!(other.post("/account/password", &fields).await.status, 303);
     assert_eq!(alice.session().await.status, 401);
+}
+
+#[rocket::async_test]
+async fn a_change_of_a_user_or_of_a_rule_is_forgotten_alone() {
+    let app = started().await;
+    let page = "https://app.example.com/page";
+    let site = app.site("app.example.com", "signed-in", &[]).await;
+    let mut alice = Person::signed_in(&app, "alice").await;
+    alice.enter(page).await;
+    app.user("bob").await;
+    warm_at_site(&app, &alice, page).await;
+    let cleared = app.app.db.cache().times_cleared();
+    let changes = Changes {
+        display_name: Some("Robert".to_owned()),
+        add_groups: vec!["staff".to_owned()],
+        ..Changes::default()
+    };
+    let actor = Actor::operator();
+    let changed = lifecycle::change(&app.app, &actor, "bob", changes).await;
+    changed.expect("a database").expect("a change");
+    let rule = rule("allow /open for anyone");
+    let added = policy::add_rule(&app.app, &actor, site.id, rule, None, None).await;
+    added.expect("a database").expect("a rule");
+    let asked = count(&app, "look_up").await;
+    assert_eq!(alice.here.session().await.status, 200);
+    assert_eq!(count(&app, "look_up").await, asked);
+    assert_eq!(app.app.db.cache().times_cleared(), cleared);
+}
+
+#[rocket::async_test]
+async fn a_changed_user_is_another_at_the_next_check() {
+    let app = started().await;
+    let mut alice = app.signed_in("alice").await;
+    warm(&app, &mut alice).await;
+    let changes = Changes {
+        display_name: Some("Alice Liddell".to_owned()),
+        ..Changes::default()
+    };
+    let changed = lifecycle::change(&app.app, &Actor::operator(), "alice", changes).await;
+    changed.expect("a database").expect("a change");
+    let answer = alice.session().await;
+    assert!(answer.body.contains("Alice Liddell"), "{}", answer.body);
+}
+
+/// The control of what is held above: a change that no trigger tells of is not seen.
+#[rocket::async_test]
+async fn a_change_that_leaves_no_invalidation_is_missed() {
+    let app = started().await;
+    let mut alice = app.signed_in("alice").await;
+    app.execute("DROP TRIGGER users_changed").await;
+    warm(&app, &mut alice).await;
+    change_by_hand(&app, "UPDATE users SET disabled_at = 1").await;
+    let changed = Instant::now();
+    let mut passed_late = false;
+    while !passed_late && changed.elapsed() < Duration::from_secs(20) {
+        let acknowledged = changed.elapsed() > ACKNOWLEDGE_AFTER;
+        passed_late = alice.session().await.status == 200 && acknowledged;
+    }
+    assert!(passed_late);
+}
+
+#[rocket::async_test]
+async fn with_no_room_for_sessions_the_database_is_asked_each_time() {
+    let app = TestApp::with(&format!("{TOKEN}\n[default.vestibule.cache]\nentries = 0")).await;
+    let mut alice = app.signed_in("alice").await;
+    let asked = count(&app, "look_up").await;
+    for _ in 0..3 {
+        assert_eq!(alice.session().await.status, 200);
+    }
+    assert_eq!(count(&app, "look_up").await, asked + 3);
 }

@@ -2,18 +2,17 @@
 //!
 //! Why it never answers with what an acknowledged change has undone:
 //!
-//! - Changes of this process go through [`Tx::commit`](super::Tx::commit). After the commit and before
-//!   it is acknowledged, the cache invalidates what the change touches: everything, unless the change
-//!   says less.
-//! - Each commit begins a new generation. Whoever inserts a row says in which generation its reading
-//!   began, and what was read in an older one is not kept.
-//! - A commit that failed or whose future was dropped may still happen. The cache is then cleared and
-//!   suspended until the next question below, which waits for its turn on the same connection.
-//! - Changes of other processes are seen by `PRAGMA data_version`: on the writer's connection it moves for
-//!   others' commits alone. The cache answers only if that question was sent less than [`WINDOW`] ago, and a
-//!   command of Vestibule's acknowledges its change later than that ([`ACKNOWLEDGE_AFTER`]).
-//! - The question is asked while someone wants an answer; its connection is held until its answer is
-//!   stored. Another connection counts otherwise: with a new one, the cache begins anew.
+//! - Whoever changes a row that may be in here, in whatever program, leaves its key in the table
+//!   `invalidations`, in the same transaction: triggers see to it.
+//! - The cache asks for the keys that are newer than the last it has seen, and drops these rows. It answers only
+//!   if that question was sent less than [`WINDOW`] ago, and a command of Vestibule's acknowledges its change
+//!   later than that ([`ACKNOWLEDGE_AFTER`]).
+//! - A change of this process drops its keys after the commit and before it is acknowledged
+//!   ([`Tx::commit`](super::Tx::commit)).
+//! - Dropping begins a new generation. Whoever inserts a row says in which generation its reading began; a row
+//!   whose key was dropped since is not kept, nor one whose reading began longer ago than is remembered.
+//! - A commit that failed or whose future was dropped may still happen. The cache is then cleared and suspended until
+//!   the writer's next turn, and a question after it.
 //!
 //! Rows are kept as they are, never what follows from them: times, hosts and rules are judged for
 //! each request. That there is no such row is not kept.
@@ -21,12 +20,15 @@
 use std::any::Any;
 use std::collections::HashMap;
 use std::fmt;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
 use sqlx::SqlitePool;
+use uuid::Uuid;
+
+use super::invalidations::{self, Changes};
 
 /// How long the answer to a question holds.
 pub const WINDOW: Duration = Duration::from_millis(50);
@@ -34,24 +36,46 @@ pub const WINDOW: Duration = Duration::from_millis(50);
 /// When a change of another process than the server's is acknowledged.
 pub const ACKNOWLEDGE_AFTER: Duration = Duration::from_millis(75);
 
-/// More than this is begun anew, so that it stays within some tens of megabytes.
-const MAX_ENTRIES: usize = 100_000;
+/// How many dropped keys are remembered; then no reading that has begun is kept.
+const REMEMBERED: usize = 4_096;
 
-/// A hash, or a name that no hash is equal to.
-pub type Key = [u8; 32];
+/// A session is kept in three rows at most: its own, that of its secret at a site, and its user's.
+const ROWS_A_SESSION: usize = 3;
 
-type Value = Arc<dyn Any + Send + Sync>;
+/// What a row is found by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Key {
+    /// The hash of a secret that was made here.
+    Secret([u8; 32]),
+    /// An id of ours, such as a user's.
+    Id(Uuid),
+    /// There is one policy.
+    Policy,
+}
 
-/// Keys are hashes already, of secrets that were made here: a part of them spreads them as well as a hash of
-/// theirs would, and nobody chooses keys that fall together.
+impl Hash for Key {
+    /// A part of a hash, or of an id's random end, spreads keys as well as a hash of them would, and nobody
+    /// chooses keys that fall together.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let part = match self {
+            Self::Secret(hash) => hash.last_chunk(),
+            Self::Id(id) => id.as_bytes().last_chunk(),
+            Self::Policy => None,
+        };
+        state.write_u64(part.map_or(0, |part| u64::from_le_bytes(*part)));
+    }
+}
+
 #[derive(Default)]
 struct IdentityHasher(u64);
 
 impl Hasher for IdentityHasher {
-    fn write(&mut self, bytes: &[u8]) {
-        self.0 = bytes
-            .first_chunk()
-            .map_or(0, |part| u64::from_le_bytes(*part));
+    fn write(&mut self, _: &[u8]) {
+        unreachable!("keys write a number");
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = number;
     }
 
     fn finish(&self) -> u64 {
@@ -59,53 +83,83 @@ impl Hasher for IdentityHasher {
     }
 }
 
-#[derive(Default)]
+type KeyMap<V> = HashMap<Key, V, BuildHasherDefault<IdentityHasher>>;
+
+pub type Value = Arc<dyn Any + Send + Sync>;
+
 pub struct Cache {
+    max_rows: usize,
     state: RwLock<State>,
+    /// Keys that were found among the older half and are wanted among the newer.
+    wanted: Mutex<Vec<Key>>,
     asking: AtomicBool,
     cleared: AtomicUsize,
 }
 
 #[derive(Default)]
 struct State {
-    rows: HashMap<Key, Value, BuildHasherDefault<IdentityHasher>>,
+    newer: KeyMap<Value>,
+    /// Dropped when the newer half is full.
+    older: KeyMap<Value>,
     generation: u64,
+    /// Keys that were dropped, with the generation that began with it.
+    dropped: KeyMap<u64>,
+    /// What was read in a generation before is not kept.
+    oldest_kept: u64,
     /// When the question was sent whose answer was the last.
     asked_at: Option<Instant>,
-    /// What the last answer was, on the connection that the writer has now.
-    version: Option<i64>,
-}
-
-/// What a commit touches of the rows that may be in memory.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Invalidation {
-    All,
-    Keys(Vec<Key>),
+    /// The last invalidation that was seen.
+    last_id: Option<i64>,
+    /// Commits that nobody waits for and that may happen yet, and how many of them the writer has had its turn after.
+    doubts: u64,
+    settled: u64,
 }
 
 /// The generation in which a reading began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Generation(u64);
 
-/// What is kept at one moment; nothing is forgotten before it is dropped, so it is held for a moment only.
-pub struct Snapshot<'m>(RwLockReadGuard<'m, State>);
+/// What is kept at one moment; nothing is dropped before this is, so it is held for a moment only.
+pub struct Snapshot<'m> {
+    cache: &'m Cache,
+    state: RwLockReadGuard<'m, State>,
+}
 
 impl Snapshot<'_> {
     pub fn get<T: Any + Send + Sync>(&self, key: &Key) -> Option<Arc<T>> {
-        self.0.rows.get(key)?.clone().downcast().ok()
+        let value = self.state.newer.get(key).or_else(|| {
+            let value = self.state.older.get(key)?;
+            self.cache.want(*key);
+            Some(value)
+        });
+        value?.clone().downcast().ok()
     }
 }
 
 impl Cache {
+    /// Room for so many sessions; none: nothing is ever answered.
+    pub(super) fn new(max_sessions: usize) -> Self {
+        Self {
+            max_rows: max_sessions.saturating_mul(ROWS_A_SESSION),
+            state: RwLock::default(),
+            wanted: Mutex::default(),
+            asking: AtomicBool::default(),
+            cleared: AtomicUsize::default(),
+        }
+    }
+
     /// To be taken before what is to be kept is read.
     pub fn generation(&self) -> Generation {
         Generation(self.read().generation)
     }
 
     /// What is kept, if it is still so, and whether the question is due.
-    pub fn current(&self) -> (Option<Snapshot<'_>>, bool) {
+    pub(super) fn current(&self) -> (Option<Snapshot<'_>>, bool) {
+        if self.max_rows == 0 {
+            return (None, false);
+        }
         let snapshot = self.snapshot();
-        let age = snapshot.0.asked_at.map(|at| at.elapsed());
+        let age = snapshot.state.asked_at.map(|at| at.elapsed());
         let holds = age.is_some_and(|age| age < WINDOW);
         let due = age.is_none_or(|age| age >= WINDOW / 2);
         (holds.then_some(snapshot), due)
@@ -113,74 +167,119 @@ impl Cache {
 
     /// What is kept, whether or not it is still so.
     pub fn snapshot(&self) -> Snapshot<'_> {
-        Snapshot(self.read())
+        Snapshot {
+            cache: self,
+            state: self.read(),
+        }
     }
 
-    /// Keeps what was read, unless something was committed since the reading began.
-    pub fn insert(&self, generation: Generation, key: Key, value: Value) {
+    /// Keeps what was read, but for what was changed since the reading began.
+    pub fn insert(&self, generation: Generation, rows: impl IntoIterator<Item = (Key, Value)>) {
         let mut state = self.write();
-        if state.generation != generation.0 {
+        if generation.0 < state.oldest_kept {
             return;
         }
-        if state.rows.len() >= MAX_ENTRIES {
-            let full = std::mem::take(&mut state.rows);
-            state.rows.insert(key, value);
-            drop(state);
-            drop(full);
-            return;
-        }
-        state.rows.insert(key, value);
-    }
-
-    pub(super) fn invalidate(&self, invalidation: &Invalidation) {
-        match invalidation {
-            Invalidation::All => self.clear(|_| {}),
-            Invalidation::Keys(keys) => {
-                let mut state = self.write();
-                state.generation += 1;
-                for key in keys {
-                    state.rows.remove(key);
-                }
+        for (key, value) in rows {
+            let dropped = state.dropped.get(&key);
+            if dropped.is_none_or(|dropped| *dropped <= generation.0) {
+                state.older.remove(&key);
+                state.newer.insert(key, value);
             }
         }
+        let full = self.make_room(&mut state);
+        drop(state);
+        drop(full);
     }
 
-    /// Answers nothing until the next question is answered.
+    /// What to free when nobody waits for it.
+    fn make_room(&self, state: &mut State) -> KeyMap<Value> {
+        if state.newer.len() <= self.max_rows / 2 {
+            return KeyMap::default();
+        }
+        let newer = std::mem::take(&mut state.newer);
+        std::mem::replace(&mut state.older, newer)
+    }
+
+    fn want(&self, key: Key) {
+        let mut wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+        if wanted.len() < REMEMBERED {
+            wanted.push(key);
+        }
+    }
+
+    pub(super) fn drop_changed(&self, changes: Changes) {
+        match changes {
+            Changes::All => self.clear(|_| {}),
+            Changes::Keys(keys) => self.write().drop_keys(&keys),
+        }
+    }
+
+    /// Answers nothing until the next question is answered, which waits for the writer's turn.
     pub(super) fn suspend(&self) {
         self.clear(|state| {
             state.asked_at = None;
-            state.version = None;
+            state.doubts += 1;
         });
     }
 
-    /// Asks whether another process has changed anything, one question at a time.
-    pub(super) fn ask(self: &Arc<Self>, writer: &SqlitePool) {
+    /// The last invalidation that was seen; `None` before the first question.
+    pub(super) fn last_id(&self) -> Option<i64> {
+        self.read().last_id
+    }
+
+    /// Asks what was changed, one question at a time.
+    pub(super) fn ask(self: &Arc<Self>, asker: &SqlitePool, writer: &SqlitePool) {
         if self.asking.swap(true, Ordering::AcqRel) {
             return;
         }
-        let (cache, writer) = (self.clone(), writer.clone());
+        let (cache, asker, writer) = (self.clone(), asker.clone(), writer.clone());
         rocket::tokio::spawn(async move {
-            if let Err(error) = cache.question(&writer).await {
+            if let Err(error) = cache.question(&asker, &writer).await {
                 tracing::debug!("whether the database was changed is not known: {error}");
             }
             cache.asking.store(false, Ordering::Release);
         });
     }
 
-    async fn question(&self, writer: &SqlitePool) -> Result<(), sqlx::Error> {
-        let mut connection = writer.acquire().await?;
-        let sent_at = Instant::now();
-        let version: i64 = sqlx::query_scalar("PRAGMA data_version")
-            .fetch_one(&mut *connection)
-            .await?;
-        if self.read().version != Some(version) {
-            self.clear(|state| state.version = Some(version));
+    async fn question(&self, asker: &SqlitePool, writer: &SqlitePool) -> Result<(), sqlx::Error> {
+        let doubts = self.doubts();
+        if doubts != self.read().settled {
+            drop(writer.acquire().await?);
         }
-        self.write().asked_at = Some(sent_at);
+        let sent_at = Instant::now();
+        let (last_id, changes) = invalidations::since(asker, self.last_id()).await?;
+        self.answered(sent_at, doubts, last_id, changes);
         Ok(())
     }
 
-    /// How often everything was forgotten.
+    /// Takes in the answer to a question that was sent then, when there were so many doubts.
+    fn answered(&self, sent_at: Instant, doubts: u64, last_id: i64, changes: Changes) {
+        self.drop_changed(changes);
+        let mut state = self.write();
+        // Another was given up meanwhile: the next question answers.
+        if state.doubts != doubts {
+            return;
+        }
+        state.settled = doubts;
+        state.last_id = Some(last_id);
+        state.asked_at = Some(sent_at);
+        self.renew_wanted(&mut state);
+    }
+
+    fn doubts(&self) -> u64 {
+        self.read().doubts
+    }
+
+    fn renew_wanted(&self, state: &mut State) {
+        let mut wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+        for key in wanted.drain(..) {
+            if let Some(value) = state.older.remove(&key) {
+                state.newer.insert(key, value);
+            }
+        }
+    }
+
+    /// How often everything was dropped.
     pub fn times_cleared(&self) -> usize {
         self.cleared.load(Ordering::Relaxed)
     }
@@ -188,8 +287,12 @@ impl Cache {
     fn clear(&self, also: impl FnOnce(&mut State)) {
         let mut state = self.write();
         state.generation += 1;
+        state.oldest_kept = state.generation;
         also(&mut state);
-        let rows = std::mem::take(&mut state.rows);
+        let rows = [
+            std::mem::take(&mut state.newer),
+            std::mem::take(&mut state.older),
+        ];
         drop(state);
         // Nobody waits while thousands of rows are freed.
         drop(rows);
@@ -205,8 +308,212 @@ impl Cache {
     }
 }
 
+impl State {
+    fn drop_keys(&mut self, keys: &[Key]) {
+        if keys.is_empty() {
+            return;
+        }
+        self.generation += 1;
+        if self.dropped.len() + keys.len() > REMEMBERED {
+            self.dropped.clear();
+            self.oldest_kept = self.generation;
+        }
+        for key in keys {
+            self.newer.remove(key);
+            self.older.remove(key);
+            self.dropped.insert(*key, self.generation);
+        }
+    }
+}
+
 impl fmt::Debug for Cache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Cache")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(number: u8) -> Key {
+        Key::Secret([number; 32])
+    }
+
+    fn asked(cache: &Cache, last_id: i64, changes: Changes) {
+        cache.answered(Instant::now(), cache.doubts(), last_id, changes);
+    }
+
+    fn keep(cache: &Cache, numbers: impl IntoIterator<Item = u8>) {
+        let rows = numbers.into_iter().map(|n| (key(n), Arc::new(n) as Value));
+        cache.insert(cache.generation(), rows);
+    }
+
+    fn kept(cache: &Cache, numbers: impl IntoIterator<Item = u8>) -> Vec<u8> {
+        let snapshot = cache.snapshot();
+        numbers
+            .into_iter()
+            .filter(|n| snapshot.get::<u8>(&key(*n)).is_some())
+            .collect()
+    }
+
+    #[test]
+    fn a_full_cache_drops_what_was_not_used_of_its_older_half() {
+        let cache = Cache::new(2);
+        asked(&cache, 0, Changes::All);
+        keep(&cache, 0..4);
+        keep(&cache, 4..5);
+        assert_eq!(kept(&cache, [1, 3]), [1, 3]);
+        asked(&cache, 0, Changes::Keys(Vec::new()));
+        keep(&cache, 5..8);
+        assert_eq!(kept(&cache, 0..8), [1, 3, 4, 5, 6, 7]);
+    }
+
+    #[test]
+    fn a_reading_is_kept_but_for_what_was_changed_since_it_began() {
+        let cache = Cache::new(10);
+        asked(&cache, 0, Changes::All);
+        let began = cache.generation();
+        asked(&cache, 1, Changes::Keys(vec![key(1)]));
+        cache.insert(began, [1, 2].map(|n| (key(n), Arc::new(n) as Value)));
+        assert_eq!(kept(&cache, 1..3), [2]);
+    }
+
+    #[test]
+    fn atk_03_a_reading_from_before_what_is_remembered_is_not_kept() {
+        let cache = Cache::new(10);
+        asked(&cache, 0, Changes::All);
+        let began = cache.generation();
+        for id in 0..=u16::try_from(REMEMBERED).expect("few") {
+            let mut bytes = [0; 32];
+            bytes[..2].copy_from_slice(&id.to_le_bytes());
+            asked(&cache, id.into(), Changes::Keys(vec![Key::Secret(bytes)]));
+        }
+        cache.insert(began, [(key(9), Arc::new(9_u8) as Value)]);
+        assert!(kept(&cache, [9]).is_empty());
+        keep(&cache, [9]);
+        assert_eq!(kept(&cache, [9]), [9]);
+    }
+
+    #[test]
+    fn after_a_commit_that_may_happen_yet_nothing_is_answered_before_a_question_that_was_sent_later()
+     {
+        let cache = Cache::new(10);
+        asked(&cache, 0, Changes::All);
+        let doubts = cache.doubts();
+        cache.suspend();
+        cache.answered(Instant::now(), doubts, 0, Changes::Keys(Vec::new()));
+        assert!(cache.current().0.is_none());
+        asked(&cache, 0, Changes::Keys(Vec::new()));
+        assert!(cache.current().0.is_some());
+    }
+
+    #[test]
+    fn without_room_nothing_is_answered_and_nothing_asked() {
+        let cache = Cache::new(0);
+        asked(&cache, 0, Changes::All);
+        let (snapshot, due) = cache.current();
+        assert!(snapshot.is_none() && !due);
+    }
+
+    /// A database of three rows, whose value is how often each was changed, and one server's cache beside it. What
+    /// happens when is drawn by lot: commits of others, questions and readings that are on their way for any time.
+    struct Model {
+        cache: Cache,
+        database: [u64; 3],
+        /// The rows that were changed, by the id of the invalidation.
+        invalidations: Vec<u8>,
+        questions: Vec<(i64, Changes, [u64; 3])>,
+        readings: Vec<(Generation, u8, Option<u64>)>,
+        /// The database as the last question that was answered saw it.
+        seen: [u64; 3],
+        /// A mistake: this many of the keys that a question comes back with are lost.
+        lost: usize,
+    }
+
+    impl Model {
+        fn new(lost: usize) -> Self {
+            let cache = Cache::new(1);
+            asked(&cache, 0, Changes::All);
+            Self {
+                cache,
+                database: [0; 3],
+                invalidations: Vec::new(),
+                questions: Vec::new(),
+                readings: Vec::new(),
+                seen: [0; 3],
+                lost,
+            }
+        }
+
+        fn step(&mut self, what: u32, row: u8) {
+            match what % 6 {
+                0 => {
+                    self.database[usize::from(row)] += 1;
+                    self.invalidations.push(row);
+                }
+                // One question is under way at a time.
+                1 if self.questions.is_empty() => {
+                    let last_id = self.cache.last_id().expect("asked before");
+                    let new = &self.invalidations[usize::try_from(last_id).expect("an id")..];
+                    let keys = new.iter().skip(self.lost).map(|row| key(*row)).collect();
+                    let newest = i64::try_from(self.invalidations.len()).expect("few");
+                    self.questions
+                        .push((newest, Changes::Keys(keys), self.database));
+                }
+                2 => {
+                    if let Some((newest, changes, database)) = self.questions.pop() {
+                        asked(&self.cache, newest, changes);
+                        self.seen = database;
+                    }
+                }
+                3 => self.readings.push((self.cache.generation(), row, None)),
+                4 => {
+                    for (_, row, read) in &mut self.readings {
+                        read.get_or_insert(self.database[usize::from(*row)]);
+                    }
+                }
+                _ => {
+                    for (began, row, read) in std::mem::take(&mut self.readings) {
+                        if let Some(read) = read {
+                            let kept = (key(row), Arc::new(read) as Value);
+                            self.cache.insert(began, [kept]);
+                        }
+                    }
+                }
+            }
+        }
+
+        /// No row is older than what the last question saw.
+        fn is_fresh(&self) -> bool {
+            let snapshot = self.cache.snapshot();
+            (0..3).all(|row| {
+                let kept = snapshot.get::<u64>(&key(row));
+                kept.is_none_or(|kept| *kept >= self.seen[usize::from(row)])
+            })
+        }
+    }
+
+    /// The first step after which a row is too old.
+    fn first_stale(mut model: Model, steps: u32) -> Option<u32> {
+        let mut lot: u32 = 1;
+        (0..steps).find(|_| {
+            // Marsaglia's xorshift.
+            lot ^= lot << 13;
+            lot ^= lot >> 17;
+            lot ^= lot << 5;
+            model.step(lot >> 8, (lot % 3) as u8);
+            !model.is_fresh()
+        })
+    }
+
+    #[test]
+    fn no_row_is_older_than_the_last_question_whatever_overlaps() {
+        assert_eq!(first_stale(Model::new(0), 1_000_000), None);
+    }
+
+    #[test]
+    fn the_model_finds_a_cache_that_drops_one_key_too_few() {
+        assert!(first_stale(Model::new(1), 1_000_000).is_some());
     }
 }

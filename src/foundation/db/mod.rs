@@ -2,13 +2,15 @@
 //!
 //! Writers take turns on one connection with `BEGIN IMMEDIATE` ([`Db::begin`]), so that none fails
 //! for another's write in between; readers have connections of their own that cannot write
-//! ([`Db::reader`]). What was read may be kept in memory ([`Db::kept`]).
+//! ([`Db::reader`]). What was read may be kept in memory ([`Db::cached`]).
 
 mod backup;
 mod cache;
 mod copy;
 mod failure;
 mod files;
+mod gather;
+mod invalidations;
 mod lock;
 mod migrate;
 mod open;
@@ -29,9 +31,11 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{Connection as _, SqlitePool};
 
 pub use backup::{backup, restore};
-pub use cache::{ACKNOWLEDGE_AFTER, Cache, Generation, Key, Snapshot};
+pub use cache::{ACKNOWLEDGE_AFTER, Cache, Generation, Key, Snapshot, Value};
 pub use failure::DatabaseFailure;
 pub use files::Location;
+pub use gather::Gather;
+pub(crate) use gather::{for_keys, sized};
 pub use lock::Lock;
 pub use migrate::{migrate, open_for_serving, prepare};
 pub use refused::Refused;
@@ -59,6 +63,8 @@ const WAL_BYTES: &str = "67108864";
 pub struct Db {
     writer: SqlitePool,
     reader: SqlitePool,
+    /// Asks for invalidations: a connection of its own, for which no write and no page is waited.
+    asker: SqlitePool,
     location: Location,
     timings: Timings,
     cache: Arc<Cache>,
@@ -72,16 +78,10 @@ impl Db {
     ///
     /// # Errors
     /// The file cannot be opened for writing.
-    pub async fn open(location: &Location) -> Result<Self, sqlx::Error> {
-        let cache = Arc::new(Cache::default());
-        let with_writer = cache.clone();
+    pub async fn open(location: &Location, cached_sessions: usize) -> Result<Self, sqlx::Error> {
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
             .acquire_timeout(TIMEOUT)
-            .after_connect(move |_, _| {
-                with_writer.suspend();
-                Box::pin(async { Ok(()) })
-            })
             // A full disk makes SQLite roll back by itself while sqlx still counts a transaction:
             // such a connection is thrown away.
             .after_release(|connection, _| {
@@ -92,22 +92,24 @@ impl Db {
             })
             .connect_with(options(location.path()).foreign_keys(true))
             .await?;
-        let reader = SqlitePoolOptions::new()
-            .max_connections(READERS)
-            .acquire_timeout(TIMEOUT)
-            .test_before_acquire(false)
-            .connect_with(
-                options(location.path())
-                    .read_only(true)
-                    .pragma("cache_size", READER_CACHE),
-            )
-            .await?;
+        let reading = options(location.path())
+            .read_only(true)
+            .pragma("cache_size", READER_CACHE);
+        let readers = |most| {
+            SqlitePoolOptions::new()
+                .max_connections(most)
+                .acquire_timeout(TIMEOUT)
+                .test_before_acquire(false)
+        };
+        let reader = readers(READERS).connect_with(reading.clone()).await?;
+        let asker = readers(1).connect_with(reading).await?;
         Ok(Self {
             writer,
             reader,
+            asker,
             location: location.clone(),
             timings: Timings::new(),
-            cache,
+            cache: Arc::new(Cache::new(cached_sessions)),
             beside_a_server: AtomicBool::new(false),
             failure: Arc::default(),
             probed: Mutex::default(),
@@ -150,14 +152,25 @@ impl Db {
     pub fn cached(&self) -> Option<Snapshot<'_>> {
         let (snapshot, due) = self.cache.current();
         if due {
-            self.cache.ask(&self.writer);
+            self.cache.ask(&self.asker, &self.writer);
         }
         snapshot
     }
 
     #[must_use]
-    pub fn cache(&self) -> &Cache {
+    pub fn cache(&self) -> &Arc<Cache> {
         &self.cache
+    }
+
+    /// Deletes the invalidations that the cache has seen.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub(crate) async fn prune_invalidations(&self, tx: &mut Tx) -> Result<(), sqlx::Error> {
+        match self.cache.last_id() {
+            Some(last_id) => invalidations::prune(&mut **tx, last_id).await,
+            None => Ok(()),
+        }
     }
 
     /// One that was opened while the file could not be written stays so, though the file may be
@@ -259,13 +272,13 @@ impl Db {
         )
         .execute(&mut *tx)
         .await?;
-        tx.invalidates_nothing_else();
         tx.commit().await
     }
 
     pub async fn close(&self) {
         self.cache.suspend();
         self.reader.close().await;
+        self.asker.close().await;
         self.writer.close().await;
     }
 }

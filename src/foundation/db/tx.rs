@@ -8,7 +8,8 @@ use rocket::tokio::sync::SetOnce;
 use rocket::tokio::time::sleep;
 use sqlx::{Sqlite, Transaction};
 
-use super::cache::{ACKNOWLEDGE_AFTER, Cache, Invalidation, Key};
+use super::cache::{ACKNOWLEDGE_AFTER, Cache};
+use super::invalidations::{self, Changes};
 use super::{Connection, DatabaseFailure};
 
 /// A write transaction; what is not committed is rolled back.
@@ -17,8 +18,7 @@ pub struct Tx {
     began: Instant,
     writes: Histogram,
     cache: Arc<Cache>,
-    invalidation: Vec<Key>,
-    invalidates_all: bool,
+    is_bulk: bool,
     beside_a_server: bool,
     failure: Arc<SetOnce<DatabaseFailure>>,
 }
@@ -38,30 +38,33 @@ impl Tx {
             began,
             writes,
             cache,
-            invalidation: Vec::new(),
-            invalidates_all: true,
+            is_bulk: false,
             beside_a_server,
             failure,
         }
     }
 
-    /// Names a row that may be in memory and is changed.
-    pub(crate) fn invalidates(&mut self, key: Key) {
-        self.invalidation.push(key);
-    }
-
-    /// Whatever else the transaction writes is never in memory. Without this, everything is forgotten.
-    pub(crate) fn invalidates_nothing_else(&mut self) {
-        self.invalidates_all = false;
+    /// For a change of so many sessions that the cache drops everything instead of each of them.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn changes_many_sessions(&mut self) -> Result<(), sqlx::Error> {
+        self.is_bulk = true;
+        invalidations::begin_bulk(&mut self.inner).await
     }
 
     /// # Errors
     /// Nothing was written; or, if the disk failed, nobody knows before the next start, and nothing
     /// more is written until then.
-    pub async fn commit(self) -> Result<(), sqlx::Error> {
+    pub async fn commit(mut self) -> Result<(), sqlx::Error> {
+        if self.is_bulk {
+            invalidations::end_bulk(&mut self.inner).await?;
+        }
+        let last_id = self.cache.last_id();
+        let (_, changes) = invalidations::since(&mut *self.inner, last_id).await?;
         let mut outcome = Outcome {
             cache: self.cache,
-            invalidation: None,
+            changes: None,
         };
         self.inner.commit().await.inspect_err(|error| {
             if let Some(failure) = DatabaseFailure::of_commit(error)
@@ -70,11 +73,7 @@ impl Tx {
                 tracing::error!("{failure}: {error}");
             }
         })?;
-        outcome.invalidation = Some(if self.invalidates_all {
-            Invalidation::All
-        } else {
-            Invalidation::Keys(self.invalidation)
-        });
+        outcome.changes = Some(changes);
         drop(outcome);
         if self.beside_a_server {
             sleep(ACKNOWLEDGE_AFTER).await;
@@ -88,13 +87,13 @@ impl Tx {
 struct Outcome {
     cache: Arc<Cache>,
     /// `None`: it may happen yet.
-    invalidation: Option<Invalidation>,
+    changes: Option<Changes>,
 }
 
 impl Drop for Outcome {
     fn drop(&mut self) {
-        match &self.invalidation {
-            Some(invalidation) => self.cache.invalidate(invalidation),
+        match self.changes.take() {
+            Some(changes) => self.cache.drop_changed(changes),
             None => self.cache.suspend(),
         }
     }

@@ -50,6 +50,7 @@ pub struct Settings {
     pub sessions: Sessions,
     pub passwords: Passwords,
     pub throttle: Throttle,
+    pub cache: Cache,
     pub sites: Sites,
     #[serde(deserialize_with = "text::name")]
     pub log_format: LogFormat,
@@ -78,6 +79,7 @@ impl Default for Settings {
             sessions: Sessions::default(),
             passwords: Passwords::default(),
             throttle: Throttle::default(),
+            cache: Cache::default(),
             sites: Sites::default(),
             log_format: LogFormat::Text,
             log_level: LogLevel::Info,
@@ -87,6 +89,20 @@ impl Default for Settings {
             templates_dir: None,
             listen: None,
         }
+    }
+}
+
+/// What is kept in memory of the database.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Cache {
+    /// Sessions; 0 asks the database each time.
+    pub entries: usize,
+}
+
+impl Default for Cache {
+    fn default() -> Self {
+        Self { entries: 100_000 }
     }
 }
 

@@ -31,7 +31,6 @@ pub async fn sweep(db: &Db, now: Timestamp) -> Result<(), Error> {
     loop {
         let mut tx = db.begin().await?;
         let deleted = store::delete_full(&mut tx, now, BATCH).await?;
-        tx.invalidates_nothing_else();
         tx.commit().await?;
         if deleted < u64::from(BATCH) {
             return Ok(());

@@ -1,7 +1,10 @@
-//! The look-ups of every request: by the token of a session, and by the secret of a protected host.
+//! The look-ups of every request: by the tokens of sessions, and by the secrets of protected hosts. Those of
+//! several requests that wait together are one.
 
-use sqlx::{FromRow, Row, SqlitePool, sqlite::SqliteRow};
+use sqlx::sqlite::{SqliteArguments, SqliteRow};
+use sqlx::{Arguments, FromRow, Row, SqlitePool};
 
+use crate::foundation::db::{for_keys, sized};
 use crate::foundation::token::TokenHash;
 use crate::people::users::{User, user_columns};
 use crate::sessions::Session;
@@ -9,8 +12,8 @@ use crate::sessions::Session;
 /// The columns that a [`Session`] is read from, beside its user's, of the table `sessions` as `s`.
 macro_rules! session_columns {
     () => {
-        "s.id, s.methods, s.remember, s.created_at, s.authenticated_at, s.last_seen_at, s.idle_expires_at,
-         s.expires_at, s.address, s.user_agent"
+        "s.token_hash, s.id, s.methods, s.remember, s.created_at, s.authenticated_at, s.last_seen_at,
+         s.idle_expires_at, s.expires_at"
     };
 }
 
@@ -27,59 +30,102 @@ impl FromRow<'_, SqliteRow> for Session {
             last_seen_at: row.try_get("last_seen_at")?,
             idle_expires_at: row.try_get("idle_expires_at")?,
             max_expires_at: row.try_get("expires_at")?,
-            address: row.try_get("address")?,
-            user_agent: row.try_get("user_agent")?,
         })
     }
 }
 
-/// The look-up of every request. Times are judged by the caller.
-pub(crate) async fn by_token(
-    pool: &SqlitePool,
-    hash: &TokenHash,
-) -> Result<Option<(Session, User)>, sqlx::Error> {
-    let row = sqlx::query(concat!(
+/// A live session with its user and the hash of its token. Times are judged by the caller.
+pub(crate) struct Joined {
+    pub hash: TokenHash,
+    pub session: Session,
+    pub user: User,
+}
+
+impl FromRow<'_, SqliteRow> for Joined {
+    fn from_row(row: &SqliteRow) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            hash: row.try_get("token_hash")?,
+            session: Session::from_row(row)?,
+            user: User::from_row(row)?,
+        })
+    }
+}
+
+const BY_TOKENS: [&str; 3] = for_keys!(
+    concat!(
         "SELECT ",
         session_columns!(),
         ", ",
         user_columns!(),
-        "
-         FROM sessions s JOIN users u ON u.id = s.user_id
-         WHERE s.token_hash = $1 AND s.ended_at IS NULL"
-    ))
-    .bind(hash.as_bytes())
-    .fetch_optional(pool)
-    .await?;
-    row.map(|row| Ok((Session::from_row(&row)?, User::from_row(&row)?)))
-        .transpose()
+        " FROM sessions s JOIN users u ON u.id = s.user_id
+         WHERE s.ended_at IS NULL AND s.token_hash IN ("
+    ),
+    ")"
+);
+
+/// The sessions that these tokens have, in no order.
+pub(crate) async fn by_tokens(
+    pool: &SqlitePool,
+    tokens: &[TokenHash],
+) -> Result<Vec<Joined>, sqlx::Error> {
+    let rows = fetch(pool, &BY_TOKENS, tokens).await?;
+    rows.iter().map(Joined::from_row).collect()
 }
 
-/// The same by the secret of a protected host, with the hash of the session's own token. The policy's
-/// version comes along, whoever is found: so a check of forward auth is one look-up.
-pub(crate) async fn by_site_secret(
-    pool: &SqlitePool,
-    secret: &TokenHash,
-    host: &str,
-) -> Result<(i64, Option<(TokenHash, Session, User)>), sqlx::Error> {
-    let row = sqlx::query(concat!(
-        "SELECT p.version, s.token_hash, ",
+/// What the secret of a protected host stands for: a session, at this host alone.
+pub(crate) struct AtSite {
+    pub secret: TokenHash,
+    pub host: String,
+    pub joined: Joined,
+}
+
+const BY_SITE_SECRETS: [&str; 3] = for_keys!(
+    concat!(
+        "SELECT p.version, w.secret_hash, w.host, ",
         session_columns!(),
         ", ",
         user_columns!(),
-        "
-         FROM policy p
-         LEFT JOIN site_secrets w ON w.secret_hash = $1 AND w.host = $2
+        " FROM policy p
+         LEFT JOIN site_secrets w ON w.secret_hash IN ("
+    ),
+    ")
          LEFT JOIN sessions s ON s.token_hash = w.token_hash AND s.ended_at IS NULL
          LEFT JOIN users u ON u.id = s.user_id"
-    ))
-    .bind(secret.as_bytes())
-    .bind(host)
-    .fetch_one(pool)
-    .await?;
-    let version = row.try_get("version")?;
-    let Some(hash) = row.try_get("token_hash")? else {
-        return Ok((version, None));
-    };
-    let found = (hash, Session::from_row(&row)?, User::from_row(&row)?);
-    Ok((version, Some(found)))
+);
+
+/// What these secrets stand for, in no order. The policy's version comes along, whatever is found: so a check of
+/// forward auth is one look-up.
+pub(crate) async fn by_site_secrets(
+    pool: &SqlitePool,
+    secrets: &[TokenHash],
+) -> Result<(i64, Vec<AtSite>), sqlx::Error> {
+    let rows = fetch(pool, &BY_SITE_SECRETS, secrets).await?;
+    let first = rows.first().ok_or(sqlx::Error::RowNotFound)?;
+    let version = first.try_get("version")?;
+    let mut found = Vec::with_capacity(rows.len());
+    for row in &rows {
+        if row.try_get::<Option<TokenHash>, _>("token_hash")?.is_none() {
+            continue;
+        }
+        found.push(AtSite {
+            secret: row.try_get("secret_hash")?,
+            host: row.try_get("host")?,
+            joined: Joined::from_row(row)?,
+        });
+    }
+    Ok((version, found))
+}
+
+async fn fetch(
+    pool: &SqlitePool,
+    statements: &[&'static str; 3],
+    keys: &[TokenHash],
+) -> Result<Vec<SqliteRow>, sqlx::Error> {
+    let (statement, size) = sized(statements, keys.len());
+    let mut arguments = SqliteArguments::default();
+    for n in 0..size {
+        let key = keys.get(n).map(|key| key.as_bytes().to_vec());
+        arguments.add(key).map_err(sqlx::Error::Encode)?;
+    }
+    sqlx::query_with(statement, arguments).fetch_all(pool).await
 }

@@ -6,13 +6,14 @@ mod uses;
 
 pub use listing::Found;
 pub(super) use listing::{count, page, page_of_former};
-pub(super) use look_up::{by_site_secret, by_token};
+pub(super) use look_up::{AtSite, Joined, by_site_secrets, by_tokens};
 pub(super) use uses::{USES_TOGETHER, touch};
 
 use sqlx::{FromRow, SqlitePool};
 use uuid::Uuid;
 
-use super::{EndReason, Session, Which, device};
+use super::{Device, EndReason, Session, Which, device};
+use crate::foundation::audit;
 use crate::foundation::clock::Timestamp;
 use crate::foundation::db::Connection;
 use crate::foundation::token::TokenHash;
@@ -21,8 +22,10 @@ pub(super) async fn insert(
     connection: &mut Connection,
     hash: &TokenHash,
     session: &Session,
+    device: &Device,
 ) -> Result<(), sqlx::Error> {
-    let device = device::describe(&session.user_agent);
+    let user_agent = audit::sanitize(&device.user_agent);
+    let name = device::describe(&user_agent);
     sqlx::query(
         "INSERT INTO sessions (token_hash, id, user_id, methods, remember, created_at, authenticated_at, last_seen_at,
                                idle_expires_at, expires_at, address, user_agent, device)
@@ -38,13 +41,13 @@ pub(super) async fn insert(
     .bind(session.last_seen_at)
     .bind(session.idle_expires_at)
     .bind(session.max_expires_at)
-    .bind(&session.address)
-    .bind(&session.user_agent)
-    .bind(&device)
+    .bind(device.address.to_canonical().to_string())
+    .bind(&user_agent)
+    .bind(&name)
     .execute(&mut *connection)
     .await?;
     sqlx::query("INSERT INTO devices (name) VALUES ($1) ON CONFLICT (name) DO NOTHING")
-        .bind(&device)
+        .bind(&name)
         .execute(connection)
         .await?;
     Ok(())
@@ -81,21 +84,22 @@ pub(super) async fn rotate(
     }
 }
 
-/// The hash of the token that it had; `None` if it was not live.
+/// False if it was not live.
 pub(super) async fn end(
     connection: &mut Connection,
     id: Uuid,
     now: Timestamp,
     reason: EndReason,
     by: &str,
-) -> Result<Option<TokenHash>, sqlx::Error> {
-    sqlx::query_scalar("UPDATE sessions SET ended_at = $2, end_reason = $3, ended_by = $4 WHERE id = $1 AND ended_at IS NULL RETURNING token_hash")
+) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query("UPDATE sessions SET ended_at = $2, end_reason = $3, ended_by = $4 WHERE id = $1 AND ended_at IS NULL")
         .bind(id)
         .bind(now)
         .bind(reason.as_str())
         .bind(by)
-        .fetch_optional(connection)
-        .await
+        .execute(connection)
+        .await?;
+    Ok(done.rows_affected() == 1)
 }
 
 pub(super) async fn end_all_of(
@@ -120,32 +124,31 @@ pub(super) async fn end_all_of(
     Ok(done.rows_affected())
 }
 
-/// Ends the least recently used sessions of a user until `keep` are left; the hashes of their tokens.
+/// Ends the least recently used sessions of a user until `keep` are left.
 pub(super) async fn end_beyond(
     connection: &mut Connection,
     user_id: Uuid,
     keep: u32,
     now: Timestamp,
-) -> Result<Vec<TokenHash>, sqlx::Error> {
-    sqlx::query_scalar(
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
         "UPDATE sessions SET ended_at = $3, end_reason = $4, ended_by = 'vestibule'
          WHERE user_id = $1 AND ended_at IS NULL AND id NOT IN (
              SELECT id FROM sessions WHERE user_id = $1 AND ended_at IS NULL
-             ORDER BY last_seen_at DESC, id DESC LIMIT $2)
-         RETURNING token_hash",
+             ORDER BY last_seen_at DESC, id DESC LIMIT $2)",
     )
     .bind(user_id)
     .bind(keep)
     .bind(now)
     .bind(EndReason::TooMany.as_str())
-    .fetch_all(connection)
-    .await
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 /// A session that was just revoked.
 #[derive(FromRow)]
 pub(super) struct Ended {
-    pub token_hash: TokenHash,
     pub id: Uuid,
     pub user_id: Uuid,
     pub username: String,
@@ -163,7 +166,7 @@ pub(super) async fn revoke(
         Which::One { id, of } => sqlx::query_as(
             "UPDATE sessions SET ended_at = $1, end_reason = $2, ended_by = $3
              WHERE ended_at IS NULL AND id = $4 AND ($5 IS NULL OR user_id = $5)
-             RETURNING token_hash, id, user_id, (SELECT username FROM users WHERE users.id = sessions.user_id) AS username",
+             RETURNING id, user_id, (SELECT username FROM users WHERE users.id = sessions.user_id) AS username",
         )
         .bind(now)
         .bind(EndReason::Revoked.as_str())
@@ -173,7 +176,7 @@ pub(super) async fn revoke(
         Which::AllOf { user_id, keep } => sqlx::query_as(
             "UPDATE sessions SET ended_at = $1, end_reason = $2, ended_by = $3
              WHERE ended_at IS NULL AND user_id = $4 AND ($5 IS NULL OR id <> $5)
-             RETURNING token_hash, id, user_id, (SELECT username FROM users WHERE users.id = sessions.user_id) AS username",
+             RETURNING id, user_id, (SELECT username FROM users WHERE users.id = sessions.user_id) AS username",
         )
         .bind(now)
         .bind(EndReason::Revoked.as_str())

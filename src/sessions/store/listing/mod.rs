@@ -273,7 +273,7 @@ mod tests {
             let path = folder.path().join("vestibule.db");
             let location = Location::parse(&path.to_string_lossy()).expect("a path");
             db::prepare(&location).await.expect("a database");
-            let db = Db::open(&location).await.expect("a database");
+            let db = Db::open(&location, 1_000).await.expect("a database");
             let mut tx = db.begin().await.expect("a transaction");
             fill(&mut tx).await.expect("rows");
             tx.commit().await.expect("a commit");

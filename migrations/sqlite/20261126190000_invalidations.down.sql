@@ -1,0 +1,12 @@
+DROP TRIGGER sessions_changed;
+DROP TRIGGER sessions_deleted;
+DROP TRIGGER users_changed;
+DROP TRIGGER users_deleted;
+DROP TRIGGER memberships_added;
+DROP TRIGGER memberships_changed;
+DROP TRIGGER memberships_removed;
+DROP TRIGGER site_secrets_changed;
+DROP TRIGGER site_secrets_deleted;
+DROP TRIGGER policy_changed;
+DROP TABLE bulk_change;
+DROP TABLE invalidations;

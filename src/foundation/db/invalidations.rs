@@ -1,0 +1,83 @@
+//! The table that says which rows were changed, whoever changed them.
+
+use sqlx::{Executor, Sqlite};
+
+use super::cache::Key;
+
+/// More than this is read as a change of everything.
+const MOST: i64 = 4_096;
+
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Changes {
+    All,
+    Keys(Vec<Key>),
+}
+
+/// What was changed after the invalidation `last_id`, and the last one now. `None`: nothing is known of before.
+pub(super) async fn since<'c>(
+    executor: impl Executor<'c, Database = Sqlite>,
+    last_id: Option<i64>,
+) -> Result<(i64, Changes), sqlx::Error> {
+    let Some(last_id) = last_id else {
+        let newest = sqlx::query_scalar("SELECT coalesce(max(id), 0) FROM invalidations")
+            .fetch_one(executor)
+            .await?;
+        return Ok((newest, Changes::All));
+    };
+    let rows: Vec<(i64, Option<Vec<u8>>)> =
+        sqlx::query_as("SELECT id, key FROM invalidations WHERE id > $1 ORDER BY id DESC LIMIT $2")
+            .bind(last_id)
+            .bind(MOST)
+            .fetch_all(executor)
+            .await?;
+    let newest = rows.first().map_or(last_id, |(id, _)| *id);
+    Ok((newest, read(&rows)))
+}
+
+fn read(rows: &[(i64, Option<Vec<u8>>)]) -> Changes {
+    if rows.len() as i64 == MOST {
+        return Changes::All;
+    }
+    let keys = rows.iter().map(|(_, key)| key_of(key.as_deref()?));
+    keys.collect::<Option<_>>()
+        .map_or(Changes::All, Changes::Keys)
+}
+
+/// `None`: all keys, and whatever cannot be read.
+fn key_of(key: &[u8]) -> Option<Key> {
+    match key {
+        b"policy" => Some(Key::Policy),
+        _ => (key.try_into().map(Key::Secret).ok())
+            .or_else(|| uuid::Uuid::from_slice(key).map(Key::Id).ok()),
+    }
+}
+
+/// Deletes what this server has seen; no other reads it.
+pub(super) async fn prune<'c>(
+    executor: impl Executor<'c, Database = Sqlite>,
+    last_id: i64,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM invalidations WHERE id <= $1")
+        .bind(last_id)
+        .execute(executor)
+        .await?;
+    Ok(())
+}
+
+/// From here to the commit, changes of sessions are not told one by one: one row says that everything was changed.
+pub(super) async fn begin_bulk(connection: &mut super::Connection) -> Result<(), sqlx::Error> {
+    for statement in [
+        "UPDATE bulk_change SET active = 1",
+        "INSERT INTO invalidations (key) VALUES (NULL)",
+    ] {
+        sqlx::query(statement).execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn end_bulk(connection: &mut super::Connection) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE bulk_change SET active = 0")
+        .execute(connection)
+        .await?;
+    Ok(())
+}
