@@ -137,7 +137,10 @@ async fn a_use_is_not_told_and_one_that_is_set_back_is() {
         let later = format!("UPDATE sessions SET {column} = {column} + 1");
         assert!(told(&mut by_hand, &later).await.is_empty(), "{column}");
         let earlier = format!("UPDATE sessions SET {column} = {column} - 1");
-        assert_eq!(told(&mut by_hand, &earlier).await, *std::slice::from_ref(&session));
+        assert_eq!(
+            told(&mut by_hand, &earlier).await,
+            *std::slice::from_ref(&session)
+        );
     }
 }
 

@@ -317,21 +317,28 @@ async fn a_changed_user_is_another_at_the_next_check() {
     assert!(answer.body.contains("Alice Liddell"), "{}", answer.body);
 }
 
-/// The control of what is held above: a change that no trigger tells of is not seen.
+/// The control of what is held above: a change that no trigger tells of is not seen, unless the database happens to be
+/// asked.
 #[rocket::async_test]
 async fn a_change_that_leaves_no_invalidation_is_missed() {
     let app = started().await;
     let mut alice = app.signed_in("alice").await;
     app.execute("DROP TRIGGER users_changed").await;
-    warm(&app, &mut alice).await;
-    change_by_hand(&app, "UPDATE users SET disabled_at = 1").await;
-    let changed = Instant::now();
-    let mut passed_late = false;
-    while !passed_late && changed.elapsed() < Duration::from_secs(20) {
-        let acknowledged = changed.elapsed() > ACKNOWLEDGE_AFTER;
-        passed_late = alice.session().await.status == 200 && acknowledged;
+    let mut missed = 0;
+    for _ in 0..20 {
+        warm(&app, &mut alice).await;
+        change_by_hand(&app, "UPDATE users SET disabled_at = 1").await;
+        let changed = Instant::now();
+        while changed.elapsed() < ACKNOWLEDGE_AFTER {
+            alice.session().await;
+        }
+        missed += usize::from(alice.session().await.status == 200);
+        change_by_hand(&app, "UPDATE users SET disabled_at = NULL").await;
+        if missed > 0 {
+            return;
+        }
     }
-    assert!(passed_late);
+    panic!("seen each time");
 }
 
 #[rocket::async_test]

@@ -56,6 +56,10 @@ const ROWS: &[(i64, &[&str])] = &[
         20_261_126_154_500,
         &["UPDATE users SET password_form = 'nfc' WHERE username = 'owner'"],
     ),
+    (
+        20_261_126_190_000,
+        &["INSERT INTO invalidations (key) VALUES (x'01'), (NULL)"],
+    ),
 ];
 
 /// A database of a program that knew the migrations up to `version` alone, filled.
