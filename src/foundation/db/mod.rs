@@ -9,6 +9,7 @@ mod cache;
 mod copy;
 mod failure;
 mod files;
+mod integrity;
 mod lock;
 mod migrate;
 mod open;
@@ -28,10 +29,12 @@ use rocket::tokio::sync::{Mutex, SetOnce};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection as _, SqlitePool};
 
+use crate::foundation::clock::Timestamp;
 pub use backup::{backup, restore};
 pub use cache::{ACKNOWLEDGE_AFTER, Cache, Generation, Key, Snapshot};
 pub use failure::DatabaseFailure;
 pub use files::Location;
+use integrity::IntegrityCheck;
 pub use lock::Lock;
 pub use migrate::{migrate, open_for_serving, prepare};
 pub use refused::Refused;
@@ -65,6 +68,7 @@ pub struct Db {
     beside_a_server: AtomicBool,
     failure: Arc<SetOnce<DatabaseFailure>>,
     probed: Mutex<Option<(Instant, bool)>>,
+    integrity: IntegrityCheck,
 }
 
 impl Db {
@@ -111,6 +115,7 @@ impl Db {
             beside_a_server: AtomicBool::new(false),
             failure: Arc::default(),
             probed: Mutex::default(),
+            integrity: IntegrityCheck::of(location),
         })
     }
 
@@ -208,17 +213,16 @@ impl Db {
         }
     }
 
-    /// Reads the whole of a database that was too large to be read before the start.
+    /// Checks a database that was too large to be checked before the start, as far as it is due.
     ///
     /// # Errors
     /// The file cannot be read.
-    pub async fn examine(&self) -> Result<(), Refused> {
-        if self.location.is_large() {
-            let faults = check(&self.location).await?;
-            if let Some(fault) = faults.first() {
-                tracing::error!("{fault}");
-                self.fail_with(DatabaseFailure::Damaged);
-            }
+    pub async fn check_integrity(&self, now: Timestamp) -> Result<(), Refused> {
+        if self.location.is_large()
+            && let Some(fault) = self.integrity.run(now).await?
+        {
+            tracing::error!("{fault}");
+            self.fail_with(DatabaseFailure::Damaged);
         }
         Ok(())
     }
@@ -264,9 +268,13 @@ impl Db {
     }
 
     pub async fn close(&self) {
+        self.integrity.stop().await;
         self.cache.suspend();
         self.reader.close().await;
         self.writer.close().await;
+        if self.failure().is_none() {
+            self.integrity.remember().await;
+        }
     }
 }
 
