@@ -89,7 +89,7 @@ impl Fairing for Vestibule {
             tracing::warn!("insecure_http: passwords and cookies can be read by anyone on the way");
         }
         app.launch().await;
-        rocket::tokio::spawn(examine(app.clone()));
+        rocket::tokio::spawn(check_integrity(app.clone()));
         for (interval, work) in app.housekeeping() {
             keep(rocket, app, *interval, *work);
         }
@@ -149,8 +149,8 @@ pub async fn sweep(app: &App) -> Result<(), Error> {
     Ok(())
 }
 
-async fn examine(app: Arc<App>) {
-    if let Err(refused) = app.db.examine().await {
+async fn check_integrity(app: Arc<App>) {
+    if let Err(refused) = app.db.check_integrity(app.clock.now()).await {
         tracing::error!("the database could not be read as a whole: {refused}");
     }
 }

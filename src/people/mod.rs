@@ -3,9 +3,25 @@
 pub mod passwords;
 pub mod users;
 
+use crate::foundation::app::AppBuilder;
+use crate::foundation::error::Error;
 use crate::web::Slice;
+use passwords::Hasher;
 
 #[must_use]
 pub fn slice() -> Slice {
-    Slice::new(Vec::new(), Vec::new()).with_setup(passwords::setup)
+    Slice::new(Vec::new(), Vec::new()).with_setup(setup)
+}
+
+fn setup(builder: &mut AppBuilder) -> Result<(), Error> {
+    passwords::setup(builder)?;
+    builder.on_launch(|app| {
+        Box::pin(async {
+            for kind in users::kinds_of_hashes(app.db.reader()).await? {
+                app.state::<Hasher>().allow_for(&kind);
+            }
+            Ok(())
+        })
+    });
+    Ok(())
 }

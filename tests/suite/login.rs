@@ -105,7 +105,16 @@ impl Class {
 async fn log_02_whether_a_user_exists_is_not_told_by_the_time_it_takes() {
     const SAMPLES: usize = 30;
     const ROUNDS: usize = 8;
-    let app = TestApp::with(PATIENT).await;
+    let app = TestApp::start().await;
+    app.user("eve").await;
+    disabled(&app, "frank").await;
+    let app = app
+        .restarted_with(&format!("{PATIENT}\npasswords.iterations = 5"))
+        .await;
+    app.user("grace").await;
+    let app = app
+        .restarted_with(&format!("{PATIENT}\npasswords.memory_kib = 29184"))
+        .await;
     app.user("alice").await;
     disabled(&app, "carol").await;
     app.user("dave").await;
@@ -117,6 +126,9 @@ async fn log_02_whether_a_user_exists_is_not_told_by_the_time_it_takes() {
         Class::new("unknown user", "nobody", "not that password", 1),
         Class::new("disabled user", "carol", PASSWORD, 1),
         Class::new("user without a password", "dave", "not that password", 1),
+        Class::new("cheaper hash", "eve", "not that password", 1),
+        Class::new("disabled user with a cheaper hash", "frank", PASSWORD, 1),
+        Class::new("dearer hash", "grace", "not that password", 1),
         Class::new("one character", "nobody", "x", 1),
         Class::new("1,024 characters", "alice", &"x".repeat(1_024), 1),
     ];
@@ -148,6 +160,28 @@ async fn log_02_whether_a_user_exists_is_not_told_by_the_time_it_takes() {
     }
     let apart: Vec<&str> = suspects.iter().map(|class| class.name).collect();
     panic!("told apart from a wrong password by their time: {apart:?}");
+}
+
+/// The owner of the dearest hash cannot be told by being the first to cost more.
+#[rocket::async_test]
+async fn log_02_the_dearest_hash_is_known_before_its_owner_signs_in() {
+    let dearer = TestApp::with("passwords.iterations = 6").await;
+    dearer.user("grace").await;
+    let (dearer, usual) = (
+        dearer.restarted_with(PATIENT).await,
+        TestApp::with(PATIENT).await,
+    );
+    let unknown = |name| Class::new(name, "nobody", "not that password", 1);
+    let (mut beside_it, mut without) = (unknown("beside it"), unknown("without"));
+    for _ in 0..15 {
+        beside_it.measure(&dearer).await;
+        without.measure(&usual).await;
+    }
+    let times = beside_it.median() / without.median();
+    assert!(
+        times > 2.0,
+        "three times the work takes {times} times as long"
+    );
 }
 
 #[rocket::async_test]

@@ -27,6 +27,7 @@ mod forward_sites;
 mod forward_tickets;
 mod headers;
 mod input;
+mod integrity;
 mod invalidations;
 mod layout;
 mod login;

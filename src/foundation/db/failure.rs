@@ -54,6 +54,11 @@ pub(super) fn is_read_only(error: &sqlx::Error) -> bool {
     code(error).is_some_and(|code| code & 0xff == 8)
 }
 
+/// Its progress handler, or whoever interrupts it, told SQLite to stop.
+pub(super) fn is_interrupted(error: &sqlx::Error) -> bool {
+    code(error).is_some_and(|code| code & 0xff == 9)
+}
+
 /// SQLite's extended result code: <https://sqlite.org/rescode.html>.
 pub(super) fn code(error: &sqlx::Error) -> Option<i32> {
     error.as_database_error()?.code()?.parse().ok()

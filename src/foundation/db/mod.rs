@@ -10,6 +10,7 @@ mod copy;
 mod failure;
 mod files;
 mod gather;
+mod integrity;
 mod invalidations;
 mod lock;
 mod migrate;
@@ -29,6 +30,9 @@ use std::{fs, io};
 use rocket::tokio::sync::{Mutex, SetOnce};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection as _, SqlitePool};
+
+use crate::foundation::clock::Timestamp;
+use integrity::IntegrityCheck;
 
 pub use backup::{backup, restore};
 pub use cache::{ACKNOWLEDGE_AFTER, Cache, Generation, Key, Snapshot, Value};
@@ -71,6 +75,7 @@ pub struct Db {
     beside_a_server: AtomicBool,
     failure: Arc<SetOnce<DatabaseFailure>>,
     probed: Mutex<Option<(Instant, bool)>>,
+    integrity: IntegrityCheck,
 }
 
 impl Db {
@@ -113,6 +118,7 @@ impl Db {
             beside_a_server: AtomicBool::new(false),
             failure: Arc::default(),
             probed: Mutex::default(),
+            integrity: IntegrityCheck::of(location),
         })
     }
 
@@ -221,17 +227,16 @@ impl Db {
         }
     }
 
-    /// Reads the whole of a database that was too large to be read before the start.
+    /// Checks a database that was too large to be checked before the start, as far as it is due.
     ///
     /// # Errors
     /// The file cannot be read.
-    pub async fn examine(&self) -> Result<(), Refused> {
-        if self.location.is_large() {
-            let faults = check(&self.location).await?;
-            if let Some(fault) = faults.first() {
-                tracing::error!("{fault}");
-                self.fail_with(DatabaseFailure::Damaged);
-            }
+    pub async fn check_integrity(&self, now: Timestamp) -> Result<(), Refused> {
+        if self.location.is_large()
+            && let Some(fault) = self.integrity.run(now).await?
+        {
+            tracing::error!("{fault}");
+            self.fail_with(DatabaseFailure::Damaged);
         }
         Ok(())
     }
@@ -276,10 +281,14 @@ impl Db {
     }
 
     pub async fn close(&self) {
+        self.integrity.stop().await;
         self.cache.suspend();
         self.reader.close().await;
         self.asker.close().await;
         self.writer.close().await;
+        if self.failure().is_none() {
+            self.integrity.remember().await;
+        }
     }
 }
 

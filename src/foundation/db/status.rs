@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use sqlx::SqliteConnection;
+
 use super::open::open_existing;
 use super::refused::{Refused, damaged, explain};
 use super::schema::{applied, pending};
@@ -55,25 +57,33 @@ pub async fn status(location: &Location) -> Result<Status, Refused> {
 pub async fn check(location: &Location) -> Result<Vec<String>, Refused> {
     let mut connection = open_existing(location).await?;
     pending(location).await?;
-    // Some damage keeps SQLite from reading on.
-    let told = |faults: Result<Vec<String>, sqlx::Error>| match faults {
+    match faults(&mut connection, None).await {
         Err(error) if DatabaseFailure::of(&error).is_some() => Ok(vec![error.to_string()]),
         faults => faults.map_err(|e| explain(location, &e)),
-    };
-    let integrity = told(
-        sqlx::query_scalar("PRAGMA integrity_check")
-            .fetch_all(&mut connection)
-            .await,
-    )?;
-    let orphans = told(
-        sqlx::query_scalar(
-            "SELECT DISTINCT 'rows of ' || \"table\" || ' refer to nothing' FROM pragma_foreign_key_check",
-        )
-        .fetch_all(&mut connection)
-        .await,
-    )?;
-    let faults = integrity.into_iter().filter(|line| line != "ok");
-    Ok(faults.chain(orphans).collect())
+    }
+}
+
+/// What is wrong with a table and its indexes, or with all of them and the pages that are free.
+pub(super) async fn faults(
+    connection: &mut SqliteConnection,
+    table: Option<&str>,
+) -> Result<Vec<String>, sqlx::Error> {
+    let lines: Vec<String> =
+        sqlx::query_scalar("SELECT integrity_check FROM pragma_integrity_check($1)")
+            .bind(table)
+            .fetch_all(&mut *connection)
+            .await?;
+    let faults: Vec<String> = lines.into_iter().filter(|line| line != "ok").collect();
+    // Some damage keeps SQLite from reading on.
+    if !faults.is_empty() {
+        return Ok(faults);
+    }
+    sqlx::query_scalar(
+        "SELECT DISTINCT 'rows of ' || \"table\" || ' refer to nothing' FROM pragma_foreign_key_check($1)",
+    )
+    .bind(table)
+    .fetch_all(connection)
+    .await
 }
 
 pub(super) async fn refuse_damaged(location: &Location) -> Result<(), Refused> {

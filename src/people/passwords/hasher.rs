@@ -1,6 +1,6 @@
 //! argon2id: hashes and verifies passwords, on threads of its own.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::{Algorithm, Argon2, Params, Version};
@@ -37,8 +37,8 @@ pub struct Hasher {
     argon2: Argon2<'static>,
     threads: Threads,
     computed: Counter,
-    /// Of nobody's password; verified for unknown users, who then take as long as known ones.
-    dummy: Arc<str>,
+    /// What each verification costs, whatever the stored hash asks for.
+    dearest: Arc<Mutex<Cost>>,
 }
 
 impl Hasher {
@@ -51,18 +51,23 @@ impl Hasher {
             settings.lanes,
             None,
         )?;
-        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-        let dummy = hash(
-            &argon2,
-            Password::generate().reveal(),
-            &mut Memory::default(),
-        )?;
         Ok(Self {
-            argon2,
             threads: Threads::start(settings.threads())?,
             computed: Counter::default(),
-            dummy: dummy.into(),
+            dearest: Arc::new(Mutex::new(Cost::of(&params))),
+            argon2: Argon2::new(Algorithm::Argon2id, Version::V0x13, params),
         })
+    }
+
+    /// Verifications cost from now on what this stored hash costs, if that is more. What is no such hash
+    /// changes nothing.
+    pub(crate) fn allow_for(&self, stored: &str) {
+        if let Ok(params) = PasswordHash::new(stored)
+            .map_err(Error::from)
+            .and_then(|parsed| bounded_params(&parsed))
+        {
+            raise(&self.dearest, Cost::of(&params));
+        }
     }
 
     /// The password's hash in PHC form, with a salt of its own.
@@ -75,7 +80,8 @@ impl Hasher {
             .await
     }
 
-    /// Compares a password to a stored hash; without one, takes as long and finds it wrong.
+    /// Compares a password to a stored hash; without one, finds it wrong. Takes as long in each case as
+    /// the dearest hash there is.
     ///
     /// # Errors
     /// [`Error::Busy`]: the queue is full. [`Error::Hash`]: the stored hash is not argon2id, or asks
@@ -85,20 +91,19 @@ impl Hasher {
         password: &Password,
         stored: Option<(&str, HashForm)>,
     ) -> Result<Verdict, Error> {
-        let known = stored.is_some();
-        let (stored, form) = stored.unwrap_or((&self.dummy, HashForm::Nfc));
-        let stored = stored.to_owned();
-        // One hash a try, so that none takes longer.
+        let (stored, form) = stored.unzip();
+        let stored = stored.map(str::to_owned);
+        // One form a try, so that none takes longer.
         let text = match form {
-            HashForm::Typed => Zeroizing::new(password.reveal().to_owned()),
-            HashForm::Nfc => password.normalized(),
+            Some(HashForm::Typed) => Zeroizing::new(password.reveal().to_owned()),
+            Some(HashForm::Nfc) | None => password.normalized(),
         };
+        let dearest = self.dearest.clone();
         let verdict = self
-            .run(move |argon2, memory| verify(argon2, &text, &stored, memory))
+            .run(move |argon2, memory| verify(argon2, &text, stored.as_deref(), &dearest, memory))
             .await?;
         Ok(match verdict {
-            _ if !known => Verdict::Wrong,
-            Verdict::Right if form != HashForm::Nfc => Verdict::RightButOld,
+            Verdict::Right if form != Some(HashForm::Nfc) => Verdict::RightButOld,
             verdict => verdict,
         })
     }
@@ -148,10 +153,38 @@ fn hash(argon2: &Argon2, password: &str, memory: &mut Memory) -> Result<String, 
 fn verify(
     argon2: &Argon2,
     password: &str,
-    stored: &str,
+    stored: Option<&str>,
+    dearest: &Mutex<Cost>,
     memory: &mut Memory,
 ) -> Result<Verdict, Error> {
-    let stored = Stored::parse(stored)?;
+    let stored = stored.map(Stored::parse).transpose()?;
+    let cost = stored
+        .as_ref()
+        .map(|stored| Cost::of(stored.argon2.params()));
+    let dearest = raise(dearest, cost.unwrap_or_default());
+    let verdict = match stored {
+        Some(stored) => compare(argon2, password, &stored, memory)?,
+        None => Verdict::Wrong,
+    };
+    // A right password, too: that of a disabled user is answered as a wrong one.
+    if let Some(rest) = dearest.less(cost.unwrap_or_default()) {
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, rest);
+        compute(
+            &argon2,
+            password,
+            &argon2::password_hash::generate_salt(),
+            memory,
+        )?;
+    }
+    Ok(verdict)
+}
+
+fn compare(
+    argon2: &Argon2,
+    password: &str,
+    stored: &Stored,
+    memory: &mut Memory,
+) -> Result<Verdict, Error> {
     let computed = compute(&stored.argon2, password, &stored.salt, memory)?;
     let weaker = is_weaker(stored.argon2.params(), argon2.params());
     // Outputs are compared in constant time.
@@ -160,6 +193,46 @@ fn verify(
         (true, true) => Verdict::RightButOld,
         (false, _) => Verdict::Wrong,
     })
+}
+
+/// What takes the time of a hash. Lanes do not: they are computed one after another.
+#[derive(Clone, Copy, Default)]
+struct Cost {
+    memory_kib: u32,
+    iterations: u32,
+}
+
+impl Cost {
+    fn of(params: &Params) -> Self {
+        Self {
+            memory_kib: params.m_cost(),
+            iterations: params.t_cost(),
+        }
+    }
+
+    /// How many blocks of memory are written.
+    fn blocks(self) -> u64 {
+        u64::from(self.memory_kib) * u64::from(self.iterations)
+    }
+
+    /// A hash for what `spent` is less than this, in no more memory.
+    fn less(self, spent: Self) -> Option<Params> {
+        let rest = self.blocks().saturating_sub(spent.blocks());
+        let iterations = rest.div_ceil(self.memory_kib.into());
+        let memory_kib = rest.checked_div(iterations)?;
+        let (memory_kib, iterations) = (memory_kib.try_into().ok()?, iterations.try_into().ok()?);
+        // `None`, too, for less than the least that argon2 takes.
+        Params::new(memory_kib, iterations, 1, None).ok()
+    }
+}
+
+/// The dearest, of which `cost` is one now.
+fn raise(dearest: &Mutex<Cost>, cost: Cost) -> Cost {
+    let mut dearest = dearest.lock().unwrap_or_else(PoisonError::into_inner);
+    if cost.blocks() > dearest.blocks() {
+        *dearest = cost;
+    }
+    *dearest
 }
 
 fn compute(
@@ -185,16 +258,8 @@ struct Stored {
 
 impl Stored {
     fn parse(stored: &str) -> Result<Self, Error> {
-        let unreadable = || Error::Hash(argon2::password_hash::Error::Algorithm);
         let parsed = PasswordHash::new(stored)?;
-        let params = Params::try_from(&parsed)?;
-        let hostile = parsed.algorithm != argon2::ARGON2ID_IDENT
-            || params.m_cost() > MOST_MEMORY_KIB
-            || params.t_cost() > MOST_ITERATIONS
-            || params.p_cost() > MOST_LANES;
-        if hostile {
-            return Err(unreadable());
-        }
+        let params = bounded_params(&parsed)?;
         let version = parsed.version.map(Version::try_from).transpose()?;
         Ok(Self {
             argon2: Argon2::new(Algorithm::Argon2id, version.unwrap_or_default(), params),
@@ -202,6 +267,22 @@ impl Stored {
             output: parsed.hash.ok_or_else(unreadable)?,
         })
     }
+}
+
+fn bounded_params(stored: &PasswordHash) -> Result<Params, Error> {
+    let params = Params::try_from(stored)?;
+    let hostile = stored.algorithm != argon2::ARGON2ID_IDENT
+        || params.m_cost() > MOST_MEMORY_KIB
+        || params.t_cost() > MOST_ITERATIONS
+        || params.p_cost() > MOST_LANES;
+    if hostile {
+        return Err(unreadable());
+    }
+    Ok(params)
+}
+
+fn unreadable() -> Error {
+    Error::Hash(argon2::password_hash::Error::Algorithm)
 }
 
 /// Lowered settings never weaken a hash that is there.

@@ -27,8 +27,8 @@ pub use store::{
     some_groups, some_usernames,
 };
 pub(crate) use store::{
-    addresses_by_name, any_admin, by_unchanged_password, delete, like_pattern, matching, rehash,
-    secret_by_name, set_disabled, update, user_columns,
+    addresses_by_name, any_admin, by_unchanged_password, delete, kinds_of_hashes, like_pattern,
+    matching, rehash, secret_by_name, set_disabled, update, user_columns,
 };
 
 /// A person who signs in.

@@ -342,6 +342,17 @@ impl Server {
         self.err.so_far()
     }
 
+    /// Hundredths of a second that it ran.
+    pub fn cpu_ticks(&self) -> u64 {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.id())).expect("a process");
+        let (_, fields) = stat.rsplit_once(')').expect("a name");
+        let fields: Vec<&str> = fields.split_whitespace().collect();
+        [fields[11], fields[12]]
+            .map(|ticks| ticks.parse::<u64>().expect("a number"))
+            .iter()
+            .sum()
+    }
+
     pub fn has_ended(&mut self) -> bool {
         self.child.try_wait().expect("a child").is_some()
     }

@@ -115,6 +115,20 @@ pub(crate) async fn secret_by_name(
     .await
 }
 
+/// The different beginnings, up to the salt, that hashes of the usual length have: algorithm and parameters.
+pub(crate) async fn kinds_of_hashes(pool: &SqlitePool) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT DISTINCT substr(password_hash, 1, length(password_hash) - $1) FROM users
+         WHERE length(password_hash) > $1",
+    )
+    .bind(SALT_AND_OUTPUT)
+    .fetch_all(pool)
+    .await
+}
+
+/// 16 and 32 bytes in base64, with a `$` before each.
+const SALT_AND_OUTPUT: i64 = 23 + 44;
+
 /// From where this user has started sessions that are still listed.
 pub(crate) async fn addresses_by_name(
     pool: &SqlitePool,

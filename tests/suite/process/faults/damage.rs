@@ -1,4 +1,5 @@
 use std::net::TcpStream;
+use std::time::Instant;
 
 use rustix::process::Signal;
 
@@ -221,8 +222,8 @@ fn flt_05_damage_that_shows_while_serving_stops_writes_and_says_what_to_do() {
     assert!(!err.contains("panicked"), "{err}");
 }
 
-#[test]
-fn flt_05_a_large_database_is_read_as_a_whole_while_it_is_served() {
+/// With a database that is too large to be checked before the start.
+fn with_a_large_database() -> Machine {
     let machine = with_alice();
     machine.execute(
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 30000)
@@ -230,6 +231,12 @@ fn flt_05_a_large_database_is_read_as_a_whole_while_it_is_served() {
          SELECT randomblob(16), i, 'sign_in', 'ok', 'web', hex(randomblob(200)) FROM n;
          PRAGMA wal_checkpoint(TRUNCATE);",
     );
+    machine
+}
+
+#[test]
+fn flt_05_a_large_database_is_read_as_a_whole_while_it_is_served() {
+    let machine = with_a_large_database();
     let file = fs::OpenOptions::new()
         .write(true)
         .open(machine.path("vestibule.db"))
@@ -244,4 +251,39 @@ fn flt_05_a_large_database_is_read_as_a_whole_while_it_is_served() {
     });
     assert_eq!(readiness(&machine), 503);
     assert_eq!(try_to_sign_in(&machine).0, 503);
+}
+
+#[test]
+fn flt_05_a_large_database_is_checked_after_a_kill_and_left_alone_after_a_clean_stop() {
+    let machine = with_a_large_database();
+    let says = |server: &Server, what: &str| {
+        wait_for(what, || server.err().contains(what).then_some(()));
+    };
+    let mut server = machine.start();
+    says(&server, "integrity check done");
+    server.stop();
+    let server = machine.start();
+    says(&server, "no integrity check");
+    server.kill();
+    let server = machine.start();
+    says(&server, "the last stop was not clean");
+    says(&server, "integrity check done");
+}
+
+#[test]
+fn flt_05_the_check_of_a_large_database_takes_about_a_tenth_of_a_core() {
+    let machine = with_a_large_database();
+    machine.execute(
+        "INSERT INTO audit (id, at, event, result, source, detail)
+         SELECT randomblob(16), at, event, result, source, detail FROM audit",
+    );
+    let server = machine.start();
+    let (used, begun) = (server.cpu_ticks(), Instant::now());
+    wait_for("the check to end", || {
+        server.err().contains("integrity check done").then_some(())
+    });
+    let (ticks, took) = (server.cpu_ticks() - used, begun.elapsed());
+    assert!(ticks >= 10, "it did something: {ticks} ticks");
+    let most = took.as_millis() as u64 / 10 / 5;
+    assert!(ticks <= most, "{ticks} ticks in {took:?}");
 }
