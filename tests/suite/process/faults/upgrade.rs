@@ -56,6 +56,8 @@ const ROWS: &[(i64, &[&str])] = &[
         20_261_126_154_500,
         &["UPDATE users SET password_form = 'nfc' WHERE username = 'owner'"],
     ),
+    // Filled from users.
+    (20_261_126_191_500, &[]),
 ];
 
 /// A database of a program that knew the migrations up to `version` alone, filled.
