@@ -16,8 +16,8 @@ pub const MAX_LIMIT: u32 = 200;
 /// Which sessions to list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Query {
-    /// Found in the user's name, display name or address of mail, or in the device; or how the
-    /// network address begins. Empty: all.
+    /// Found in the user's name, display name or address of mail, or in the device, where one or two characters
+    /// are their beginning; or how the network address begins. Empty: all.
     pub q: String,
     /// Only this user's.
     pub user_id: Option<Uuid>,

@@ -344,6 +344,8 @@ async fn users_are_found_by_name_display_name_and_mail_and_paged_by_name() {
             .collect()
     };
     assert_eq!(names(&admin.get("/admin/users?q=build").await), ["bob"]);
+    assert_eq!(names(&admin.get("/admin/users?q=bu").await), ["bob"]);
+    assert_eq!(names(&admin.get("/admin/users?q=ui").await), [""; 0]);
     assert_eq!(names(&admin.get("/admin/users?q=%25").await), [""; 0]);
     let first = admin.get("/admin/users?limit=2&after=admin").await;
     assert_eq!(names(&first), ["alice", "bob"]);

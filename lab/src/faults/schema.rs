@@ -71,8 +71,9 @@ pub fn compare(path: &Path, old: &Path) -> Result<(Vec<i64>, Vec<String>), Stop>
     .map_err(failed("a comparison"))
 }
 
+/// What is named search_* is made from the others, and belongs to FTS5.
 async fn tables(connection: &mut SqliteConnection) -> Result<Vec<String>, sqlx::Error> {
-    sqlx::query_scalar("SELECT name FROM old.sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name <> '_sqlx_migrations'")
+    sqlx::query_scalar("SELECT name FROM old.sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE 'search_%' AND name <> '_sqlx_migrations'")
         .fetch_all(connection)
         .await
 }

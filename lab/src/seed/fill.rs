@@ -1,5 +1,6 @@
 //! Writes the database. Quick, because the indexes of the listing are built when all rows are there, and
-//! because a file that is not yet anybody's need not survive a power cut.
+//! because a file that is not yet anybody's need not survive a power cut. The index of parts of words is no index
+//! to SQLite: triggers fill it with each user.
 
 use std::path::Path;
 

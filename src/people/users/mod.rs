@@ -27,8 +27,9 @@ pub use store::{
     some_groups, some_usernames,
 };
 pub(crate) use store::{
-    addresses_by_name, any_admin, by_unchanged_password, delete, kinds_of_hashes, like_pattern,
-    matching, rehash, secret_by_name, set_disabled, update, user_columns,
+    addresses_by_name, any_admin, by_unchanged_password, count_candidates, delete, kinds_of_hashes,
+    like_pattern, push_candidates, push_match, rehash, secret_by_name, set_disabled, update,
+    user_columns,
 };
 
 /// A person who signs in.
@@ -149,7 +150,7 @@ impl std::fmt::Display for Refused {
 pub type Outcome<T> = Result<Result<T, Refused>, Error>;
 
 /// A page of users by name, after the name `after`, whose name, display name or mail address has `q`
-/// in it.
+/// in it; one or two characters at its beginning.
 ///
 /// # Errors
 /// The database failed.

@@ -114,6 +114,19 @@ fn a_restore_brings_back_what_was_and_keeps_what_is() {
 }
 
 #[test]
+fn a_search_finds_the_same_users_after_a_restore() {
+    let machine = with_user();
+    machine.add_user("bob", &[]);
+    machine.cli(&["user", "delete", "alice", "--yes"]).done();
+    machine.cli(&["db", "backup", "copy.db"]).done();
+    machine.cli(&["db", "restore", "copy.db"]).done();
+    machine.execute("INSERT INTO search_users (search_users, rank) VALUES ('integrity-check', 1)");
+    let found = "SELECT username FROM search_users JOIN search_keys k ON k.n = search_users.rowid
+                 JOIN users u ON u.id = k.user_id WHERE search_users MATCH '\"bob\"'";
+    assert_eq!(machine.text(found), "bob");
+}
+
+#[test]
 fn a_restore_is_told_in_the_audit_trail() {
     let machine = with_user();
     machine.cli(&["db", "backup", "copy.db"]).done();

@@ -323,6 +323,15 @@ fn db_check_finds_rows_that_refer_to_nothing() {
 }
 
 #[test]
+fn db_check_finds_a_damaged_index_of_parts_of_words() {
+    let machine = with_database();
+    machine.execute("UPDATE search_users_data SET block = zeroblob(length(block)) WHERE id > 10");
+    let ran = machine.cli(&["db", "check"]);
+    assert!(ran.out.contains("search_users"), "{}", ran.out);
+    assert!(ran.failed().contains("damaged"));
+}
+
+#[test]
 fn db_status_tells_what_is_there_and_whether_it_is_served() {
     let machine = with_database();
     let status = machine.cli(&["db", "status", "--json"]).done().json();

@@ -101,6 +101,11 @@ fn there_is_what_was_asked_for() {
             .len()
             == 1
     );
+    let found = filled.rows(
+        "SELECT username FROM search_users JOIN search_keys k ON k.n = search_users.rowid JOIN users u ON u.id = k.user_id
+         WHERE search_users MATCH '\"isha ade\"'",
+    );
+    assert_eq!(found, ["aisha.adeyemi"]);
     assert!(filled.rows("SELECT * FROM pragma_integrity_check").concat() == "ok");
     assert!(
         filled

@@ -22,7 +22,7 @@ pub(crate) use user_columns;
 pub use former::{Former, audit_subject, former_by_id, former_by_name};
 pub(in crate::people::users) use search::search;
 pub use search::{Listed, some_groups, some_usernames};
-pub(crate) use search::{like_pattern, matching};
+pub(crate) use search::{count_candidates, like_pattern, push_candidates, push_match};
 
 impl FromRow<'_, SqliteRow> for User {
     fn from_row(row: &SqliteRow) -> Result<Self, sqlx::Error> {

@@ -1,7 +1,6 @@
 //! Users as lists and suggestions find them.
 
 use sqlx::{FromRow, QueryBuilder, Row, Sqlite, SqlitePool, sqlite::SqliteRow};
-use uuid::Uuid;
 
 use super::user_columns;
 use crate::foundation::clock::Timestamp;
@@ -23,8 +22,8 @@ impl FromRow<'_, SqliteRow> for Listed {
     }
 }
 
-/// Up to here, users that a search finds are sorted; beyond, they are read by name until a page is full.
-const FEW: usize = 500;
+/// Below, users that a search finds are sorted; from there on, they are read by name until a page is full.
+const FEW: u32 = 5_000;
 
 pub(in crate::people::users) async fn search(
     pool: &SqlitePool,
@@ -33,6 +32,15 @@ pub(in crate::people::users) async fn search(
     limit: u32,
     now: Timestamp,
 ) -> Result<Vec<Listed>, sqlx::Error> {
+    let few = !q.is_empty() && count_candidates(pool, q, FEW).await? < FEW;
+    page(q, few, after, limit, now)
+        .build_query_as()
+        .fetch_all(pool)
+        .await
+}
+
+/// The users of the page are found first; what else is shown is read of them alone.
+fn page(q: &str, few: bool, after: &str, limit: u32, now: Timestamp) -> QueryBuilder<Sqlite> {
     let mut sql = QueryBuilder::<Sqlite>::new(concat!(
         "SELECT ",
         user_columns!(),
@@ -42,59 +50,91 @@ pub(in crate::people::users) async fn search(
     ));
     sql.push_bind(now);
     sql.push(" AND s.expires_at > ").push_bind(now);
-    sql.push(") AS live_sessions FROM users u WHERE u.username > ")
-        .push_bind(after);
-    if !q.is_empty() {
-        let found = matching(pool, q, FEW).await?;
-        if found.is_empty() {
-            return Ok(Vec::new());
-        }
-        if found.len() < FEW {
-            sql.push(" AND u.id IN (");
-            let mut list = sql.separated(", ");
-            for id in found {
-                list.push_bind(id);
-            }
-            sql.push(")");
-        } else {
-            sql.push(" AND u.search LIKE ").push_bind(like_pattern(q));
-            sql.push(" ESCAPE '\\'");
-        }
+    sql.push(") AS live_sessions FROM (SELECT u.id FROM ");
+    if few {
+        sql.push("(");
+        push_candidates(&mut sql, q);
+        sql.push(") c CROSS JOIN users u WHERE u.id = c.user_id AND ");
+    } else {
+        sql.push("users u WHERE ");
     }
-    sql.push(" ORDER BY u.username LIMIT ").push_bind(limit);
-    // Each number of users makes another statement: none is kept.
-    sql.build_query_as().persistent(false).fetch_all(pool).await
+    sql.push("u.username > ").push_bind(after.to_owned());
+    if !q.is_empty() {
+        sql.push(" AND ");
+        push_match(&mut sql, q);
+    }
+    sql.push(" ORDER BY u.username LIMIT ")
+        .push_bind(limit)
+        .push(") f JOIN users u ON u.id = f.id ORDER BY u.username");
+    sql
 }
 
-/// Users with this text in their names or address of mail, `most` at most. Ordered as the index is that
-/// is narrower than the table.
-pub(crate) async fn matching(
+/// Up to so many characters, a search finds what begins with them; more are found anywhere.
+const SHORT: usize = 2;
+
+/// Longer than what an index is asked for of a search; the rest is compared.
+const LONGEST_PART: usize = 100;
+
+fn is_short(q: &str) -> bool {
+    q.chars().nth(SHORT).is_none()
+}
+
+/// The condition that a user `u` is found: a name or the address of mail has this text.
+pub(crate) fn push_match(sql: &mut QueryBuilder<Sqlite>, q: &str) {
+    if is_short(q) {
+        sql.push("'|' || u.search LIKE ")
+            .push_bind(format!("%|{}%", escaped(q)));
+    } else {
+        sql.push("u.search LIKE ").push_bind(like_pattern(q));
+    }
+    sql.push(" ESCAPE '\\'");
+}
+
+/// Users who may be found, as a query of their ids: all that [`push_match`] says yes to, hardly any others.
+/// Each engine has an index of its own for parts of words, and this is all that knows of it.
+pub(crate) fn push_candidates(sql: &mut QueryBuilder<Sqlite>, q: &str) {
+    sql.push("SELECT k.user_id FROM search_users CROSS JOIN search_keys k WHERE k.n = search_users.rowid AND search_users MATCH ")
+        .push_bind(phrase(q));
+}
+
+/// How many users may be found; counted up to `most`.
+pub(crate) async fn count_candidates(
     pool: &SqlitePool,
     q: &str,
-    most: usize,
-) -> Result<Vec<Uuid>, sqlx::Error> {
-    sqlx::query_scalar(
-        "SELECT id FROM users WHERE search LIKE $1 ESCAPE '\\' ORDER BY search, id LIMIT $2",
-    )
-    .bind(like_pattern(q))
-    .bind(i64::try_from(most).unwrap_or(i64::MAX))
-    .fetch_all(pool)
-    .await
+    most: u32,
+) -> Result<u32, sqlx::Error> {
+    let mut sql = QueryBuilder::new("SELECT count(*) FROM (");
+    push_candidates(&mut sql, q);
+    sql.push(" LIMIT ").push_bind(most).push(") f");
+    sql.build_query_scalar().fetch_one(pool).await
 }
 
-/// A search text taken as it is, anywhere in a text; for `LIKE … ESCAPE '\\'`.
+/// A search text for `MATCH`, as `search_texts` in the migrations spells what it is looked for in.
+fn phrase(q: &str) -> String {
+    let begin = if is_short(q) { "|" } else { "" };
+    let part: String = plain(q).chars().take(LONGEST_PART).collect();
+    let part = format!("{begin}{part}").replace('|', "||");
+    format!("\"{}\"", part.replace('"', "\"\""))
+}
+
+/// A search text taken as it is, for `LIKE … ESCAPE '\\'`: anywhere in a name, a short one at its beginning.
 pub(crate) fn like_pattern(q: &str) -> String {
-    let escaped: String = q
+    let anywhere = if is_short(q) { "" } else { "%" };
+    format!("{anywhere}{}%", escaped(q))
+}
+
+fn escaped(q: &str) -> String {
+    let special = |c: char| "%_\\".contains(c).then_some('\\');
+    plain(q)
         .chars()
-        .flat_map(|c| {
-            if "%_\\".contains(c) {
-                vec!['\\', c]
-            } else {
-                vec![c]
-            }
-        })
-        .collect();
-    format!("%{escaped}%")
+        .flat_map(|c| special(c).into_iter().chain([c]))
+        .collect()
+}
+
+/// In the case in which users' names are kept to be searched. SQLite would take the text to end at NUL, which no
+/// name has; nor has any the character in its place, which stands for what was unreadable.
+fn plain(q: &str) -> String {
+    q.to_ascii_lowercase().replace('\0', "\u{fffd}")
 }
 
 /// The first user names, for a form to suggest.
@@ -118,3 +158,6 @@ pub async fn some_groups(pool: &SqlitePool, most: u32) -> Result<Vec<String>, sq
         .fetch_all(pool)
         .await
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,8 @@
 //!
 //! Rows are read in the order of an index until a page is full. A search for what is rare would
 //! read them all that way, so rare users, devices and addresses are found first, and their sessions
-//! sorted.
+//! sorted. What is neither rare nor common is found first as well, and then read in order: the index
+//! says which rows are not among it.
 
 mod plan;
 
@@ -10,9 +11,9 @@ use sqlx::{FromRow, QueryBuilder, Sqlite, SqlitePool};
 use uuid::Uuid;
 
 use crate::foundation::clock::Timestamp;
-use crate::people::users::like_pattern;
+use crate::people::users::{like_pattern, push_candidates, push_match};
 use crate::sessions::listing::{Cursor, Query, Sort, State};
-use plan::{Plan, Rare, Search, plan};
+use plan::{Few, Plan, Search, Sources, Way, looks_like_address, plan};
 
 /// A session as lists show it.
 #[derive(Clone, Debug, serde::Serialize, FromRow)]
@@ -54,8 +55,6 @@ pub(crate) async fn page(
     };
     statement(&plan, query, now)
         .build_query_as()
-        // Each number of users and devices makes another statement: none is kept.
-        .persistent(!matches!(plan, Plan::Few(Rare::Text(..))))
         .fetch_all(pool)
         .await
 }
@@ -83,9 +82,10 @@ fn statement(plan: &Plan, query: &Query, now: Timestamp) -> QueryBuilder<Sqlite>
     let mut sql = QueryBuilder::new(COLUMNS);
     push_tables(&mut sql, plan, query);
     push_state(&mut sql, query.state, now);
-    if let Plan::InOrder(search) | Plan::Few(Rare::State(search) | Rare::User(_, search)) = plan {
-        push_search(&mut sql, search, &query.q);
+    if let Way::Among(found) = plan.way {
+        push_narrowing(&mut sql, found, query);
     }
+    push_search(&mut sql, &plan.search, &query.q);
     push_page(&mut sql, query);
     sql
 }
@@ -102,61 +102,83 @@ fn push_page(sql: &mut QueryBuilder<Sqlite>, query: &Query) {
 
 /// CROSS JOIN: the table that is named first is read first.
 fn push_tables(sql: &mut QueryBuilder<Sqlite>, plan: &Plan, query: &Query) {
-    match plan {
-        Plan::Few(rare) => push_few(sql, rare, query),
-        Plan::InOrder(_) if query.sort == Sort::User => {
+    match &plan.way {
+        Way::Few(few) => push_few(sql, few, query),
+        Way::InOrder | Way::Among(_) if query.sort == Sort::User => {
             sql.push("FROM users u CROSS JOIN sessions s WHERE s.user_id = u.id AND ");
         }
-        Plan::InOrder(_) => {
+        Way::InOrder | Way::Among(_) => {
             sql.push("FROM sessions s CROSS JOIN users u WHERE u.id = s.user_id AND ");
         }
     }
 }
 
 /// The ids of the few first, each from an index of its own.
-fn push_few(sql: &mut QueryBuilder<Sqlite>, rare: &Rare, query: &Query) {
-    let of_state = of_state(query.state);
+fn push_few(sql: &mut QueryBuilder<Sqlite>, few: &Few, query: &Query) {
     sql.push("FROM (");
-    match rare {
-        Rare::State(_) => {
-            sql.push("SELECT id FROM sessions WHERE ").push(of_state);
+    let joined = match few {
+        Few::State => {
+            sql.push("SELECT id FROM sessions WHERE ")
+                .push(of_state(query.state));
+            "s.id = f.id"
         }
-        Rare::User(id, _) => {
+        Few::User(id) => {
             sql.push("SELECT id FROM sessions WHERE user_id = ")
                 .push_bind(*id);
+            "s.id = f.id"
         }
-        Rare::Address => {
-            sql.push("SELECT id FROM sessions WHERE ").push(of_state);
-            push_address(sql, &query.q);
+        Few::Search(found) if !found.sessions => {
+            push_candidates(sql, &query.q);
+            "s.user_id = f.user_id"
         }
-        Rare::Text(users, devices) => {
-            sql.push("SELECT id FROM sessions WHERE user_id IN ");
-            push_list(sql, users);
-            sql.push(" UNION SELECT id FROM sessions WHERE ")
-                .push(of_state);
-            sql.push(" AND device IN ");
-            push_list(sql, devices);
+        Few::Search(found) => {
+            if found.users {
+                sql.push("SELECT id FROM sessions WHERE user_id IN (");
+                push_candidates(sql, &query.q);
+                sql.push(") UNION ");
+            }
+            push_sessions(sql, query);
+            "s.id = f.id"
         }
-    }
-    sql.push(
-        ") f CROSS JOIN sessions s CROSS JOIN users u WHERE s.id = f.id AND u.id = s.user_id AND ",
-    );
+    };
+    sql.push(") f CROSS JOIN sessions s CROSS JOIN users u WHERE ")
+        .push(joined)
+        .push(" AND u.id = s.user_id AND ");
 }
 
-/// An empty list finds nothing.
-fn push_list<'q, T>(sql: &mut QueryBuilder<Sqlite>, values: &[T])
-where
-    T: Clone + Send + sqlx::Encode<'q, Sqlite> + sqlx::Type<Sqlite> + 'q,
-{
-    sql.push("(");
-    let mut list = sql.separated(", ");
-    for value in values {
-        list.push_bind(value.clone());
+/// IS TRUE keeps away from the indexes of users and ids: all that is found would be sorted. So the index of
+/// the order is read, which has both, and no row of a session that is not among them.
+fn push_narrowing(sql: &mut QueryBuilder<Sqlite>, found: Sources, query: &Query) {
+    sql.push(" AND (");
+    if found.users {
+        sql.push("s.user_id IN (");
+        push_candidates(sql, &query.q);
+        sql.push(")");
     }
-    if values.is_empty() {
-        list.push("NULL");
+    if found.users && found.sessions {
+        sql.push(" OR ");
     }
-    sql.push(")");
+    if found.sessions {
+        sql.push("s.id IN (");
+        push_sessions(sql, query);
+        sql.push(")");
+    }
+    sql.push(") IS TRUE");
+}
+
+/// The ids of sessions that are found by their address or their device.
+fn push_sessions(sql: &mut QueryBuilder<Sqlite>, query: &Query) {
+    sql.push("SELECT id FROM sessions WHERE ")
+        .push(of_state(query.state));
+    if looks_like_address(&query.q) {
+        let (from, to) = range_of_prefix(&query.q);
+        sql.push(" AND address >= ").push_bind(from);
+        sql.push(" AND address < ").push_bind(to);
+    } else {
+        sql.push(" AND device IN (SELECT name FROM devices WHERE name LIKE ")
+            .push_bind(like_pattern(&query.q))
+            .push(" ESCAPE '\\')");
+    }
 }
 
 fn of_state(state: State) -> &'static str {
@@ -183,8 +205,8 @@ fn push_search(sql: &mut QueryBuilder<Sqlite>, search: &Search, q: &str) {
             sql.push(" AND s.address LIKE ").push_bind(format!("{q}%"));
         }
         Search::Text { any_device } => {
-            sql.push(" AND (u.search LIKE ").push_bind(like_pattern(q));
-            sql.push(" ESCAPE '\\'");
+            sql.push(" AND (");
+            push_match(sql, q);
             if *any_device {
                 sql.push(" OR s.device LIKE ").push_bind(like_pattern(q));
                 sql.push(" ESCAPE '\\'");
@@ -192,12 +214,6 @@ fn push_search(sql: &mut QueryBuilder<Sqlite>, search: &Search, q: &str) {
             sql.push(")");
         }
     }
-}
-
-fn push_address(sql: &mut QueryBuilder<Sqlite>, prefix: &str) {
-    let (from, to) = range_of_prefix(prefix);
-    sql.push(" AND address >= ").push_bind(from);
-    sql.push(" AND address < ").push_bind(to);
 }
 
 fn push_place(sql: &mut QueryBuilder<Sqlite>, after: Option<&Cursor>) {
@@ -256,9 +272,10 @@ mod tests {
     use super::*;
     use crate::foundation::db::{self, Db, Location};
 
-    /// Live sessions of 1,000 users, all on one device and in one network; few ended ones, on another
-    /// device and in another network.
+    /// Live sessions of 1,000 users, most on one device and in one network, and `SOME` on another and in
+    /// another; few ended ones, likewise.
     const LIVE: u32 = 20_000;
+    const SOME: u32 = 2_000;
     const ENDED: u32 = 20;
     const NOW: Timestamp = Timestamp::from_micros(1_000);
 
@@ -310,7 +327,7 @@ mod tests {
         )
         .execute(&mut *tx)
         .await?;
-        sqlx::raw_sql("INSERT INTO devices VALUES ('Firefox on Linux'), ('Konqueror on Linux')")
+        sqlx::raw_sql("INSERT INTO devices VALUES ('Firefox on Linux'), ('Konqueror on Linux'), ('Epiphany on Linux')")
             .execute(&mut *tx)
             .await?;
         sqlx::query(
@@ -318,13 +335,14 @@ mod tests {
              INSERT INTO sessions (token_hash, id, user_id, methods, remember, created_at, authenticated_at, last_seen_at,
                                    idle_expires_at, expires_at, address, user_agent, device, ended_at, end_reason)
              SELECT CAST(printf('%032d', n) AS BLOB), CAST(printf('%016d', n) AS BLOB), CAST(printf('%016d', n % 1000) AS BLOB),
-                    'password', 0, n, n, n, 1000000, 1000000, printf(CASE WHEN n < $2 THEN '198.51.100.%d' ELSE '192.0.2.%d' END, n % 250), '',
-                    CASE WHEN n < $2 THEN 'Konqueror on Linux' ELSE 'Firefox on Linux' END,
+                    'password', 0, n, n, n, 1000000, 1000000, printf(CASE WHEN n < $2 THEN '198.51.100.%d' WHEN n < $3 THEN '203.0.113.%d' ELSE '192.0.2.%d' END, n % 250), '',
+                    CASE WHEN n < $2 THEN 'Konqueror on Linux' WHEN n < $3 THEN 'Epiphany on Linux' ELSE 'Firefox on Linux' END,
                     CASE WHEN n < $2 THEN 999 END, CASE WHEN n < $2 THEN 'signed_out' END
              FROM n",
         )
         .bind(LIVE + ENDED)
         .bind(ENDED)
+        .bind(ENDED + SOME)
         .execute(tx)
         .await?;
         Ok(())
@@ -356,9 +374,16 @@ mod tests {
         !steps.iter().any(|step| step.contains("TEMP B-TREE"))
     }
 
-    /// No table and no index is read from end to end.
+    /// No table and no index is read from end to end, but that of the few devices there are.
     fn is_found_by_index(steps: &[String]) -> bool {
-        let scans = |step: &&String| step.starts_with("SCAN ") && !step.starts_with("SCAN f");
+        let short = [
+            "SCAN f",
+            "SCAN devices",
+            "SCAN search_users VIRTUAL TABLE INDEX 0:M1",
+        ];
+        let scans = |step: &&String| {
+            step.starts_with("SCAN ") && !short.iter().any(|short| step.starts_with(short))
+        };
         steps.iter().find(scans).is_none()
     }
 
@@ -366,7 +391,7 @@ mod tests {
     async fn pages_of_many_are_read_in_order() {
         let filled = Filled::create().await;
         for sort in SORTS {
-            for q in ["", "Firefox", "example.com", "192.0.2."] {
+            for q in ["", "Firefox", "example.com", "192.0.2.", "Epiphany"] {
                 let first = query(q, State::Live, sort);
                 let later = Query {
                     after: Some(place(sort)),
@@ -381,16 +406,40 @@ mod tests {
         }
     }
 
+    /// Thousands among millions: an index says of each row whether it is one of them.
+    #[rocket::async_test]
+    async fn what_is_neither_rare_nor_common_is_found_first_and_read_in_order() {
+        let filled = Filled::create().await;
+        for (sort, index) in [
+            (Sort::LastSeen, "sessions_live_seen"),
+            (Sort::Started, "sessions_live_started"),
+        ] {
+            for q in ["example.com", "user0", "Epiphany", "203.0.113."] {
+                let query = query(q, State::Live, sort);
+                let steps = filled.steps(&query).await;
+                assert!(is_read_in_order(&steps), "{query:?}: {steps:?}");
+                assert!(steps[0].contains(index), "{query:?}: {steps:?}");
+                let lists = |step: &&String| step.starts_with("LIST SUBQUERY");
+                assert!(steps.iter().find(lists).is_some(), "{query:?}: {steps:?}");
+                let users = |step: &&String| step.starts_with("SCAN u");
+                assert!(steps.iter().find(users).is_none(), "{query:?}: {steps:?}");
+            }
+        }
+    }
+
     #[rocket::async_test]
     async fn few_are_found_first() {
         let filled = Filled::create().await;
         for sort in SORTS {
-            for q in ["user0007", "Konqueror", "198.51.100."] {
-                for state in [State::Live, State::Ended] {
-                    let query = query(q, state, sort);
-                    let steps = filled.steps(&query).await;
-                    assert!(is_found_by_index(&steps), "{query:?}: {steps:?}");
-                }
+            for (q, state) in [
+                ("user0007", State::Live),
+                ("user0007", State::Ended),
+                ("Konqueror", State::Ended),
+                ("198.51.100.", State::Ended),
+            ] {
+                let query = query(q, state, sort);
+                let steps = filled.steps(&query).await;
+                assert!(is_found_by_index(&steps), "{query:?}: {steps:?}");
             }
         }
     }
@@ -418,6 +467,14 @@ mod tests {
             ("nobody", State::Live, 0),
             ("Firefox", State::Live, 51),
             ("EXAMPLE.com", State::Live, 51),
+            ("ser0007", State::Live, 20),
+            ("00", State::Live, 0),
+            ("us", State::Live, 51),
+            ("Ko", State::Ended, ENDED),
+            ("on", State::Ended, 0),
+            ("onqueror", State::Ended, ENDED),
+            ("Epiphany", State::Live, 51),
+            ("203.0.113.", State::Live, 51),
         ] {
             for sort in SORTS {
                 let found = page(filled.pool(), &query(q, state, sort), NOW)

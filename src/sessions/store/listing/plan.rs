@@ -3,24 +3,57 @@
 use sqlx::{QueryBuilder, Sqlite, SqlitePool};
 use uuid::Uuid;
 
-use super::{of_state, push_address, push_list};
-use crate::people::users::{like_pattern, matching};
+use super::{of_state, push_sessions};
+use crate::people::users::count_candidates;
 use crate::sessions::listing::{Query, Sort};
 
-/// Below, what a search finds is sorted; from there on, rows are read in order until a page is full.
-/// In either case some thousand rows are read at most, where users have ten sessions each.
-const FEW_USERS: usize = 500;
-const FEW_DEVICES: usize = 200;
-const FEW_SESSIONS: u32 = 5_000;
+/// Below, what a search finds is sorted. From there on, rows are read in order until a page is full. In
+/// either case some thousand rows are read at most, where users have ten sessions each.
+const FEW_USERS: u32 = 250;
+const FEW_SESSIONS: u32 = 1_000;
+
+/// Below, it pays to collect all that a search finds, so that an index tells which rows to look at. From
+/// there on, so many rows are found that a page is full soon.
+const MANY_USERS: u32 = 5_000;
+const MANY_SESSIONS: u32 = 10_000;
+
+/// In the order by user, so many sessions of a state are sorted.
+const FEW_OF_STATE: u32 = 5_000;
 
 /// How a page is read.
-pub(super) enum Plan {
-    InOrder(Search),
-    /// These are found first, then sorted.
-    Few(Rare),
+pub(super) struct Plan {
+    pub(super) way: Way,
+    /// Asked of each row.
+    pub(super) search: Search,
 }
 
-/// What a search asks of each row that is read in order.
+pub(super) enum Way {
+    /// In the order of an index.
+    InOrder,
+    /// Likewise; the others are passed over.
+    Among(Sources),
+    /// These are found first, then sorted.
+    Few(Few),
+}
+
+pub(super) enum Few {
+    /// All of the state.
+    State,
+    User(Uuid),
+    Search(Sources),
+}
+
+/// Where a search finds sessions by an index.
+#[derive(Clone, Copy)]
+pub(super) struct Sources {
+    /// Those of users.
+    pub(super) users: bool,
+    /// By the address that is searched for, or by a device that has the text in its name.
+    pub(super) sessions: bool,
+}
+
+/// What a search asks of each row.
+#[derive(PartialEq)]
 pub(super) enum Search {
     All,
     Address,
@@ -42,89 +75,72 @@ impl Search {
     }
 }
 
-pub(super) enum Rare {
-    /// All of the state, and what is searched for among them.
-    State(Search),
-    /// A user's, likewise.
-    User(Uuid, Search),
-    Address,
-    Text(Vec<Uuid>, Vec<String>),
-}
-
 /// `None`: nothing is found.
 pub(super) async fn plan(pool: &SqlitePool, query: &Query) -> Result<Option<Plan>, sqlx::Error> {
-    let devices = devices(pool, &query.q).await?;
-    let search = Search::of(&query.q, !devices.is_empty());
     if let Some(user_id) = query.user_id {
-        return Ok(Some(Plan::Few(Rare::User(user_id, search))));
+        return Ok(Some(Plan {
+            way: Way::Few(Few::User(user_id)),
+            search: Search::of(&query.q, true),
+        }));
     }
-    let few = match &search {
-        Search::All => None,
-        Search::Address => are_few(pool, query, |sql| push_address(sql, &query.q))
-            .await?
-            .then_some(Rare::Address),
-        Search::Text { .. } => few_of_text(pool, query, devices).await?,
+    let (users, sessions) = match Search::of(&query.q, true) {
+        Search::All => (MANY_USERS, MANY_SESSIONS),
+        Search::Address => (0, count_found(pool, query).await?),
+        Search::Text { .. } => (
+            count_candidates(pool, &query.q, MANY_USERS).await?,
+            count_found(pool, query).await?,
+        ),
     };
-    Ok(Some(match few {
-        Some(Rare::Text(users, devices)) if users.is_empty() && devices.is_empty() => {
-            return Ok(None);
-        }
-        Some(rare) => Plan::Few(rare),
+    if (users, sessions) == (0, 0) {
+        return Ok(None);
+    }
+    let found = Sources {
+        users: users > 0,
+        sessions: sessions > 0,
+    };
+    let way = if users < FEW_USERS && sessions < FEW_SESSIONS {
+        Way::Few(Few::Search(found))
+    } else if query.sort == Sort::User && are_few_of_state(pool, query).await? {
         // By user, live and ended sessions lie together: few of one kind are hard to find.
-        None if query.sort == Sort::User && are_few(pool, query, |_| {}).await? => {
-            Plan::Few(Rare::State(search))
-        }
-        None => Plan::InOrder(search),
+        Way::Few(Few::State)
+    } else if users < MANY_USERS && sessions < MANY_SESSIONS {
+        Way::Among(found)
+    } else {
+        Way::InOrder
+    };
+    Ok(Some(Plan {
+        way,
+        search: Search::of(&query.q, found.sessions),
     }))
 }
 
-/// `None`: many sessions are found by this text.
-async fn few_of_text(
-    pool: &SqlitePool,
-    query: &Query,
-    devices: Vec<String>,
-) -> Result<Option<Rare>, sqlx::Error> {
-    let of_devices = |sql: &mut QueryBuilder<Sqlite>| {
-        sql.push(" AND device IN ");
-        push_list(sql, &devices);
-    };
-    if devices.len() >= FEW_DEVICES
-        || !devices.is_empty() && !are_few(pool, query, of_devices).await?
-    {
-        return Ok(None);
-    }
-    let users = matching(pool, &query.q, FEW_USERS).await?;
-    Ok((users.len() < FEW_USERS).then_some(Rare::Text(users, devices)))
+/// The sessions that are found by their address or device.
+async fn count_found(pool: &SqlitePool, query: &Query) -> Result<u32, sqlx::Error> {
+    count(pool, MANY_SESSIONS, |sql| push_sessions(sql, query)).await
 }
 
-/// The devices with this text in their names.
-async fn devices(pool: &SqlitePool, q: &str) -> Result<Vec<String>, sqlx::Error> {
-    if q.is_empty() || looks_like_address(q) {
-        return Ok(Vec::new());
-    }
-    sqlx::query_scalar("SELECT name FROM devices WHERE name LIKE $1 ESCAPE '\\' LIMIT $2")
-        .bind(like_pattern(q))
-        .bind(i64::try_from(FEW_DEVICES).unwrap_or(i64::MAX))
-        .fetch_all(pool)
-        .await
+async fn are_few_of_state(pool: &SqlitePool, query: &Query) -> Result<bool, sqlx::Error> {
+    let count = count(pool, FEW_OF_STATE, |sql| {
+        sql.push("SELECT 1 FROM sessions WHERE ")
+            .push(of_state(query.state));
+    });
+    Ok(count.await? < FEW_OF_STATE)
 }
 
-/// Whether few sessions of the state are such.
-async fn are_few(
+/// The rows of a query, counted up to `most`.
+async fn count(
     pool: &SqlitePool,
-    query: &Query,
-    push_condition: impl FnOnce(&mut QueryBuilder<Sqlite>),
-) -> Result<bool, sqlx::Error> {
-    let mut sql = QueryBuilder::new("SELECT count(*) FROM (SELECT 1 FROM sessions WHERE ");
-    sql.push(of_state(query.state));
-    push_condition(&mut sql);
-    sql.push(" LIMIT ").push_bind(FEW_SESSIONS).push(") f");
-    let count: u32 = sql.build_query_scalar().fetch_one(pool).await?;
-    Ok(count < FEW_SESSIONS)
+    most: u32,
+    push_query: impl FnOnce(&mut QueryBuilder<Sqlite>),
+) -> Result<u32, sqlx::Error> {
+    let mut sql = QueryBuilder::new("SELECT count(*) FROM (");
+    push_query(&mut sql);
+    sql.push(" LIMIT ").push_bind(most).push(") f");
+    sql.build_query_scalar().fetch_one(pool).await
 }
 
 /// `192.168.`, `2001:db8::1`: digits and separators of an address and nothing else.
-fn looks_like_address(q: &str) -> bool {
+pub(super) fn looks_like_address(q: &str) -> bool {
     q.contains(['.', ':'])
         && q.chars()
             .all(|c| c.is_ascii_hexdigit() || c == '.' || c == ':')

@@ -60,6 +60,8 @@ const ROWS: &[(i64, &[&str])] = &[
         20_261_126_190_000,
         &["INSERT INTO invalidations (key) VALUES (x'01'), (NULL)"],
     ),
+    // Filled from users.
+    (20_261_126_191_500, &[]),
 ];
 
 /// A database of a program that knew the migrations up to `version` alone, filled.
