@@ -1,6 +1,7 @@
 //! Measures the release binary against the project's goals, one part a file.
 
 mod check;
+mod cold;
 mod contenders;
 mod databases;
 mod goals;
@@ -45,6 +46,8 @@ pub struct Bench {
 enum Benchmark {
     /// The session check, beside a bare Rocket and axum-login
     Check,
+    /// The session check after a start, while users are changed, and with each check a miss
+    Cold,
     /// The session check while last uses and sign-outs are written
     Writes,
     /// Sign-ins, against what all cores can hash
@@ -61,8 +64,9 @@ enum Benchmark {
 }
 
 impl Benchmark {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Check,
+        Self::Cold,
         Self::Writes,
         Self::SignIns,
         Self::Growth,
@@ -72,6 +76,7 @@ impl Benchmark {
     fn run(self, quick: bool) -> Result<Part, Stop> {
         match self {
             Self::Check => check::run(quick),
+            Self::Cold => cold::run(quick),
             Self::Writes => writes::run(quick),
             Self::SignIns => sign_ins::run(quick),
             Self::Growth => growth::run(quick),

@@ -21,10 +21,20 @@ const REPORT_EVERY: Duration = Duration::from_secs(30);
 
 /// Starts a server and waits until it has nothing to do.
 pub fn start(database: &Path, settings: &[(&str, &str)]) -> Result<Server, Stop> {
-    let instance = Instance::on(database)?.set_all(settings).under(TASKSET);
-    let server = instance.start()?;
+    let server = instance(database, settings)?.start()?;
     settle(&server)?;
     Ok(server)
+}
+
+/// A server that is yet to be started.
+pub fn instance(database: &Path, settings: &[(&str, &str)]) -> Result<Instance, Stop> {
+    let instance = Instance::on(database)?.set_all(settings);
+    Ok(instance.under(TASKSET))
+}
+
+/// With its commands run on the load's core: the server is what is measured.
+pub fn beside_load(instance: Instance) -> Instance {
+    instance.under(["taskset", "-c", LOAD_CORE])
 }
 
 /// Any program.
@@ -35,7 +45,8 @@ pub fn command(program: impl AsRef<OsStr>) -> Command {
     command
 }
 
-fn settle(server: &Server) -> Result<(), Stop> {
+/// Waits until it has nothing to do.
+pub fn settle(server: &Server) -> Result<(), Stop> {
     let began = Instant::now();
     let mut report_at = REPORT_EVERY;
     while began.elapsed() < SETTLING {
