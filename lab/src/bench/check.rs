@@ -1,4 +1,4 @@
-//! The session check, side by side with a bare Rocket and with axum-login.
+//! The session check, side by side with a bare Rocket, a bare hyper and axum-login.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use xtask::run::{Outcome, Stop, failed, say};
 
 use super::databases::{Folder, LARGE, SMALL, Seeded, Size};
-use super::goals::{AXUM_LOGIN, CHECK, CHECK_CPU, CHECK_P99, Measured};
+use super::goals::{AXUM_LOGIN, CHECK, CHECK_CPU, CHECK_P99, HYPER, Measured};
 use super::load::{self, Load, Target};
 use super::report::Part;
 use super::{contenders, pinned};
@@ -73,6 +73,7 @@ fn start(
         contenders::rocket_hello()?,
         pinned::start(&seeded.database, TRUSTED)?,
         contenders::axum_login(&theirs)?,
+        contenders::hyper_hello()?,
     ];
     let forward_auth = forward_auth(seeded);
     let bare = Target {
@@ -96,10 +97,11 @@ fn start(
         loads: Vec::new(),
     };
     let contenders = vec![
-        contender("bare Rocket: two headers, no database", 0, bare),
+        contender("bare Rocket: two headers, no database", 0, bare.clone()),
         contender("forward-auth check", 1, forward_auth),
         contender("GET /api/session", 1, session),
         contender("axum-login + tower-sessions' SQLite store", 2, axum_login),
+        contender("bare hyper: the headers of a check, no database", 3, bare),
     ];
     for contender in &contenders {
         refuse_a_dummy(&servers[contender.server], contender)?;
@@ -178,6 +180,7 @@ fn part(contenders: &[Contender], size: Size) -> Part {
         measured: vec![
             over(&CHECK, PER_SECOND, 0),
             over(&CHECK_CPU, CPU, 0),
+            over(&HYPER, PER_SECOND, 4),
             over(&AXUM_LOGIN, PER_SECOND, 3),
             over(&CHECK_P99, P99, 0),
         ],

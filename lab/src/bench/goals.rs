@@ -23,6 +23,12 @@ const fn goal(figure: &'static str, unit: &'static str, floor: f64, goal: f64) -
 
 pub const CHECK: Goal = goal("session check / bare Rocket, requests/s", "", 1.0, 1.3);
 pub const CHECK_CPU: Goal = goal("CPU per check / bare Rocket", "", 1.0, 0.75);
+pub const HYPER: Goal = goal(
+    "session check / bare hyper with the same headers, requests/s",
+    "",
+    0.75,
+    0.9,
+);
 pub const AXUM_LOGIN: Goal = goal("session check / axum-login, requests/s", "", 4.0, 8.0);
 pub const CHECK_P99: Goal = goal("p99 at 64 connections / bare Rocket's", "", 2.5, 1.5);
 pub const COLD: Goal = goal(

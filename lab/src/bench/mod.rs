@@ -44,7 +44,7 @@ pub struct Bench {
 
 #[derive(Clone, Copy, Subcommand)]
 enum Benchmark {
-    /// The session check, beside a bare Rocket and axum-login
+    /// The session check, beside a bare Rocket, a bare hyper and axum-login
     Check,
     /// The session check after a start, while users are changed, and with each check a miss
     Cold,
