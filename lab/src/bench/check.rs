@@ -9,9 +9,9 @@ use xtask::run::{Outcome, Stop, failed, say};
 
 use super::databases::{Folder, LARGE, SMALL, Seeded, Size};
 use super::goals::{AXUM_LOGIN, CHECK, CHECK_CPU, CHECK_P99, HYPER, Measured};
-use super::load::{self, Load, Target};
 use super::report::Part;
 use super::{contenders, pinned};
+use crate::driver::load::{Load, Target};
 use crate::driver::{self, Client, Server};
 use crate::markdown;
 use crate::seed::SITE;
@@ -30,7 +30,7 @@ struct Contender {
 }
 
 pub fn run(quick: bool) -> Result<Part, Stop> {
-    load::install()?;
+    pinned::install()?;
     driver::build(driver::Profile::Dist)?;
     contenders::build()?;
     let folder = Folder::create()?;
@@ -45,11 +45,10 @@ pub fn run(quick: bool) -> Result<Part, Stop> {
     // In turn, so that whatever else the machine does hits all alike. The first turn warms up.
     for turn in 0..=turns {
         for contender in &mut contenders {
-            let load = Load::measure(
+            let load = pinned::wrk(time).measure(
                 folder.path(),
                 &servers[contender.server],
                 &contender.target,
-                time,
             )?;
             if turn > 0 {
                 contender.loads.push(load);

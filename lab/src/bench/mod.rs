@@ -8,7 +8,6 @@ mod goals;
 mod growth;
 mod latency;
 mod listing;
-mod load;
 mod pinned;
 mod plot;
 mod report;

@@ -5,12 +5,14 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use xtask::run::{Stop, say};
+use xtask::need::install_missing;
+use xtask::run::{Outcome, Stop, say};
 
+use crate::driver::load::{self, Wrk};
 use crate::driver::{Instance, Server};
 
 const SERVER_CORE: &str = "0";
-pub const LOAD_CORE: &str = "1";
+const LOAD_CORE: &str = "1";
 
 /// The program stays the same process.
 const TASKSET: [&str; 3] = ["taskset", "-c", SERVER_CORE];
@@ -18,6 +20,23 @@ const TASKSET: [&str; 3] = ["taskset", "-c", SERVER_CORE];
 /// How long a server may read its database through after the start: 10,000,000 sessions are read for minutes.
 const SETTLING: Duration = Duration::from_secs(20 * 60);
 const REPORT_EVERY: Duration = Duration::from_secs(30);
+
+/// What it takes to measure here.
+pub fn install() -> Outcome {
+    install_missing(&[load::WRK, load::TASKSET])?;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    if cores < 2 {
+        return Err(Stop::because(
+            "one core is not enough: the server needs one, the load another",
+        ));
+    }
+    Ok(())
+}
+
+/// As many requests as are answered in this time.
+pub fn wrk(time: Duration) -> Wrk {
+    Wrk::new(LOAD_CORE, time)
+}
 
 /// Starts a server and waits until it has nothing to do.
 pub fn start(database: &Path, settings: &[(&str, &str)]) -> Result<Server, Stop> {

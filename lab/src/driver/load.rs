@@ -1,4 +1,4 @@
-//! As many requests as a server answers, from `wrk` (Debian's). The server has one core to itself, the load another.
+//! As many requests as a server answers, from `wrk` (Debian's) on one core.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,26 +7,24 @@ use std::time::Duration;
 
 use serde_json::Value;
 use xtask::install::{Source, on_path};
-use xtask::need::{Need, install_missing};
-use xtask::run::{Outcome, Stop, failed};
+use xtask::need::Need;
+use xtask::run::{Stop, failed};
 
-use super::pinned::LOAD_CORE;
-use crate::driver::Server;
+use super::Server;
 
-const NEEDS: &[Need] = &[
-    Need {
-        what: "wrk",
-        why: "to ask servers as fast as they answer",
-        present: || on_path("wrk"),
-        source: Source::Debian(&["wrk"]),
-    },
-    Need {
-        what: "taskset",
-        why: "to give the server and the load a core each",
-        present: || on_path("taskset"),
-        source: Source::Debian(&["util-linux"]),
-    },
-];
+pub const WRK: Need = Need {
+    what: "wrk",
+    why: "to ask servers as fast as they answer",
+    present: || on_path("wrk"),
+    source: Source::Debian(&["wrk"]),
+};
+
+pub const TASKSET: Need = Need {
+    what: "taskset",
+    why: "to give the server and the load a core each, or one together",
+    present: || on_path("taskset"),
+    source: Source::Debian(&["util-linux"]),
+};
 
 /// One request after the other, each with the next cookie. wrk itself times all that it was told to wait,
 /// also if the last request was sent long before.
@@ -71,17 +69,6 @@ function done(summary, latency)
 end
 "#;
 
-pub fn install() -> Outcome {
-    install_missing(NEEDS)?;
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    if cores < 2 {
-        return Err(Stop::because(
-            "one core is not enough: the server needs one, the load another",
-        ));
-    }
-    Ok(())
-}
-
 /// What is requested, over and over.
 #[derive(Clone, Debug)]
 pub struct Target {
@@ -101,21 +88,11 @@ pub struct Load {
     pub cpu: f64,
 }
 
-impl Load {
-    /// Requests for so long over 64 connections. Each answer must be a 2xx.
-    pub fn measure(
-        folder: &Path,
-        server: &Server,
-        target: &Target,
-        time: Duration,
-    ) -> Result<Self, Stop> {
-        Wrk::new(time).measure(folder, server, target)
-    }
-}
-
 /// How much is requested.
 #[derive(Clone, Copy, Debug)]
 pub struct Wrk {
+    /// Where it runs.
+    pub core: &'static str,
     pub connections: usize,
     pub time: Duration,
     /// The last one ends it, if there is time for it.
@@ -123,8 +100,10 @@ pub struct Wrk {
 }
 
 impl Wrk {
-    pub fn new(time: Duration) -> Self {
+    /// Over 64 connections.
+    pub fn new(core: &'static str, time: Duration) -> Self {
         Self {
+            core,
             connections: 64,
             time,
             requests: None,
@@ -136,7 +115,7 @@ impl Wrk {
         let script = folder.join("load.lua");
         fs::write(&script, SCRIPT).map_err(failed("load.lua"))?;
         let mut wrk = Command::new("taskset");
-        wrk.args(["-c", LOAD_CORE, "wrk", "-t1"]);
+        wrk.args(["-c", self.core, "wrk", "-t1"]);
         wrk.arg(format!("-c{}", self.connections));
         wrk.arg(format!("-d{}s", self.time.as_secs().max(1)));
         for header in &target.headers {
