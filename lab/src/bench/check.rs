@@ -1,4 +1,4 @@
-//! The session check, side by side with a bare Rocket and with axum-login.
+//! The session check, side by side with a bare Rocket, a bare hyper and axum-login.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use xtask::run::{Outcome, Stop, failed, say};
 
 use super::databases::{Folder, LARGE, SMALL, Seeded, Size};
-use super::goals::{AXUM_LOGIN, CHECK, CHECK_CPU, CHECK_P99, Measured};
-use super::load::{self, Load, Target};
+use super::goals::{AXUM_LOGIN, CHECK, CHECK_CPU, CHECK_P99, HYPER, Measured};
 use super::report::Part;
 use super::{contenders, pinned};
+use crate::driver::load::{Load, Target};
 use crate::driver::{self, Client, Server};
 use crate::markdown;
 use crate::seed::SITE;
@@ -30,7 +30,7 @@ struct Contender {
 }
 
 pub fn run(quick: bool) -> Result<Part, Stop> {
-    load::install()?;
+    pinned::install()?;
     driver::build(driver::Profile::Dist)?;
     contenders::build()?;
     let folder = Folder::create()?;
@@ -45,11 +45,10 @@ pub fn run(quick: bool) -> Result<Part, Stop> {
     // In turn, so that whatever else the machine does hits all alike. The first turn warms up.
     for turn in 0..=turns {
         for contender in &mut contenders {
-            let load = Load::measure(
+            let load = pinned::wrk(time).measure(
                 folder.path(),
                 &servers[contender.server],
                 &contender.target,
-                time,
             )?;
             if turn > 0 {
                 contender.loads.push(load);
@@ -73,6 +72,7 @@ fn start(
         contenders::rocket_hello()?,
         pinned::start(&seeded.database, TRUSTED)?,
         contenders::axum_login(&theirs)?,
+        contenders::hyper_hello()?,
     ];
     let forward_auth = forward_auth(seeded);
     let bare = Target {
@@ -96,10 +96,11 @@ fn start(
         loads: Vec::new(),
     };
     let contenders = vec![
-        contender("bare Rocket: two headers, no database", 0, bare),
+        contender("bare Rocket: two headers, no database", 0, bare.clone()),
         contender("forward-auth check", 1, forward_auth),
         contender("GET /api/session", 1, session),
         contender("axum-login + tower-sessions' SQLite store", 2, axum_login),
+        contender("bare hyper: the headers of a check, no database", 3, bare),
     ];
     for contender in &contenders {
         refuse_a_dummy(&servers[contender.server], contender)?;
@@ -178,6 +179,7 @@ fn part(contenders: &[Contender], size: Size) -> Part {
         measured: vec![
             over(&CHECK, PER_SECOND, 0),
             over(&CHECK_CPU, CPU, 0),
+            over(&HYPER, PER_SECOND, 4),
             over(&AXUM_LOGIN, PER_SECOND, 3),
             over(&CHECK_P99, P99, 0),
         ],

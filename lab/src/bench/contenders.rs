@@ -1,5 +1,5 @@
-//! What a session check is measured against: a bare Rocket, and axum-login with its store on SQLite.
-//! Both are packages of `lab/contenders/`, a workspace of its own.
+//! What a session check is measured against: a bare Rocket, a bare hyper, and axum-login with its store on SQLite.
+//! All are packages of `lab/contenders/`, a workspace of its own.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -38,6 +38,13 @@ pub fn rocket_hello() -> Result<Server, Stop> {
     let mut command = pinned::command(program("rocket-hello"));
     command.env("ROCKET_ADDRESS", address.ip().to_string());
     command.env("ROCKET_PORT", address.port().to_string());
+    start(command, address, "/")
+}
+
+pub fn hyper_hello() -> Result<Server, Stop> {
+    let address = free_address()?;
+    let mut command = pinned::command(program("hyper-hello"));
+    command.arg(address.to_string());
     start(command, address, "/")
 }
 

@@ -11,10 +11,10 @@ use super::check::{TRUSTED, forward_auth};
 use super::databases::{Folder, HUGE, LARGE, SMALL, Seeded, Size};
 use super::goals::{BINARY, GROWTH, MEMORY, Measured};
 use super::listing::Pages;
-use super::load::{self, Load};
 use super::plot::{Line, Plot, short};
 use super::report::Part;
 use super::{add_admin, pinned};
+use crate::driver::load::Load;
 use crate::driver::{self, Instance, Server};
 use crate::library::grouped;
 use crate::markdown;
@@ -43,7 +43,7 @@ struct Subject {
 }
 
 pub fn run(quick: bool) -> Result<Part, Stop> {
-    load::install()?;
+    pinned::install()?;
     driver::build(driver::Profile::Dist)?;
     let sizes: &[Size] = if quick {
         &[SMALL, LARGE]
@@ -68,7 +68,7 @@ fn check(all: &mut [Subject], folder: &Folder, (turns, time): (usize, Duration))
     for turn in 0..=turns {
         for subject in &mut *all {
             let asked = forward_auth(&subject.seeded);
-            let load = Load::measure(folder.path(), &subject.server, &asked, time)?;
+            let load = pinned::wrk(time).measure(folder.path(), &subject.server, &asked)?;
             if turn > 0 {
                 subject.loads.push(load);
             }

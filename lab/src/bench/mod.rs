@@ -1,13 +1,13 @@
 //! Measures the release binary against the project's goals, one part a file.
 
 mod check;
+mod cold;
 mod contenders;
 mod databases;
 mod goals;
 mod growth;
 mod latency;
 mod listing;
-mod load;
 mod pinned;
 mod plot;
 mod report;
@@ -43,8 +43,10 @@ pub struct Bench {
 
 #[derive(Clone, Copy, Subcommand)]
 enum Benchmark {
-    /// The session check, beside a bare Rocket and axum-login
+    /// The session check, beside a bare Rocket, a bare hyper and axum-login
     Check,
+    /// The session check after a start, while users are changed, and with each check a miss
+    Cold,
     /// The session check while last uses and sign-outs are written
     Writes,
     /// Sign-ins, against what all cores can hash
@@ -61,8 +63,9 @@ enum Benchmark {
 }
 
 impl Benchmark {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Check,
+        Self::Cold,
         Self::Writes,
         Self::SignIns,
         Self::Growth,
@@ -72,6 +75,7 @@ impl Benchmark {
     fn run(self, quick: bool) -> Result<Part, Stop> {
         match self {
             Self::Check => check::run(quick),
+            Self::Cold => cold::run(quick),
             Self::Writes => writes::run(quick),
             Self::SignIns => sign_ins::run(quick),
             Self::Growth => growth::run(quick),

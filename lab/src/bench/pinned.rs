@@ -5,12 +5,14 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use xtask::run::{Stop, say};
+use xtask::need::install_missing;
+use xtask::run::{Outcome, Stop, say};
 
+use crate::driver::load::{self, Wrk};
 use crate::driver::{Instance, Server};
 
 const SERVER_CORE: &str = "0";
-pub const LOAD_CORE: &str = "1";
+const LOAD_CORE: &str = "1";
 
 /// The program stays the same process.
 const TASKSET: [&str; 3] = ["taskset", "-c", SERVER_CORE];
@@ -20,12 +22,39 @@ const TASKSET: [&str; 3] = ["taskset", "-c", SERVER_CORE];
 const SETTLING: Duration = Duration::from_secs(2 * 60 * 60);
 const REPORT_EVERY: Duration = Duration::from_secs(30);
 
+/// What it takes to measure here.
+pub fn install() -> Outcome {
+    install_missing(&[load::WRK, load::TASKSET])?;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    if cores < 2 {
+        return Err(Stop::because(
+            "one core is not enough: the server needs one, the load another",
+        ));
+    }
+    Ok(())
+}
+
+/// As many requests as are answered in this time.
+pub fn wrk(time: Duration) -> Wrk {
+    Wrk::new(LOAD_CORE, time)
+}
+
 /// Starts a server and waits until it has nothing to do.
 pub fn start(database: &Path, settings: &[(&str, &str)]) -> Result<Server, Stop> {
-    let instance = Instance::on(database)?.set_all(settings).under(TASKSET);
-    let server = instance.start()?;
+    let server = instance(database, settings)?.start()?;
     settle(&server)?;
     Ok(server)
+}
+
+/// A server that is yet to be started.
+pub fn instance(database: &Path, settings: &[(&str, &str)]) -> Result<Instance, Stop> {
+    let instance = Instance::on(database)?.set_all(settings);
+    Ok(instance.under(TASKSET))
+}
+
+/// With its commands run on the load's core: the server is what is measured.
+pub fn beside_load(instance: Instance) -> Instance {
+    instance.under(["taskset", "-c", LOAD_CORE])
 }
 
 /// Any program.
@@ -36,7 +65,8 @@ pub fn command(program: impl AsRef<OsStr>) -> Command {
     command
 }
 
-fn settle(server: &Server) -> Result<(), Stop> {
+/// Waits until it has nothing to do.
+pub fn settle(server: &Server) -> Result<(), Stop> {
     let began = Instant::now();
     let mut report_at = REPORT_EVERY;
     while began.elapsed() < SETTLING {

@@ -11,9 +11,9 @@ use xtask::run::{Outcome, Stop, failed, say};
 use super::check::{TRUSTED, forward_auth};
 use super::databases::{Folder, LARGE, SMALL, Seeded};
 use super::goals::{Measured, WRITES};
-use super::load::{self, Load, Target};
 use super::pinned;
 use super::report::Part;
+use crate::driver::load::{Load, Target};
 use crate::driver::{self, Client, Server};
 use crate::library::seeding;
 use crate::markdown;
@@ -32,7 +32,7 @@ const TURNS: (usize, Duration) = (7, Duration::from_secs(6));
 const QUICK_TURNS: (usize, Duration) = (3, Duration::from_secs(3));
 
 pub fn run(quick: bool) -> Result<Part, Stop> {
-    load::install()?;
+    pinned::install()?;
     driver::build(driver::Profile::Dist)?;
     let (turns, time) = if quick { QUICK_TURNS } else { TURNS };
     let folder = Folder::create()?;
@@ -52,10 +52,11 @@ pub fn run(quick: bool) -> Result<Part, Stop> {
     let (mut without, mut with) = (Vec::new(), Vec::new());
     let mut leaving = leaving.into_iter();
     let signed_out = AtomicU64::new(0);
+    let wrk = pinned::wrk(time);
     for turn in 0..=turns {
-        let calm = Load::measure(folder.path(), &quiet, &target, time)?;
+        let calm = wrk.measure(folder.path(), &quiet, &target)?;
         let beside = while_signing_out(&busy, &mut leaving, &signed_out, || {
-            Load::measure(folder.path(), &busy, &target, time)
+            wrk.measure(folder.path(), &busy, &target)
         })?;
         if turn > 0 {
             without.push(calm);

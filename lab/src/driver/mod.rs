@@ -1,10 +1,12 @@
 //! Drives the release binary as its users do: as a process with settings, over HTTP, and by its commands.
 //!
 //! An [`Instance`] is the binary with a database, an address and settings; started, it is a [`Server`].
-//! A [`Client`] is a browser with one cookie; a [`Process`] is what the system says about a server.
+//! A [`Client`] is a browser with one cookie; a [`Process`] is what the system says about a server; [`load::Wrk`]
+//! requests as much as a server answers.
 
 mod client;
 mod instance;
+pub mod load;
 mod process;
 mod server;
 
@@ -22,7 +24,7 @@ use xtask::run::{Outcome, Stop, cargo, failed, root, step};
 pub use client::{Answer, Client};
 pub use instance::{CommandOutput, Instance, give_to_server, is_root};
 pub use process::Process;
-pub use server::Server;
+pub use server::{METRICS, Server};
 
 /// The password of each user that is added here.
 pub const PASSWORD: &str = "correct horse battery";

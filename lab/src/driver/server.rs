@@ -9,6 +9,11 @@ use xtask::run::{Outcome, Stop, failed};
 
 use super::{Client, Process, wait_for};
 
+const METRICS_TOKEN: &str = "a-token-for-metrics";
+
+/// The setting that lets a server's metrics be read here.
+pub const METRICS: (&str, &str) = ("VESTIBULE_METRICS_TOKEN", METRICS_TOKEN);
+
 /// Killed when it is dropped.
 pub struct Server {
     process: Child,
@@ -48,6 +53,20 @@ impl Server {
     fn status(&self, path: &str) -> Option<u16> {
         let answer = Client::connect(self.address).and_then(|mut client| client.get(path));
         answer.ok().map(|answer| answer.status)
+    }
+
+    /// How often a server with [`METRICS`] has asked its database for a session.
+    pub fn look_ups(&self) -> Result<f64, Stop> {
+        let series = "vestibule_database_seconds_count{operation=\"look_up\"} ";
+        let bearer = format!("Authorization: Bearer {METRICS_TOKEN}\r\n");
+        let text = Client::connect(self.address)
+            .and_then(|mut client| client.get_with("/metrics", &bearer))
+            .map_err(failed("GET /metrics"))?
+            .body;
+        let value = text.lines().find_map(|line| line.strip_prefix(series));
+        value
+            .and_then(|value| value.parse().ok())
+            .ok_or_else(|| Stop::because(format!("GET /metrics: no {series}")))
     }
 
     pub fn process(&self) -> Process {

@@ -18,6 +18,7 @@ mod io_error;
 mod kill;
 mod locked;
 mod migration_cut;
+mod one_core;
 mod oversize;
 mod panics;
 mod read_only;
@@ -27,6 +28,7 @@ mod service;
 mod session_checks;
 mod sign_in_flood;
 mod slow;
+mod slow_disk;
 mod stopped;
 mod strace;
 mod testbed;
@@ -38,6 +40,8 @@ use clap::Args;
 use xtask::install::{Source, is_server, on_path};
 use xtask::need::{Need, install_missing, refuse_missing};
 use xtask::run::{Outcome, Stop, say};
+
+use crate::driver::load;
 
 pub use locked::HoldLock;
 
@@ -93,6 +97,8 @@ const FAULTS: &[Fault] = &[
     panics::FAULT,
     two_servers::FAULT,
     stopped::FAULT,
+    slow_disk::FAULT,
+    one_core::FAULT,
 ];
 
 fn ids() -> clap::builder::PossibleValuesParser {
@@ -134,6 +140,8 @@ const NEEDS: &[Need] = &[
         present: || is_server("nginx"),
         source: Source::Debian(&["nginx"]),
     },
+    load::WRK,
+    load::TASKSET,
 ];
 
 impl Faults {

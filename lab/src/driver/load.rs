@@ -1,5 +1,4 @@
-//! As many requests as a server answers, from `wrk` (Debian's) over 64 connections. The server has one
-//! core to itself, the load another.
+//! As many requests as a server answers, from `wrk` (Debian's) on one core.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,60 +7,67 @@ use std::time::Duration;
 
 use serde_json::Value;
 use xtask::install::{Source, on_path};
-use xtask::need::{Need, install_missing};
-use xtask::run::{Outcome, Stop, failed};
+use xtask::need::Need;
+use xtask::run::{Stop, failed};
 
-use super::pinned::LOAD_CORE;
-use crate::driver::Server;
+use super::Server;
 
-const CONNECTIONS: &str = "64";
+pub const WRK: Need = Need {
+    what: "wrk",
+    why: "to ask servers as fast as they answer",
+    present: || on_path("wrk"),
+    source: Source::Debian(&["wrk"]),
+};
 
-const NEEDS: &[Need] = &[
-    Need {
-        what: "wrk",
-        why: "to ask servers as fast as they answer",
-        present: || on_path("wrk"),
-        source: Source::Debian(&["wrk"]),
-    },
-    Need {
-        what: "taskset",
-        why: "to give the server and the load a core each",
-        present: || on_path("taskset"),
-        source: Source::Debian(&["util-linux"]),
-    },
-];
+pub const TASKSET: Need = Need {
+    what: "taskset",
+    why: "to give the server and the load a core each, or one together",
+    present: || on_path("taskset"),
+    source: Source::Debian(&["util-linux"]),
+};
 
-/// One request after the other, each with the next cookie.
+/// One request after the other, each with the next cookie. wrk itself times all that it was told to wait,
+/// also if the last request was sent long before.
 const SCRIPT: &str = r#"
-local requests, turn = {}, 0
+local ffi = require("ffi")
+ffi.cdef [[
+typedef struct { long seconds, micros; } timeval;
+int gettimeofday(timeval *now, void *zone);
+]]
+local now = ffi.new("timeval")
+local function micros()
+  ffi.C.gettimeofday(now, nil)
+  return tonumber(now.seconds) * 1000000 + tonumber(now.micros)
+end
+local requests, sent, most = {}, 0, math.huge
 function init(arguments)
+  most = tonumber(arguments[2]) or most
   for cookie in io.lines(arguments[1]) do
     wrk.headers["Cookie"] = cookie
     requests[#requests + 1] = wrk.format()
   end
 end
 function request()
-  turn = turn % #requests + 1
-  return requests[turn]
+  began = began or micros()
+  if sent >= most then
+    ended = ended or micros()
+    wrk.thread:stop()
+  end
+  sent = sent + 1
+  return requests[(sent - 1) % #requests + 1]
+end
+local thread
+function setup(only)
+  thread = only
 end
 function done(summary, latency)
-  local e = summary.errors
+  local e, ended = summary.errors, thread:get("ended")
   io.write(string.format('\n{"requests":%d,"micros":%d,"p50":%d,"p99":%d,"errors":%d}\n',
-    summary.requests, summary.duration, latency:percentile(50), latency:percentile(99),
+    summary.requests, ended and ended - thread:get("began") or summary.duration,
+    latency:percentile(50), latency:percentile(99),
     e.connect + e.read + e.write + e.status + e.timeout))
 end
 "#;
-
-pub fn install() -> Outcome {
-    install_missing(NEEDS)?;
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    if cores < 2 {
-        return Err(Stop::because(
-            "one core is not enough: the server needs one, the load another",
-        ));
-    }
-    Ok(())
-}
 
 /// What is requested, over and over.
 #[derive(Clone, Debug)]
@@ -82,25 +88,43 @@ pub struct Load {
     pub cpu: f64,
 }
 
-impl Load {
-    /// Requests for so long. Each answer must be a 2xx.
-    pub fn measure(
-        folder: &Path,
-        server: &Server,
-        target: &Target,
-        time: Duration,
-    ) -> Result<Self, Stop> {
+/// How much is requested.
+#[derive(Clone, Copy, Debug)]
+pub struct Wrk {
+    /// Where it runs.
+    pub core: &'static str,
+    pub connections: usize,
+    pub time: Duration,
+    /// The last one ends it, if there is time for it.
+    pub requests: Option<usize>,
+}
+
+impl Wrk {
+    /// Over 64 connections.
+    pub fn new(core: &'static str, time: Duration) -> Self {
+        Self {
+            core,
+            connections: 64,
+            time,
+            requests: None,
+        }
+    }
+
+    /// Each answer must be a 2xx.
+    pub fn measure(self, folder: &Path, server: &Server, target: &Target) -> Result<Load, Stop> {
         let script = folder.join("load.lua");
         fs::write(&script, SCRIPT).map_err(failed("load.lua"))?;
         let mut wrk = Command::new("taskset");
-        wrk.args(["-c", LOAD_CORE, "wrk", "-t1", "-c", CONNECTIONS]);
-        wrk.arg(format!("-d{}s", time.as_secs().max(1)));
+        wrk.args(["-c", self.core, "wrk", "-t1"]);
+        wrk.arg(format!("-c{}", self.connections));
+        wrk.arg(format!("-d{}s", self.time.as_secs().max(1)));
         for header in &target.headers {
             wrk.args(["-H", header]);
         }
         wrk.arg("-s").arg(&script);
         wrk.arg(format!("http://{}{}", server.address, target.path));
         wrk.arg("--").arg(&target.cookies);
+        wrk.args(self.requests.map(|most| most.to_string()));
         let before = server.process().cpu()?;
         let output = wrk.stdin(Stdio::null()).output().map_err(failed("wrk"))?;
         let cpu = server.process().cpu()?.saturating_sub(before);
