@@ -58,7 +58,7 @@ impl Large {
     }
 
     async fn open(&self) -> Db {
-        Db::open(&self.location).await.expect("a database")
+        Db::open(&self.location, 1_000).await.expect("a database")
     }
 
     /// What is logged of the check between a start and a clean stop.
