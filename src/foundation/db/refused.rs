@@ -41,6 +41,10 @@ pub(super) fn explain(location: &Location, error: &sqlx::Error) -> Refused {
             return damaged(location, "this file is not an SQLite database");
         }
         Some(26) => format!("{path}: this file is not an SQLite database"),
+        // The schema says of each column what it holds.
+        None if matches!(error, sqlx::Error::ColumnDecode { .. }) => {
+            return damaged(location, &error.to_string());
+        }
         _ => format!("{path}: {error}"),
     })
 }
