@@ -20,7 +20,7 @@ pub const FAULT: Fault = Fault {
 
 const SLOW: &str = "fsync,fdatasync:delay_exit=200000";
 
-/// A use is written when the last one is a tenth of it ago.
+/// A use is written when the last one is a tenth of it ago. Who signs in meanwhile is remembered, and stays.
 const IDLE_TIMEOUT: (&str, &str) = ("VESTIBULE_SESSIONS__IDLE_TIMEOUT", "20s");
 
 /// Sessions that are checked, by a client each.
@@ -87,9 +87,11 @@ fn while_signing_in<T>(
         let signing_in = scope.spawn(|| -> io::Result<()> {
             let mut recorder = Recorder::create(&folder, 0)?;
             let mut client = instance.client()?;
+            let password = PASSWORD.replace(' ', "+");
+            let form = format!("username=user-09&password={password}&remember=on");
             while !done.load(Ordering::Relaxed) {
                 recorder.invoke(Request::SignIn, Vec::new())?;
-                let answer = client.without_cookie().sign_in("user-09", PASSWORD)?;
+                let answer = client.without_cookie().post("/login", &form)?;
                 let cookie = (answer.status == DONE).then(|| client.cookie.clone());
                 recorder.answer(answer.status, cookie)?;
             }
