@@ -12,6 +12,9 @@ use crate::foundation::token::TokenHash;
 /// A use within this of the last one is not recorded.
 const COARSEST_STEP: Duration = Duration::from_secs(60);
 
+/// Room for so many uses is kept when they are written.
+const ROOM: usize = 1_024;
+
 #[derive(Clone, Copy, Debug)]
 pub(super) struct LastUse {
     pub at: Timestamp,
@@ -74,6 +77,7 @@ impl LastUses {
                 recorded.remove(hash);
             }
         }
+        recorded.shrink_to(ROOM);
     }
 
     fn recorded(&self) -> MutexGuard<'_, HashMap<TokenHash, LastUse>> {

@@ -12,7 +12,7 @@ use super::Session;
 use super::last_use::{LastUse, LastUses};
 use super::store::{self, AtSite, Joined};
 use crate::foundation::app::App;
-use crate::foundation::db::{Cache, Db, Gather, Key, Snapshot, Value};
+use crate::foundation::db::{Cache, Db, Gather, Key, Row, Snapshot};
 use crate::foundation::error::Error;
 use crate::foundation::token::{Token, TokenHash};
 use crate::people::users::User;
@@ -50,14 +50,28 @@ impl LookUps {
 /// A session as the database says it, but for its last use, which moves.
 #[derive(Debug)]
 pub struct CachedSession {
+    hash: TokenHash,
     session: Session,
     used: Mutex<LastUse>,
 }
 
 /// What a secret of a protected host stands for. Another session than the one of this token never has it.
 struct SiteSecret {
+    secret: TokenHash,
     host: Box<str>,
     session: TokenHash,
+}
+
+impl Row for CachedSession {
+    fn key(&self) -> Key {
+        self.hash.key()
+    }
+}
+
+impl Row for SiteSecret {
+    fn key(&self) -> Key {
+        self.secret.key()
+    }
 }
 
 /// A session and its user, not judged yet.
@@ -78,7 +92,7 @@ pub async fn resume(app: &App, token: &Token) -> Result<Option<(Session, User)>,
         .db
         .cached()
         .and_then(|snapshot| Found::cached(&snapshot, &hash));
-    if let Some(live) = cached.and_then(|found| found.if_live(app, &hash)) {
+    if let Some(live) = cached.and_then(|found| found.if_live(app)) {
         return Ok(Some(live.into_parts()));
     }
     let look_ups = app.state::<LookUps>();
@@ -87,7 +101,7 @@ pub async fn resume(app: &App, token: &Token) -> Result<Option<(Session, User)>,
         .timings()
         .look_up(look_ups.by_token.find(hash))
         .await?;
-    let live = found.and_then(|found| found.if_live(app, &hash));
+    let live = found.and_then(|found| found.if_live(app));
     Ok(live.map(Live::into_parts))
 }
 
@@ -106,7 +120,7 @@ pub async fn resume_at_site(
     let (version, found) = app.db.timings().look_up(look_up).await?;
     let user = found.and_then(|(secret, found)| {
         let is_here = *secret.host == *host;
-        is_here.then(|| found.if_live(app, &secret.session))?
+        is_here.then(|| found.if_live(app))?
     });
     Ok((version, user.map(|live| live.found.user)))
 }
@@ -123,9 +137,7 @@ pub fn cached_at_site(
         return None;
     }
     let found = Found::cached(snapshot, &known.session)?;
-    found
-        .if_live(app, &known.session)
-        .map(|live| live.found.user)
+    found.if_live(app).map(|live| live.found.user)
 }
 
 async fn by_tokens(
@@ -138,11 +150,11 @@ async fn by_tokens(
     let mut rows = Vec::with_capacity(2 * joined.len());
     let found: Vec<_> = joined
         .into_iter()
-        .map(|joined| (joined.hash, Found::keep(joined, &mut rows)))
+        .map(|joined| Found::keep(joined, &mut rows))
         .collect();
     cache.insert(generation, rows);
     Ok(in_order(&tokens, |token| {
-        let (_, found) = found.iter().find(|(hash, _)| hash == token)?;
+        let found = found.iter().find(|found| found.session.hash == *token)?;
         Some(found.clone())
     }))
 }
@@ -161,8 +173,8 @@ async fn by_site_secrets(
         .collect();
     cache.insert(generation, rows);
     Ok(in_order(&secrets, |secret| {
-        let found = found.iter().find(|(hash, _)| hash == secret);
-        (version, found.map(|(_, found)| found.clone()))
+        let found = found.iter().find(|(known, _)| known.secret == *secret);
+        (version, found.cloned())
     }))
 }
 
@@ -171,13 +183,14 @@ fn in_order<T>(keys: &[TokenHash], find: impl Fn(&TokenHash) -> T) -> Vec<T> {
 }
 
 impl SiteSecret {
-    fn keep(at_site: AtSite, rows: &mut Vec<(Key, Value)>) -> (TokenHash, (Arc<Self>, Found)) {
+    fn keep(at_site: AtSite, rows: &mut Vec<Arc<dyn Row>>) -> (Arc<Self>, Found) {
         let secret = Arc::new(Self {
+            secret: at_site.secret,
             host: at_site.host.into(),
             session: at_site.joined.hash,
         });
-        rows.push((at_site.secret.key(), secret.clone()));
-        (at_site.secret, (secret, Found::keep(at_site.joined, rows)))
+        rows.push(secret.clone());
+        (secret, Found::keep(at_site.joined, rows))
     }
 }
 
@@ -194,23 +207,25 @@ impl Found {
         Some(Self { session, user })
     }
 
-    fn keep(joined: Joined, rows: &mut Vec<(Key, Value)>) -> Self {
+    fn keep(joined: Joined, rows: &mut Vec<Arc<dyn Row>>) -> Self {
         let used = LastUse {
             at: joined.session.last_seen_at,
             idle_end: joined.session.idle_expires_at,
         };
         let user = Arc::new(joined.user);
         let session = Arc::new(CachedSession {
+            hash: joined.hash,
             session: joined.session,
             used: Mutex::new(used),
         });
-        rows.push((joined.hash.key(), session.clone()));
-        rows.push((Key::Id(user.id), user.clone()));
+        rows.push(session.clone());
+        rows.push(user.clone());
         Self { session, user }
     }
 
     /// Judges the times, and notes the use of a session that is live.
-    fn if_live(self, app: &App, hash: &TokenHash) -> Option<Live> {
+    fn if_live(self, app: &App) -> Option<Live> {
+        let hash = &self.session.hash;
         let session = &self.session.session;
         let now = app.clock.now();
         let last_uses = app.state::<LastUses>();

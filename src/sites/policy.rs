@@ -9,7 +9,7 @@ use super::rules::{Fallback, Rule, Site};
 use super::store;
 use crate::foundation::app::App;
 use crate::foundation::audit::{self, Actor, Event, Record};
-use crate::foundation::db::{Generation, Key, Snapshot, Tx, Value};
+use crate::foundation::db::{Generation, Key, Row, Snapshot, Tx};
 use crate::foundation::error::Error;
 use crate::foundation::version::Version;
 
@@ -18,6 +18,12 @@ use crate::foundation::version::Version;
 pub struct Policy {
     version: i64,
     pub sites: Vec<Site>,
+}
+
+impl Row for Policy {
+    fn key(&self) -> Key {
+        Key::Policy
+    }
 }
 
 /// The last copy that was read, whether or not it is in force.
@@ -60,8 +66,9 @@ pub fn cached(snapshot: &Snapshot<'_>) -> Option<Arc<Policy>> {
 /// See [`current`].
 pub async fn at(app: &App, generation: Generation, version: i64) -> Result<Arc<Policy>, Error> {
     let policy = read(app, version).await?;
-    let row = (Key::Policy, policy.clone() as Value);
-    app.db.cache().insert(generation, [row]);
+    app.db
+        .cache()
+        .insert(generation, [policy.clone() as Arc<dyn Row>]);
     Ok(policy)
 }
 

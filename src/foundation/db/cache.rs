@@ -20,11 +20,12 @@
 use std::any::Any;
 use std::collections::HashMap;
 use std::fmt;
-use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 use sqlx::SqlitePool;
 use uuid::Uuid;
 
@@ -43,7 +44,7 @@ const REMEMBERED: usize = 4_096;
 const ROWS_A_SESSION: usize = 3;
 
 /// What a row is found by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Key {
     /// The hash of a secret that was made here.
     Secret([u8; 32]),
@@ -53,39 +54,50 @@ pub enum Key {
     Policy,
 }
 
-impl Hash for Key {
+impl Key {
     /// A part of a hash, or of an id's random end, spreads keys as well as a hash of them would, and nobody
     /// chooses keys that fall together.
-    fn hash<H: Hasher>(&self, state: &mut H) {
+    fn spread(&self) -> u64 {
         let part = match self {
             Self::Secret(hash) => hash.last_chunk(),
             Self::Id(id) => id.as_bytes().last_chunk(),
             Self::Policy => None,
         };
-        state.write_u64(part.map_or(0, |part| u64::from_le_bytes(*part)));
+        part.map_or(0, |part| u64::from_le_bytes(*part))
     }
 }
 
+/// A row that is kept, with what it is found by.
+pub trait Row: Any + Send + Sync {
+    fn key(&self) -> Key;
+}
+
+/// Rows by their keys, which stand in the rows alone.
 #[derive(Default)]
-struct IdentityHasher(u64);
+struct Rows(HashTable<Arc<dyn Row>>);
 
-impl Hasher for IdentityHasher {
-    fn write(&mut self, _: &[u8]) {
-        unreachable!("keys write a number");
+impl Rows {
+    fn get(&self, key: &Key) -> Option<&Arc<dyn Row>> {
+        self.0.find(key.spread(), |row| row.key() == *key)
     }
 
-    fn write_u64(&mut self, number: u64) {
-        self.0 = number;
+    fn insert(&mut self, row: Arc<dyn Row>) {
+        let key = row.key();
+        let spread = |row: &Arc<dyn Row>| row.key().spread();
+        match self
+            .0
+            .entry(key.spread(), |other| other.key() == key, spread)
+        {
+            Entry::Occupied(mut entry) => *entry.get_mut() = row,
+            Entry::Vacant(entry) => drop(entry.insert(row)),
+        }
     }
 
-    fn finish(&self) -> u64 {
-        self.0
+    fn remove(&mut self, key: &Key) -> Option<Arc<dyn Row>> {
+        let entry = self.0.find_entry(key.spread(), |row| row.key() == *key);
+        entry.ok().map(|entry| entry.remove().0)
     }
 }
-
-type KeyMap<V> = HashMap<Key, V, BuildHasherDefault<IdentityHasher>>;
-
-pub type Value = Arc<dyn Any + Send + Sync>;
 
 pub struct Cache {
     max_rows: usize,
@@ -98,12 +110,12 @@ pub struct Cache {
 
 #[derive(Default)]
 struct State {
-    newer: KeyMap<Value>,
+    newer: Rows,
     /// Dropped when the newer half is full.
-    older: KeyMap<Value>,
+    older: Rows,
     generation: u64,
     /// Keys that were dropped, with the generation that began with it.
-    dropped: KeyMap<u64>,
+    dropped: HashMap<Key, u64>,
     /// What was read in a generation before is not kept.
     oldest_kept: u64,
     /// When the question was sent whose answer was the last.
@@ -126,13 +138,14 @@ pub struct Snapshot<'m> {
 }
 
 impl Snapshot<'_> {
-    pub fn get<T: Any + Send + Sync>(&self, key: &Key) -> Option<Arc<T>> {
-        let value = self.state.newer.get(key).or_else(|| {
-            let value = self.state.older.get(key)?;
+    pub fn get<T: Row>(&self, key: &Key) -> Option<Arc<T>> {
+        let row = self.state.newer.get(key).or_else(|| {
+            let row = self.state.older.get(key)?;
             self.cache.want(*key);
-            Some(value)
+            Some(row)
         });
-        value?.clone().downcast().ok()
+        let row: Arc<dyn Any + Send + Sync> = row?.clone();
+        row.downcast().ok()
     }
 }
 
@@ -174,16 +187,17 @@ impl Cache {
     }
 
     /// Keeps what was read, but for what was changed since the reading began.
-    pub fn insert(&self, generation: Generation, rows: impl IntoIterator<Item = (Key, Value)>) {
+    pub fn insert(&self, generation: Generation, rows: impl IntoIterator<Item = Arc<dyn Row>>) {
         let mut state = self.write();
         if generation.0 < state.oldest_kept {
             return;
         }
-        for (key, value) in rows {
+        for row in rows {
+            let key = row.key();
             let dropped = state.dropped.get(&key);
             if dropped.is_none_or(|dropped| *dropped <= generation.0) {
                 state.older.remove(&key);
-                state.newer.insert(key, value);
+                state.newer.insert(row);
             }
         }
         let full = self.make_room(&mut state);
@@ -192,9 +206,9 @@ impl Cache {
     }
 
     /// What to free when nobody waits for it.
-    fn make_room(&self, state: &mut State) -> KeyMap<Value> {
-        if state.newer.len() <= self.max_rows / 2 {
-            return KeyMap::default();
+    fn make_room(&self, state: &mut State) -> Rows {
+        if state.newer.0.len() <= self.max_rows / 2 {
+            return Rows::default();
         }
         let newer = std::mem::take(&mut state.newer);
         std::mem::replace(&mut state.older, newer)
@@ -273,8 +287,8 @@ impl Cache {
     fn renew_wanted(&self, state: &mut State) {
         let mut wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
         for key in wanted.drain(..) {
-            if let Some(value) = state.older.remove(&key) {
-                state.newer.insert(key, value);
+            if let Some(row) = state.older.remove(&key) {
+                state.newer.insert(row);
             }
         }
     }
@@ -336,8 +350,21 @@ impl fmt::Debug for Cache {
 mod tests {
     use super::*;
 
+    /// A row's number, and what was read of it.
+    struct Read(u8, u64);
+
+    impl Row for Read {
+        fn key(&self) -> Key {
+            key(self.0)
+        }
+    }
+
     fn key(number: u8) -> Key {
         Key::Secret([number; 32])
+    }
+
+    fn row(number: u8) -> Arc<dyn Row> {
+        Arc::new(Read(number, 0))
     }
 
     fn asked(cache: &Cache, last_id: i64, changes: Changes) {
@@ -345,15 +372,14 @@ mod tests {
     }
 
     fn keep(cache: &Cache, numbers: impl IntoIterator<Item = u8>) {
-        let rows = numbers.into_iter().map(|n| (key(n), Arc::new(n) as Value));
-        cache.insert(cache.generation(), rows);
+        cache.insert(cache.generation(), numbers.into_iter().map(row));
     }
 
     fn kept(cache: &Cache, numbers: impl IntoIterator<Item = u8>) -> Vec<u8> {
         let snapshot = cache.snapshot();
         numbers
             .into_iter()
-            .filter(|n| snapshot.get::<u8>(&key(*n)).is_some())
+            .filter(|n| snapshot.get::<Read>(&key(*n)).is_some())
             .collect()
     }
 
@@ -375,7 +401,7 @@ mod tests {
         asked(&cache, 0, Changes::All);
         let began = cache.generation();
         asked(&cache, 1, Changes::Keys(vec![key(1)]));
-        cache.insert(began, [1, 2].map(|n| (key(n), Arc::new(n) as Value)));
+        cache.insert(began, [1, 2].map(row));
         assert_eq!(kept(&cache, 1..3), [2]);
     }
 
@@ -389,7 +415,7 @@ mod tests {
             bytes[..2].copy_from_slice(&id.to_le_bytes());
             asked(&cache, id.into(), Changes::Keys(vec![Key::Secret(bytes)]));
         }
-        cache.insert(began, [(key(9), Arc::new(9_u8) as Value)]);
+        cache.insert(began, [row(9)]);
         assert!(kept(&cache, [9]).is_empty());
         keep(&cache, [9]);
         assert_eq!(kept(&cache, [9]), [9]);
@@ -476,8 +502,8 @@ mod tests {
                 _ => {
                     for (began, row, read) in std::mem::take(&mut self.readings) {
                         if let Some(read) = read {
-                            let kept = (key(row), Arc::new(read) as Value);
-                            self.cache.insert(began, [kept]);
+                            let read: Arc<dyn Row> = Arc::new(Read(row, read));
+                            self.cache.insert(began, [read]);
                         }
                     }
                 }
@@ -488,8 +514,8 @@ mod tests {
         fn is_fresh(&self) -> bool {
             let snapshot = self.cache.snapshot();
             (0..3).all(|row| {
-                let kept = snapshot.get::<u64>(&key(row));
-                kept.is_none_or(|kept| *kept >= self.seen[usize::from(row)])
+                let kept = snapshot.get::<Read>(&key(row));
+                kept.is_none_or(|kept| kept.1 >= self.seen[usize::from(row)])
             })
         }
     }

@@ -35,7 +35,7 @@ use crate::foundation::clock::Timestamp;
 use integrity::IntegrityCheck;
 
 pub use backup::{backup, restore};
-pub use cache::{ACKNOWLEDGE_AFTER, Cache, Generation, Key, Snapshot, Value};
+pub use cache::{ACKNOWLEDGE_AFTER, Cache, Generation, Key, Row, Snapshot};
 pub use failure::DatabaseFailure;
 pub use files::Location;
 pub use gather::Gather;

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::foundation::app::App;
 use crate::foundation::clock::Timestamp;
+use crate::foundation::db::{Key, Row};
 use crate::foundation::error::Error;
 use crate::foundation::person::Person;
 use crate::foundation::version::Version;
@@ -71,6 +72,12 @@ impl User {
                 .into_iter()
                 .chain(self.groups.iter().map(String::as_str)),
         )
+    }
+}
+
+impl Row for User {
+    fn key(&self) -> Key {
+        Key::Id(self.id)
     }
 }
 
