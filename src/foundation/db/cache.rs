@@ -221,10 +221,16 @@ impl Cache {
         }
     }
 
-    pub(super) fn drop_changed(&self, changes: Changes) {
+    /// Drops what was changed, up to the invalidation `last_id`.
+    pub(super) fn drop_changed(&self, last_id: i64, changes: &Changes) {
+        let saw = |state: &mut State| state.last_id = state.last_id.max(Some(last_id));
         match changes {
-            Changes::All => self.clear(|_| {}),
-            Changes::Keys(keys) => self.write().drop_keys(&keys),
+            Changes::All => self.clear(saw),
+            Changes::Keys(keys) => {
+                let mut state = self.write();
+                saw(&mut state);
+                state.drop_keys(keys);
+            }
         }
     }
 
@@ -262,20 +268,19 @@ impl Cache {
         }
         let sent_at = Instant::now();
         let (last_id, changes) = invalidations::since(asker, self.last_id()).await?;
-        self.answered(sent_at, doubts, last_id, changes);
+        self.answered(sent_at, doubts, last_id, &changes);
         Ok(())
     }
 
     /// Takes in the answer to a question that was sent then, when there were so many doubts.
-    fn answered(&self, sent_at: Instant, doubts: u64, last_id: i64, changes: Changes) {
-        self.drop_changed(changes);
+    fn answered(&self, sent_at: Instant, doubts: u64, last_id: i64, changes: &Changes) {
+        self.drop_changed(last_id, changes);
         let mut state = self.write();
         // Another was given up meanwhile: the next question answers.
         if state.doubts != doubts {
             return;
         }
         state.settled = doubts;
-        state.last_id = Some(last_id);
         state.asked_at = Some(sent_at);
         self.renew_wanted(&mut state);
     }
@@ -368,7 +373,7 @@ mod tests {
     }
 
     fn asked(cache: &Cache, last_id: i64, changes: Changes) {
-        cache.answered(Instant::now(), cache.doubts(), last_id, changes);
+        cache.answered(Instant::now(), cache.doubts(), last_id, &changes);
     }
 
     fn keep(cache: &Cache, numbers: impl IntoIterator<Item = u8>) {
@@ -428,7 +433,7 @@ mod tests {
         asked(&cache, 0, Changes::All);
         let doubts = cache.doubts();
         cache.suspend();
-        cache.answered(Instant::now(), doubts, 0, Changes::Keys(Vec::new()));
+        cache.answered(Instant::now(), doubts, 0, &Changes::Keys(Vec::new()));
         assert!(cache.current().0.is_none());
         asked(&cache, 0, Changes::Keys(Vec::new()));
         assert!(cache.current().0.is_some());
@@ -443,7 +448,8 @@ mod tests {
     }
 
     /// A database of three rows, whose value is how often each was changed, and one server's cache beside it. What
-    /// happens when is drawn by lot: commits of others, questions and readings that are on their way for any time.
+    /// happens when is drawn by lot: commits of others and of its own, questions and readings that are on their way for
+    /// any time.
     struct Model {
         cache: Cache,
         database: [u64; 3],
@@ -473,10 +479,13 @@ mod tests {
         }
 
         fn step(&mut self, what: u32, row: u8) {
-            match what % 6 {
-                0 => {
-                    self.database[usize::from(row)] += 1;
-                    self.invalidations.push(row);
+            match what % 7 {
+                0 => self.commit(row),
+                6 => {
+                    let before = self.cache.last_id().expect("asked before");
+                    self.commit(row);
+                    let (newest, changes) = self.changes_since(before);
+                    self.cache.drop_changed(newest, &changes);
                 }
                 // One question is under way at a time.
                 1 if self.questions.is_empty() => {
@@ -508,6 +517,18 @@ mod tests {
                     }
                 }
             }
+        }
+
+        fn commit(&mut self, row: u8) {
+            self.database[usize::from(row)] += 1;
+            self.invalidations.push(row);
+        }
+
+        fn changes_since(&self, last_id: i64) -> (i64, Changes) {
+            let new = &self.invalidations[usize::try_from(last_id).expect("an id")..];
+            let keys = new.iter().skip(self.lost).map(|row| key(*row)).collect();
+            let newest = i64::try_from(self.invalidations.len()).expect("few");
+            (newest, Changes::Keys(keys))
         }
 
         /// No row is older than what the last question saw.

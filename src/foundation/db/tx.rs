@@ -61,7 +61,7 @@ impl Tx {
             invalidations::end_bulk(&mut self.inner).await?;
         }
         let last_id = self.cache.last_id();
-        let (_, changes) = invalidations::since(&mut *self.inner, last_id).await?;
+        let changes = invalidations::since(&mut *self.inner, last_id).await?;
         let mut outcome = Outcome {
             cache: self.cache,
             changes: None,
@@ -86,14 +86,14 @@ impl Tx {
 /// What came of a commit, for memory; also when the wait for it was given up.
 struct Outcome {
     cache: Arc<Cache>,
-    /// `None`: it may happen yet.
-    changes: Option<Changes>,
+    /// Up to which invalidation. `None`: it may happen yet.
+    changes: Option<(i64, Changes)>,
 }
 
 impl Drop for Outcome {
     fn drop(&mut self) {
-        match self.changes.take() {
-            Some(changes) => self.cache.drop_changed(changes),
+        match &self.changes {
+            Some((last_id, changes)) => self.cache.drop_changed(*last_id, changes),
             None => self.cache.suspend(),
         }
     }
