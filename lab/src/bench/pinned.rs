@@ -52,9 +52,9 @@ pub fn instance(database: &Path, settings: &[(&str, &str)]) -> Result<Instance, 
     Ok(instance.under(TASKSET))
 }
 
-/// With its commands run on the load's core: the server is what is measured.
+/// With its commands run on what the load leaves of its core: the server is what is measured.
 pub fn beside_load(instance: Instance) -> Instance {
-    instance.under(["taskset", "-c", LOAD_CORE])
+    instance.under(["taskset", "-c", LOAD_CORE, "nice", "-n", "19"])
 }
 
 /// Any program.
@@ -65,8 +65,7 @@ pub fn command(program: impl AsRef<OsStr>) -> Command {
     command
 }
 
-/// Waits until it has nothing to do.
-pub fn settle(server: &Server) -> Result<(), Stop> {
+fn settle(server: &Server) -> Result<(), Stop> {
     let began = Instant::now();
     let mut report_at = REPORT_EVERY;
     while began.elapsed() < SETTLING {

@@ -1,6 +1,7 @@
 //! Servers that are started again and again, and what is measured of each.
 
 use std::fs;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -38,6 +39,8 @@ pub struct Round {
 pub struct Bench {
     folder: Folder,
     seeded: Seeded,
+    /// A copy that no server ever closes, so that each start reads it through.
+    killed: PathBuf,
     target: Target,
     bare: Server,
     bare_target: Target,
@@ -49,6 +52,8 @@ impl Bench {
     pub fn new(size: Size, time: Duration) -> Result<Self, Stop> {
         let folder = Folder::create()?;
         let seeded = folder.with_cookies(size)?;
+        let killed = folder.path().join("killed.db");
+        fs::copy(&seeded.database, &killed).map_err(failed("killed.db"))?;
         let target = forward_auth(&seeded);
         Ok(Self {
             bare: contenders::rocket_hello()?,
@@ -59,6 +64,7 @@ impl Bench {
             username: username(&seeded)?,
             folder,
             seeded,
+            killed,
             target,
             time,
         })
@@ -73,14 +79,12 @@ impl Bench {
         let for_time = pinned::wrk(self.time);
         let bare = |wrk: Wrk| wrk.measure(self.folder.path(), &self.bare, &self.bare_target);
 
-        let instance = self.instance(&[METRICS])?;
-        let server = instance.start()?;
+        let server = pinned::instance(&self.killed, &settings(&[]))?.start()?;
         let starting = self.moment(&server, for_time)?;
         let started = self.moment(&server, for_time)?;
-        server.stop()?;
+        server.kill()?;
 
-        let server = instance.start()?;
-        pinned::settle(&server)?;
+        let server = self.settled(&[])?;
         let first = self.moment(&server, each_once)?;
         let bare_first = bare(each_once)?;
         let warm = self.moment(&server, for_time)?;
@@ -100,8 +104,7 @@ impl Bench {
 
     /// One check after the other, each of which asks the database.
     pub fn alone(&self, turns: usize) -> Result<Vec<Moment>, Stop> {
-        let server = self.instance(&[METRICS, WITHOUT_CACHE])?.start()?;
-        pinned::settle(&server)?;
+        let server = self.settled(&[WITHOUT_CACHE])?;
         let one_by_one = Wrk {
             connections: 1,
             ..pinned::wrk(self.time)
@@ -110,8 +113,9 @@ impl Bench {
         turns.collect()
     }
 
-    fn instance(&self, settings: &[(&str, &str)]) -> Result<Instance, Stop> {
-        pinned::instance(&self.seeded.database, &[TRUSTED, settings].concat())
+    /// Its database was read through by the first, and the last was stopped cleanly: it starts with nothing to do.
+    fn settled(&self, others: &[Setting]) -> Result<Server, Stop> {
+        pinned::start(&self.seeded.database, &settings(others))
     }
 
     fn moment(&self, server: &Server, wrk: Wrk) -> Result<Moment, Stop> {
@@ -149,6 +153,12 @@ impl Bench {
             outcome
         })
     }
+}
+
+type Setting = (&'static str, &'static str);
+
+fn settings(others: &[Setting]) -> Vec<Setting> {
+    [TRUSTED, &[METRICS], others].concat()
 }
 
 /// The user of the first session that is checked.
