@@ -1,6 +1,6 @@
 use std::io::{self, Write};
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::net::sockopt::set_socket_linger;
 use xtask::run::{Stop, failed};
@@ -20,6 +20,9 @@ const CONNECTIONS: usize = 10_000;
 const BOUND: Duration = Duration::from_millis(50);
 const MAX_KIB: u64 = 512 * 1_024;
 
+/// How soon memory is what it was, within a fifth.
+const GIVEN_BACK_AFTER: Duration = Duration::from_secs(60);
+
 fn run(testbed: &Testbed) -> Result<Findings, Stop> {
     let mut findings = Findings::default();
     let instance = testbed.instance("connections")?;
@@ -37,14 +40,16 @@ fn run(testbed: &Testbed) -> Result<Findings, Stop> {
     )?;
     let memory = process.status()?.resident_kib;
     drop(crowd);
-    let alone = || {
-        process
-            .descriptors()
-            .is_ok_and(|open| open < 100)
-            .then_some(())
+    let bound = before * 6 / 5;
+    let is_given_back = || {
+        let now = process
+            .status()
+            .map_or(u64::MAX, |status| status.resident_kib);
+        (now <= bound).then_some(())
     };
-    wait_for("the connections to be gone", alone)?;
-    // Little is given back to the system, so the next must do with what is kept, more or less.
+    let began = Instant::now();
+    let given_back = wait_for("memory to be given back", is_given_back);
+    let given_back_after = began.elapsed();
     let crowd = self::crowd(&instance).map_err(failed("a second crowd"))?;
     instance.sign_in("user-09")?;
     let again = process.status()?.resident_kib;
@@ -54,10 +59,14 @@ fn run(testbed: &Testbed) -> Result<Findings, Stop> {
     for memory in [memory, again] {
         findings.require(memory < MAX_KIB, format!("{memory} KiB of memory"));
     }
-    let after = process.status()?.resident_kib;
-    let [before, memory, again, after] = [before, memory, again, after].map(|kib| kib >> 10);
+    findings.require(
+        given_back.is_ok() && given_back_after < GIVEN_BACK_AFTER,
+        format!("after {given_back_after:?} memory is not what it was within a fifth"),
+    );
+    let [before, memory, again] = [before, memory, again].map(|kib| kib >> 10);
     findings.figure(format!(
-        "memory {before} MiB before, {memory} with them, {again} with 10,000 others, {after} right after those"
+        "memory {before} MiB before, {memory} with them, given back after {:.0} s, {again} with 10,000 others",
+        given_back_after.as_secs_f64()
     ));
     server.stop().map(|_| findings)
 }
