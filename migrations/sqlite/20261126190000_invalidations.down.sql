@@ -8,5 +8,8 @@ DROP TRIGGER memberships_removed;
 DROP TRIGGER site_secrets_changed;
 DROP TRIGGER site_secrets_deleted;
 DROP TRIGGER policy_changed;
+DROP TRIGGER sessions_replaced;
+DROP TRIGGER users_replaced;
+DROP TRIGGER site_secrets_replaced;
 DROP TABLE bulk_change;
 DROP TABLE invalidations;

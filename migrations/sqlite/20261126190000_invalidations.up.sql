@@ -70,3 +70,19 @@ CREATE TRIGGER policy_changed AFTER UPDATE ON policy
 BEGIN
     INSERT INTO invalidations (key) VALUES (CAST('policy' AS BLOB));
 END;
+
+-- REPLACE deletes the rows in its way, which no trigger of a delete is told of.
+CREATE TRIGGER sessions_replaced BEFORE INSERT ON sessions
+BEGIN
+    INSERT INTO invalidations (key) SELECT token_hash FROM sessions WHERE token_hash = NEW.token_hash OR id = NEW.id;
+END;
+
+CREATE TRIGGER users_replaced BEFORE INSERT ON users
+BEGIN
+    INSERT INTO invalidations (key) SELECT id FROM users WHERE id = NEW.id OR username = NEW.username;
+END;
+
+CREATE TRIGGER site_secrets_replaced BEFORE INSERT ON site_secrets
+BEGIN
+    INSERT INTO invalidations (key) SELECT secret_hash FROM site_secrets WHERE secret_hash = NEW.secret_hash;
+END;

@@ -6,7 +6,6 @@ use rocket::http::Status;
 use serde::Serialize;
 
 use super::flow::{expire_planted, flow, flow_cookie, home, sign_in_address};
-
 use super::host::Host;
 use super::original_request::{Dialect, OriginalRequest, Unusable};
 use super::request::ProxyRequest;
@@ -16,10 +15,11 @@ use crate::foundation::app::App;
 use crate::foundation::error::Error;
 use crate::foundation::log_limit::{LogLimiter, RateLimitedLog};
 use crate::people::users::User;
-use crate::web::Answer;
 use crate::web::cookies::without_ours;
+use crate::web::denials::count;
 use crate::web::navigation::{Headers as _, navigates};
 use crate::web::pages::{Page, Template, template};
+use crate::web::{Answer, Refusal};
 
 /// Keeps denials from filling the log.
 #[derive(Default)]
@@ -245,4 +245,15 @@ impl Page for ForbiddenPage {
         };
         vec![page(None), page(Some(text.to_owned()))]
     }
+}
+
+/// Logs what broke and counts the denial that follows.
+pub fn broken(app: &App, request: &ProxyRequest, error: &Error) -> Refusal {
+    tracing::error!(path = request.path(), "{error}");
+    app.note(error);
+    let refusal = Refusal::of_status(error.status());
+    if let Some(reason) = refusal.reason() {
+        count(app, reason);
+    }
+    refusal
 }

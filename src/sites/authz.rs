@@ -1,18 +1,17 @@
-//! What proxies ask: the endpoints below `/api/authz/`, which say no unless everything is right, and
-//! `/.vestibule/enter` where a proxy passes the request on.
+//! What proxies ask: the endpoints below `/api/authz/`, which say no unless everything is right.
 
 use std::sync::Arc;
 
 use rocket::http::Status;
 
 use super::answers::{
-    allow, ask_to_sign_in, error_json, forbid, has_too_many_cookies, name_untrusted,
-    redirect_status, refuse, refuse_cookies, unknown_site,
+    allow, ask_to_sign_in, broken, error_json, forbid, has_too_many_cookies, refuse,
+    refuse_cookies, unknown_site,
 };
 use super::decision::{Asked, Decision, decide};
-use super::enter::{self, enter};
-use super::frame;
-use super::original_request::{Dialect, OriginalRequest, passed_on_host};
+use super::enter;
+use super::original_request::{Dialect, OriginalRequest};
+use super::own_paths::{answer_asked, answer_passed_on, is_own_path};
 use super::policy::{self, Policy};
 use super::request::ProxyRequest;
 use super::tickets::all_under;
@@ -21,22 +20,17 @@ use crate::foundation::error::Error;
 use crate::foundation::token::{Token, TokenHash};
 use crate::people::users::User;
 use crate::sessions::{cached_at_site, resume_at_site};
+use crate::web::Answer;
 use crate::web::cookies::{DomainCookie, Found, HostCookie};
 use crate::web::denials::{Reason, count};
-use crate::web::navigation::{is_navigation, prefers_json};
-use crate::web::{Answer, Refusal, peer};
+use crate::web::navigation::is_navigation;
 
 const ENDPOINTS: &str = "/api/authz/";
 
 /// Whether a path is one that proxies ask, of any method.
 #[must_use]
 pub fn is_for_proxies(path: &str) -> bool {
-    path.starts_with(ENDPOINTS) || is_own_page(path)
-}
-
-/// Vestibule's own paths at a protected host.
-fn is_own_page(path: &str) -> bool {
-    [enter::PATH, frame::PATH].contains(&path)
+    path.starts_with(ENDPOINTS) || is_own_path(path)
 }
 
 /// Whether answering writes what must be finished, as a ticket that is spent.
@@ -51,7 +45,7 @@ pub fn writes(request: &ProxyRequest) -> bool {
 pub async fn answer(app: &App, request: &ProxyRequest) -> Answer {
     let answered = match dialect(request.path()) {
         Some(dialect) => check(app, request, dialect).await,
-        None if is_own_page(request.path()) => return passed_on(app, request).await,
+        None if is_own_path(request.path()) => return answer_passed_on(app, request).await,
         None => return error_json(Status::NotFound, "not_found"),
     };
     answered.unwrap_or_else(|error| {
@@ -67,17 +61,6 @@ fn dialect(path: &str) -> Option<Dialect> {
         rest if rest == "ext-authz" || rest.starts_with("ext-authz/") => Some(Dialect::ExtAuthz),
         _ => None,
     }
-}
-
-/// Logs what broke and counts the denial that follows.
-fn broken(app: &App, request: &ProxyRequest, error: &Error) -> Refusal {
-    tracing::error!(path = request.path(), "{error}");
-    app.note(error);
-    let refusal = Refusal::of_status(error.status());
-    if let Some(reason) = refusal.reason() {
-        count(app, reason);
-    }
-    refusal
 }
 
 /// Who asks at a protected host.
@@ -103,7 +86,7 @@ async fn check(app: &App, request: &ProxyRequest, dialect: Dialect) -> Result<An
         return Ok(unknown_site(app, &original.host));
     };
     if original.path.starts_with("/.vestibule/") {
-        return Box::pin(own_path(app, request, dialect, &original)).await;
+        return Box::pin(answer_asked(app, request, dialect, &original)).await;
     }
     let asked = Asked {
         method: &original.method,
@@ -180,108 +163,6 @@ fn secret(
         Found::One(value) => Token::parse(value).map(|secret| (secret, good_for)),
         Found::Nothing | Found::Several => None,
     }
-}
-
-/// Vestibule's own paths at a protected host, before all rules.
-async fn own_path(
-    app: &App,
-    request: &ProxyRequest,
-    dialect: Dialect,
-    original: &OriginalRequest,
-) -> Result<Answer, Error> {
-    if !is_own_page(&original.path) || original.method != "GET" {
-        return Ok(error_json(Status::Forbidden, "not_here"));
-    }
-    let query = original.query.as_deref().unwrap_or_default();
-    if original.path == frame::PATH {
-        return match dialect {
-            Dialect::AuthRequest => Ok(error_json(Status::Forbidden, "not_here")),
-            _ => frame::frame(app, &original.host, query),
-        };
-    }
-    let entered = match enter(app, request, &original.host, query).await {
-        Ok(entered) => entered,
-        Err(error) => {
-            let refusal = broken(app, request, &error);
-            return Ok(ask_again(refusal.as_page(Some(app)), &refusal));
-        }
-    };
-    let status = redirect_status(dialect, "GET");
-    // nginx knows no other refusal.
-    let answer = entered.answer(status, dialect == Dialect::AuthRequest);
-    Ok(answer.unwrap_or_else(|refusal| match dialect {
-        Dialect::AuthRequest => error_json(Status::Forbidden, refusal.code),
-        _ => refusal.as_page(Some(app)),
-    }))
-}
-
-/// A browser on its way asks again by itself where the next try may have its turn.
-fn ask_again(answer: Answer, refusal: &Refusal) -> Answer {
-    match refusal.status {
-        Status::ServiceUnavailable => answer.header("Refresh", "2".to_owned()),
-        _ => answer,
-    }
-}
-
-/// A browser's request that a trusted proxy passed on instead of asking about it.
-async fn passed_on(app: &App, request: &ProxyRequest) -> Answer {
-    let answered = match enter_passed_on(app, request).await {
-        Ok(answered) => answered,
-        Err(error) => {
-            let refusal = broken(app, request, &error);
-            return ask_again(refusal_answer(app, request, &refusal), &refusal);
-        }
-    };
-    answered.unwrap_or_else(|refusal| {
-        if let Some(reason) = refusal.reason() {
-            count(app, reason);
-        }
-        refusal_answer(app, request, &refusal)
-    })
-}
-
-fn refusal_answer(app: &App, request: &ProxyRequest, refusal: &Refusal) -> Answer {
-    refusal.answer(Some(app), prefers_json(request.headers()))
-}
-
-async fn enter_passed_on(
-    app: &App,
-    request: &ProxyRequest,
-) -> Result<Result<Answer, Refusal>, Error> {
-    // No form is answered here, whatever it carries.
-    if request.has_body() || request.headers().contains_key("content-type") {
-        return Ok(Err(Refusal::method_override()));
-    }
-    // HEAD spends nothing.
-    if request.method != hyper::Method::GET {
-        return Ok(Err(Refusal::of_status(Status::MethodNotAllowed)));
-    }
-    if !peer::is_trusted(request.peer, &app.settings.trusted_proxies) {
-        name_untrusted(app, request.peer);
-        return Ok(Err(untrusted(request.peer)));
-    }
-    let policy = policy::current(app).await?;
-    let host = passed_on_host(request, app).filter(|host| app.site_of(&policy, host).is_some());
-    let Some(host) = host else {
-        return Ok(Err(Refusal::not_found()));
-    };
-    let query = request.target.query().unwrap_or_default();
-    if request.path() == frame::PATH {
-        return Ok(Ok(frame::frame(app, &host, query)?));
-    }
-    let entered = enter(app, request, &host, query).await?;
-    Ok(entered.answer(Status::Found, false))
-}
-
-fn untrusted(peer: std::net::IpAddr) -> Refusal {
-    Refusal::new(
-        Status::Forbidden,
-        "untrusted_proxy",
-        "Asked by a stranger",
-        format!(
-            "{peer} is no trusted proxy of this service. If that is yours, add it to trusted_proxies."
-        ),
-    )
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ mod frame;
 mod gateway;
 pub mod host;
 mod original_request;
+mod own_paths;
 pub mod path;
 pub mod policy;
 mod request;

@@ -122,6 +122,23 @@ async fn atk_05_a_change_of_whatever_may_be_in_memory_is_told_by_the_key_of_the_
 }
 
 #[rocket::async_test]
+async fn a_row_that_is_replaced_is_told() {
+    let (_app, mut by_hand) = started().await;
+    for table in ["sessions", "users", "site_secrets"] {
+        let key = key(&mut by_hand, table).await;
+        let columns: Vec<String> = columns(&mut by_hand, table)
+            .await
+            .into_iter()
+            .map(|(name, _)| name)
+            .filter(|name| name != "search")
+            .collect();
+        let columns = columns.join(", ");
+        let replace = format!("REPLACE INTO {table} ({columns}) SELECT {columns} FROM {table}");
+        assert_eq!(told(&mut by_hand, &replace).await, [key], "{table}");
+    }
+}
+
+#[rocket::async_test]
 async fn a_new_group_is_told_as_a_change_of_its_member() {
     let (_app, mut by_hand) = started().await;
     let alice = key(&mut by_hand, "users").await;

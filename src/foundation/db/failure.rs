@@ -18,9 +18,12 @@ pub enum DatabaseFailure {
 /// the WAL's index could not grow. Nothing of the change counts.
 const REFUSED: [i32; 2] = [778, 4874];
 
+/// An index for searches that is out of step with its table: `SQLITE_CORRUPT_VTAB`. It can be made anew, and no page is damaged.
+const INDEX_OUT_OF_STEP: i32 = 267;
+
 impl DatabaseFailure {
     pub(super) fn of(error: &sqlx::Error) -> Option<Self> {
-        match code(error)? & 0xff {
+        match code(error).filter(|code| *code != INDEX_OUT_OF_STEP)? & 0xff {
             11 | 26 => Some(Self::Damaged),
             _ => None,
         }

@@ -444,6 +444,10 @@ fn lod_01_people_are_served_while_thousands_of_connections_are_open() {
         growth < held.len() as u64 * 50,
         "{growth} KiB, of 512 MiB for 10,000"
     );
+    drop(held);
+    wait_for("memory to be what it was, within a fifth", || {
+        (resident_kib(&server) <= before * 6 / 5).then_some(())
+    });
 }
 
 #[test]

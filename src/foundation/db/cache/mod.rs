@@ -17,6 +17,8 @@
 //! Rows are kept as they are, never what follows from them: times, hosts and rules are judged for
 //! each request. That there is no such row is not kept.
 
+mod rows;
+
 use std::any::Any;
 use std::collections::HashMap;
 use std::fmt;
@@ -24,12 +26,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
-use hashbrown::HashTable;
-use hashbrown::hash_table::Entry;
 use sqlx::SqlitePool;
-use uuid::Uuid;
 
 use super::invalidations::{self, Changes};
+use rows::Rows;
+
+pub use rows::{Key, Row};
 
 /// How long the answer to a question holds.
 pub const WINDOW: Duration = Duration::from_millis(50);
@@ -42,62 +44,6 @@ const REMEMBERED: usize = 4_096;
 
 /// A session is kept in three rows at most: its own, that of its secret at a site, and its user's.
 const ROWS_A_SESSION: usize = 3;
-
-/// What a row is found by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Key {
-    /// The hash of a secret that was made here.
-    Secret([u8; 32]),
-    /// An id of ours, such as a user's.
-    Id(Uuid),
-    /// There is one policy.
-    Policy,
-}
-
-impl Key {
-    /// A part of a hash, or of an id's random end, spreads keys as well as a hash of them would, and nobody
-    /// chooses keys that fall together.
-    fn spread(&self) -> u64 {
-        let part = match self {
-            Self::Secret(hash) => hash.last_chunk(),
-            Self::Id(id) => id.as_bytes().last_chunk(),
-            Self::Policy => None,
-        };
-        part.map_or(0, |part| u64::from_le_bytes(*part))
-    }
-}
-
-/// A row that is kept, with what it is found by.
-pub trait Row: Any + Send + Sync {
-    fn key(&self) -> Key;
-}
-
-/// Rows by their keys, which stand in the rows alone.
-#[derive(Default)]
-struct Rows(HashTable<Arc<dyn Row>>);
-
-impl Rows {
-    fn get(&self, key: &Key) -> Option<&Arc<dyn Row>> {
-        self.0.find(key.spread(), |row| row.key() == *key)
-    }
-
-    fn insert(&mut self, row: Arc<dyn Row>) {
-        let key = row.key();
-        let spread = |row: &Arc<dyn Row>| row.key().spread();
-        match self
-            .0
-            .entry(key.spread(), |other| other.key() == key, spread)
-        {
-            Entry::Occupied(mut entry) => *entry.get_mut() = row,
-            Entry::Vacant(entry) => drop(entry.insert(row)),
-        }
-    }
-
-    fn remove(&mut self, key: &Key) -> Option<Arc<dyn Row>> {
-        let entry = self.0.find_entry(key.spread(), |row| row.key() == *key);
-        entry.ok().map(|entry| entry.remove().0)
-    }
-}
 
 pub struct Cache {
     max_rows: usize,
@@ -207,7 +153,7 @@ impl Cache {
 
     /// What to free when nobody waits for it.
     fn make_room(&self, state: &mut State) -> Rows {
-        if state.newer.0.len() <= self.max_rows / 2 {
+        if state.newer.len() <= self.max_rows / 2 {
             return Rows::default();
         }
         let newer = std::mem::take(&mut state.newer);
@@ -352,215 +298,6 @@ impl fmt::Debug for Cache {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A row's number, and what was read of it.
-    struct Read(u8, u64);
-
-    impl Row for Read {
-        fn key(&self) -> Key {
-            key(self.0)
-        }
-    }
-
-    fn key(number: u8) -> Key {
-        Key::Secret([number; 32])
-    }
-
-    fn row(number: u8) -> Arc<dyn Row> {
-        Arc::new(Read(number, 0))
-    }
-
-    fn asked(cache: &Cache, last_id: i64, changes: Changes) {
-        cache.answered(Instant::now(), cache.doubts(), last_id, &changes);
-    }
-
-    fn keep(cache: &Cache, numbers: impl IntoIterator<Item = u8>) {
-        cache.insert(cache.generation(), numbers.into_iter().map(row));
-    }
-
-    fn kept(cache: &Cache, numbers: impl IntoIterator<Item = u8>) -> Vec<u8> {
-        let snapshot = cache.snapshot();
-        numbers
-            .into_iter()
-            .filter(|n| snapshot.get::<Read>(&key(*n)).is_some())
-            .collect()
-    }
-
-    #[test]
-    fn a_full_cache_drops_what_was_not_used_of_its_older_half() {
-        let cache = Cache::new(2);
-        asked(&cache, 0, Changes::All);
-        keep(&cache, 0..4);
-        keep(&cache, 4..5);
-        assert_eq!(kept(&cache, [1, 3]), [1, 3]);
-        asked(&cache, 0, Changes::Keys(Vec::new()));
-        keep(&cache, 5..8);
-        assert_eq!(kept(&cache, 0..8), [1, 3, 4, 5, 6, 7]);
-    }
-
-    #[test]
-    fn a_reading_is_kept_but_for_what_was_changed_since_it_began() {
-        let cache = Cache::new(10);
-        asked(&cache, 0, Changes::All);
-        let began = cache.generation();
-        asked(&cache, 1, Changes::Keys(vec![key(1)]));
-        cache.insert(began, [1, 2].map(row));
-        assert_eq!(kept(&cache, 1..3), [2]);
-    }
-
-    #[test]
-    fn atk_03_a_reading_from_before_what_is_remembered_is_not_kept() {
-        let cache = Cache::new(10);
-        asked(&cache, 0, Changes::All);
-        let began = cache.generation();
-        for id in 0..=u16::try_from(REMEMBERED).expect("few") {
-            let mut bytes = [0; 32];
-            bytes[..2].copy_from_slice(&id.to_le_bytes());
-            asked(&cache, id.into(), Changes::Keys(vec![Key::Secret(bytes)]));
-        }
-        cache.insert(began, [row(9)]);
-        assert!(kept(&cache, [9]).is_empty());
-        keep(&cache, [9]);
-        assert_eq!(kept(&cache, [9]), [9]);
-    }
-
-    #[test]
-    fn after_a_commit_that_may_happen_yet_nothing_is_answered_before_a_question_that_was_sent_later()
-     {
-        let cache = Cache::new(10);
-        asked(&cache, 0, Changes::All);
-        let doubts = cache.doubts();
-        cache.suspend();
-        cache.answered(Instant::now(), doubts, 0, &Changes::Keys(Vec::new()));
-        assert!(cache.current().0.is_none());
-        asked(&cache, 0, Changes::Keys(Vec::new()));
-        assert!(cache.current().0.is_some());
-    }
-
-    #[test]
-    fn without_room_nothing_is_answered_and_nothing_asked() {
-        let cache = Cache::new(0);
-        asked(&cache, 0, Changes::All);
-        let (snapshot, due) = cache.current();
-        assert!(snapshot.is_none() && !due);
-    }
-
-    /// A database of three rows, whose value is how often each was changed, and one server's cache beside it. What
-    /// happens when is drawn by lot: commits of others and of its own, questions and readings that are on their way for
-    /// any time.
-    struct Model {
-        cache: Cache,
-        database: [u64; 3],
-        /// The rows that were changed, by the id of the invalidation.
-        invalidations: Vec<u8>,
-        questions: Vec<(i64, Changes, [u64; 3])>,
-        readings: Vec<(Generation, u8, Option<u64>)>,
-        /// The database as the last question that was answered saw it.
-        seen: [u64; 3],
-        /// A mistake: this many of the keys that a question comes back with are lost.
-        lost: usize,
-    }
-
-    impl Model {
-        fn new(lost: usize) -> Self {
-            let cache = Cache::new(1);
-            asked(&cache, 0, Changes::All);
-            Self {
-                cache,
-                database: [0; 3],
-                invalidations: Vec::new(),
-                questions: Vec::new(),
-                readings: Vec::new(),
-                seen: [0; 3],
-                lost,
-            }
-        }
-
-        fn step(&mut self, what: u32, row: u8) {
-            match what % 7 {
-                0 => self.commit(row),
-                6 => {
-                    let before = self.cache.last_id().expect("asked before");
-                    self.commit(row);
-                    let (newest, changes) = self.changes_since(before);
-                    self.cache.drop_changed(newest, &changes);
-                }
-                // One question is under way at a time.
-                1 if self.questions.is_empty() => {
-                    let last_id = self.cache.last_id().expect("asked before");
-                    let new = &self.invalidations[usize::try_from(last_id).expect("an id")..];
-                    let keys = new.iter().skip(self.lost).map(|row| key(*row)).collect();
-                    let newest = i64::try_from(self.invalidations.len()).expect("few");
-                    self.questions
-                        .push((newest, Changes::Keys(keys), self.database));
-                }
-                2 => {
-                    if let Some((newest, changes, database)) = self.questions.pop() {
-                        asked(&self.cache, newest, changes);
-                        self.seen = database;
-                    }
-                }
-                3 => self.readings.push((self.cache.generation(), row, None)),
-                4 => {
-                    for (_, row, read) in &mut self.readings {
-                        read.get_or_insert(self.database[usize::from(*row)]);
-                    }
-                }
-                _ => {
-                    for (began, row, read) in std::mem::take(&mut self.readings) {
-                        if let Some(read) = read {
-                            let read: Arc<dyn Row> = Arc::new(Read(row, read));
-                            self.cache.insert(began, [read]);
-                        }
-                    }
-                }
-            }
-        }
-
-        fn commit(&mut self, row: u8) {
-            self.database[usize::from(row)] += 1;
-            self.invalidations.push(row);
-        }
-
-        fn changes_since(&self, last_id: i64) -> (i64, Changes) {
-            let new = &self.invalidations[usize::try_from(last_id).expect("an id")..];
-            let keys = new.iter().skip(self.lost).map(|row| key(*row)).collect();
-            let newest = i64::try_from(self.invalidations.len()).expect("few");
-            (newest, Changes::Keys(keys))
-        }
-
-        /// No row is older than what the last question saw.
-        fn is_fresh(&self) -> bool {
-            let snapshot = self.cache.snapshot();
-            (0..3).all(|row| {
-                let kept = snapshot.get::<Read>(&key(row));
-                kept.is_none_or(|kept| kept.1 >= self.seen[usize::from(row)])
-            })
-        }
-    }
-
-    /// The first step after which a row is too old.
-    fn first_stale(mut model: Model, steps: u32) -> Option<u32> {
-        let mut lot: u32 = 1;
-        (0..steps).find(|_| {
-            // Marsaglia's xorshift.
-            lot ^= lot << 13;
-            lot ^= lot >> 17;
-            lot ^= lot << 5;
-            model.step(lot >> 8, (lot % 3) as u8);
-            !model.is_fresh()
-        })
-    }
-
-    #[test]
-    fn no_row_is_older_than_the_last_question_whatever_overlaps() {
-        assert_eq!(first_stale(Model::new(0), 1_000_000), None);
-    }
-
-    #[test]
-    fn the_model_finds_a_cache_that_drops_one_key_too_few() {
-        assert!(first_stale(Model::new(1), 1_000_000).is_some());
-    }
-}
+mod model;
+#[cfg(test)]
+mod tests;
