@@ -587,3 +587,20 @@ async fn who_has_too_many_groups_from_before_can_be_changed_but_not_given_more()
     };
     assert_eq!(change(email).await.expect("a change").groups.len(), 299);
 }
+
+#[rocket::async_test]
+async fn a_broken_index_for_searches_keeps_users_from_changes_and_nobody_from_signing_in() {
+    let app = TestApp::start().await;
+    let mut admin = app.admin().await;
+    let alice = page_of(&app, "alice").await;
+    app.execute("DELETE FROM search_users_data WHERE id > 10")
+        .await;
+    let renamed = [("display_name", "Another"), ("email", ""), ("groups", "")];
+    assert_eq!(admin.post(&alice, &renamed).await.status, 503);
+    app.sign_in_again("alice").await;
+    assert_eq!(app.app.db.failure(), None);
+    // As the migration says.
+    app.execute("INSERT INTO search_users (search_users) VALUES ('rebuild')")
+        .await;
+    assert_eq!(admin.post(&alice, &renamed).await.status, 303);
+}
