@@ -19,7 +19,7 @@ use crate::web::{Answer, Failure, Refusal, Slice, Visit, back_to};
 const HERE: &str = "/admin/sessions";
 
 /// Counting stops here: beyond, nobody reads the number.
-const COUNT_MOST: u32 = 10_001;
+const COUNT_MOST: i64 = 10_001;
 
 #[must_use]
 pub fn slice() -> Slice {
@@ -117,7 +117,7 @@ async fn found_text(app: &App, query: &Query, listing: &Listing) -> Result<Strin
     }
 }
 
-fn count_text(count: u32) -> String {
+fn count_text(count: i64) -> String {
     if count >= COUNT_MOST {
         "more than 10,000".to_owned()
     } else {
@@ -151,7 +151,7 @@ async fn revoke_everyone_form(app: &App, _visit: Visit, admin: Admin) -> Result<
     let count = listing::count(app, State::Live, COUNT_MOST).await?;
     let page = RevokeEveryonePage {
         count: count_text(count),
-        others: count_text(count.saturating_sub(1)),
+        others: count_text((count - 1).max(0)),
     };
     Ok(Answer::page(app, Status::Ok, &page, Some(&admin.0))?)
 }

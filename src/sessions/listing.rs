@@ -106,7 +106,7 @@ pub async fn page(app: &App, query: &Query) -> Result<Listing, Error> {
 ///
 /// # Errors
 /// The database failed.
-pub async fn count(app: &App, state: State, most: u32) -> Result<u32, Error> {
+pub async fn count(app: &App, state: State, most: i64) -> Result<i64, Error> {
     Ok(store::count(app.db.reader(), state, app.clock.now(), most).await?)
 }
 

@@ -6,13 +6,11 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use sqlx::SqlitePool;
-
 use super::Session;
 use super::last_use::{LastUse, LastUses};
 use super::store::{self, AtSite, Joined};
 use crate::foundation::app::App;
-use crate::foundation::db::{Cache, Db, Gather, Key, Row, Snapshot};
+use crate::foundation::db::{Cache, Db, Gather, Key, Pool, Row, Snapshot};
 use crate::foundation::error::Error;
 use crate::foundation::token::{Token, TokenHash};
 use crate::people::users::User;
@@ -37,7 +35,7 @@ impl LookUps {
     /// Reads with `find`, and keeps what it has read.
     fn gather<V: Send + 'static, F>(
         db: &Db,
-        find: fn(SqlitePool, Arc<Cache>, Vec<TokenHash>) -> F,
+        find: fn(Pool, Arc<Cache>, Vec<TokenHash>) -> F,
     ) -> Gather<TokenHash, V>
     where
         F: Future<Output = Result<Vec<V>, sqlx::Error>> + Send + 'static,
@@ -141,7 +139,7 @@ pub fn cached_at_site(
 }
 
 async fn by_tokens(
-    reader: SqlitePool,
+    reader: Pool,
     cache: Arc<Cache>,
     tokens: Vec<TokenHash>,
 ) -> Result<Vec<Option<Found>>, sqlx::Error> {
@@ -160,7 +158,7 @@ async fn by_tokens(
 }
 
 async fn by_site_secrets(
-    reader: SqlitePool,
+    reader: Pool,
     cache: Arc<Cache>,
     secrets: Vec<TokenHash>,
 ) -> Result<Vec<AtVersion>, sqlx::Error> {

@@ -1,24 +1,23 @@
 use std::collections::HashMap;
 
-use sqlx::{FromRow, Row, SqlitePool, sqlite::SqliteRow};
+use sqlx::{FromRow, Row, sqlite::SqliteRow};
 use uuid::Uuid;
 
 use super::host::Pattern;
 use super::rules::{Rule, Site};
 use crate::foundation::clock::Timestamp;
-use crate::foundation::db::Connection;
+use crate::foundation::db::{Connection, Pool};
 use crate::foundation::token::TokenHash;
 
 /// Counts up with each change of sites or rules, by whatever process.
-pub(super) async fn version(pool: &SqlitePool) -> Result<i64, sqlx::Error> {
-    sqlx::query_scalar("SELECT version FROM policy")
-        .fetch_one(pool)
-        .await
+pub(super) async fn version(pool: &Pool) -> Result<i64, sqlx::Error> {
+    pool.query("SELECT version FROM policy").scalar().await
 }
 
 pub(super) async fn count_on(connection: &mut Connection) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE policy SET version = version + 1")
-        .execute(connection)
+    connection
+        .query("UPDATE policy SET version = version + 1")
+        .execute()
         .await?;
     Ok(())
 }
@@ -33,26 +32,23 @@ struct SiteRow {
 
 /// All sites with their rules, by host, as they were together at one version. A row that cannot be
 /// read is an error: nothing is guessed.
-pub(super) async fn policy(
-    pool: &SqlitePool,
-    scheme: &str,
-) -> Result<(i64, Vec<Site>), sqlx::Error> {
-    let mut tx = pool.begin().await?;
-    let version = sqlx::query_scalar("SELECT version FROM policy")
-        .fetch_one(&mut *tx)
+pub(super) async fn policy(pool: &Pool, scheme: &str) -> Result<(i64, Vec<Site>), sqlx::Error> {
+    let mut snapshot = pool.snapshot().await?;
+    let version = snapshot
+        .query("SELECT version FROM policy")
+        .scalar()
         .await?;
-    let rows: Vec<SiteRow> =
-        sqlx::query_as("SELECT id, host, fallback, note FROM sites ORDER BY host")
-            .fetch_all(&mut *tx)
-            .await?;
-    let rules = sqlx::query("SELECT * FROM rules ORDER BY site_id, position, id")
-        .fetch_all(&mut *tx)
+    let rows: Vec<SiteRow> = snapshot
+        .query("SELECT id, host, fallback, note FROM sites ORDER BY host")
+        .all()
         .await?;
-    tx.commit().await?;
+    let rules: Vec<RuleRow> = snapshot
+        .query("SELECT * FROM rules ORDER BY site_id, position, id")
+        .all()
+        .await?;
     let mut rules_of: HashMap<Uuid, Vec<Rule>> = HashMap::new();
-    for row in &rules {
-        let site = rules_of.entry(row.try_get("site_id")?);
-        site.or_default().push(Rule::from_row(row)?);
+    for row in rules {
+        rules_of.entry(row.site_id).or_default().push(row.rule);
     }
     let sites = rows
         .into_iter()
@@ -71,6 +67,13 @@ pub(super) async fn policy(
         })
         .collect::<Result<_, sqlx::Error>>()?;
     Ok((version, sites))
+}
+
+#[derive(FromRow)]
+struct RuleRow {
+    site_id: Uuid,
+    #[sqlx(flatten)]
+    rule: Rule,
 }
 
 impl FromRow<'_, SqliteRow> for Rule {
@@ -112,12 +115,13 @@ pub(super) async fn insert_site(
     connection: &mut Connection,
     site: &Site,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query("INSERT INTO sites (id, host, fallback, note) VALUES ($1, $2, $3, $4)")
+    connection
+        .query("INSERT INTO sites (id, host, fallback, note) VALUES ($1, $2, $3, $4)")
         .bind(site.id)
         .bind(site.host.to_string())
         .bind(site.fallback.to_string())
         .bind(&site.note)
-        .execute(connection)
+        .execute()
         .await?;
     Ok(())
 }
@@ -126,11 +130,12 @@ pub(super) async fn update_site(
     connection: &mut Connection,
     site: &Site,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE sites SET fallback = $2, note = $3 WHERE id = $1")
+    connection
+        .query("UPDATE sites SET fallback = $2, note = $3 WHERE id = $1")
         .bind(site.id)
         .bind(site.fallback.to_string())
         .bind(&site.note)
-        .execute(connection)
+        .execute()
         .await?;
     Ok(())
 }
@@ -140,11 +145,12 @@ pub(super) async fn delete_site(
     connection: &mut Connection,
     id: Uuid,
 ) -> Result<bool, sqlx::Error> {
-    let done = sqlx::query("DELETE FROM sites WHERE id = $1")
+    let rows = connection
+        .query("DELETE FROM sites WHERE id = $1")
         .bind(id)
-        .execute(connection)
+        .execute()
         .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(rows == 1)
 }
 
 pub(super) async fn insert_rule(
@@ -154,7 +160,7 @@ pub(super) async fn insert_rule(
     rule: &Rule,
 ) -> Result<(), sqlx::Error> {
     let networks: Vec<String> = rule.networks.iter().map(ToString::to_string).collect();
-    sqlx::query("INSERT INTO rules (id, site_id, position, path, methods, networks, who, effect) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)")
+    connection.query("INSERT INTO rules (id, site_id, position, path, methods, networks, who, effect) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)")
         .bind(rule.id)
         .bind(site_id)
         .bind(position)
@@ -163,7 +169,7 @@ pub(super) async fn insert_rule(
         .bind(networks.join(" "))
         .bind(rule.who.to_string())
         .bind(rule.effect.to_string())
-        .execute(connection)
+        .execute()
         .await?;
     Ok(())
 }
@@ -174,10 +180,11 @@ pub(super) async fn move_down(
     site_id: Uuid,
     position: i64,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE rules SET position = position + 1 WHERE site_id = $1 AND position >= $2")
+    connection
+        .query("UPDATE rules SET position = position + 1 WHERE site_id = $1 AND position >= $2")
         .bind(site_id)
         .bind(position)
-        .execute(connection)
+        .execute()
         .await?;
     Ok(())
 }
@@ -187,11 +194,12 @@ pub(super) async fn delete_rule(
     connection: &mut Connection,
     id: Uuid,
 ) -> Result<bool, sqlx::Error> {
-    let done = sqlx::query("DELETE FROM rules WHERE id = $1")
+    let rows = connection
+        .query("DELETE FROM rules WHERE id = $1")
         .bind(id)
-        .execute(connection)
+        .execute()
         .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(rows == 1)
 }
 
 /// A ticket as it is stored; its own secret is not.
@@ -209,14 +217,14 @@ pub(super) async fn insert_ticket(
     hash: &TokenHash,
     ticket: &Ticket,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query("INSERT INTO tickets (ticket_hash, token_hash, flow_hash, host, rd, expires_at) VALUES ($1, $2, $3, $4, $5, $6)")
+    connection.query("INSERT INTO tickets (ticket_hash, token_hash, flow_hash, host, rd, expires_at) VALUES ($1, $2, $3, $4, $5, $6)")
         .bind(hash.as_bytes())
         .bind(&ticket.token_hash)
         .bind(&ticket.flow_hash)
         .bind(&ticket.host)
         .bind(&ticket.rd)
         .bind(ticket.expires_at)
-        .execute(connection)
+        .execute()
         .await?;
     Ok(())
 }
@@ -225,19 +233,20 @@ pub(super) async fn unspent_tickets(
     connection: &mut Connection,
     session: &TokenHash,
     now: Timestamp,
-) -> Result<u32, sqlx::Error> {
-    sqlx::query_scalar("SELECT count(*) FROM tickets WHERE token_hash = $1 AND expires_at > $2")
+) -> Result<i64, sqlx::Error> {
+    connection
+        .query("SELECT count(*) FROM tickets WHERE token_hash = $1 AND expires_at > $2")
         .bind(session.as_bytes())
         .bind(now)
-        .fetch_one(connection)
+        .scalar()
         .await
 }
 
 /// Whether such a ticket was made and is not spent.
-pub(super) async fn is_ticket(pool: &SqlitePool, hash: &TokenHash) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM tickets WHERE ticket_hash = $1)")
+pub(super) async fn is_ticket(pool: &Pool, hash: &TokenHash) -> Result<bool, sqlx::Error> {
+    pool.query("SELECT EXISTS (SELECT 1 FROM tickets WHERE ticket_hash = $1)")
         .bind(hash.as_bytes())
-        .fetch_one(pool)
+        .scalar()
         .await
 }
 
@@ -246,9 +255,9 @@ pub(super) async fn take_ticket(
     connection: &mut Connection,
     hash: &TokenHash,
 ) -> Result<Option<Ticket>, sqlx::Error> {
-    sqlx::query_as("DELETE FROM tickets WHERE ticket_hash = $1 RETURNING token_hash, flow_hash, host, rd, expires_at")
+    connection.query("DELETE FROM tickets WHERE ticket_hash = $1 RETURNING token_hash, flow_hash, host, rd, expires_at")
         .bind(hash.as_bytes())
-        .fetch_optional(connection)
+        .optional()
         .await
 }
 
@@ -258,14 +267,14 @@ pub(super) async fn live_until(
     token_hash: &[u8],
     now: Timestamp,
 ) -> Result<Option<Option<Timestamp>>, sqlx::Error> {
-    sqlx::query_scalar(
+    connection.query(
         "SELECT CASE WHEN s.remember = 1 THEN s.expires_at END FROM sessions s JOIN users u ON u.id = s.user_id
          WHERE s.token_hash = $1 AND s.ended_at IS NULL AND s.idle_expires_at > $2 AND s.expires_at > $2
            AND u.disabled_at IS NULL AND u.must_change_password = 0",
     )
     .bind(token_hash)
     .bind(now)
-    .fetch_optional(connection)
+    .optional_scalar()
     .await
 }
 
@@ -276,12 +285,12 @@ pub(super) async fn insert_secret(
     host: &str,
     now: Timestamp,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query("INSERT INTO site_secrets (secret_hash, token_hash, host, created_at) VALUES ($1, $2, $3, $4)")
+    connection.query("INSERT INTO site_secrets (secret_hash, token_hash, host, created_at) VALUES ($1, $2, $3, $4)")
         .bind(secret.as_bytes())
         .bind(token_hash)
         .bind(host)
         .bind(now)
-        .execute(connection)
+        .execute()
         .await?;
     Ok(())
 }
@@ -292,10 +301,7 @@ pub(super) async fn delete_old_tickets(
     now: Timestamp,
     limit: u32,
 ) -> Result<u64, sqlx::Error> {
-    let done = sqlx::query("DELETE FROM tickets WHERE ticket_hash IN (SELECT ticket_hash FROM tickets WHERE expires_at <= $1 LIMIT $2)")
+    connection.query("DELETE FROM tickets WHERE ticket_hash IN (SELECT ticket_hash FROM tickets WHERE expires_at <= $1 LIMIT $2)")
         .bind(now)
-        .bind(limit)
-        .execute(connection)
-        .await?;
-    Ok(done.rows_affected())
+        .bind(i64::from(limit)).execute().await
 }

@@ -20,7 +20,7 @@ use crate::web::return_to::{MOST_BYTES, is_unambiguous};
 const LIFETIME: Duration = Duration::from_secs(60);
 
 /// More at once are no person's tabs.
-const MOST_UNSPENT: u32 = 20;
+const MOST_UNSPENT: i64 = 20;
 
 /// An address at a protected host that a browser may be sent to.
 #[derive(Clone, Debug, PartialEq, Eq)]

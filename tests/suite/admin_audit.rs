@@ -419,11 +419,11 @@ async fn files_give_hostile_texts_back_as_they_were() {
         write(&app, &Actor::operator(), &[record]).await;
         // Behind the back of what tames texts before they are written.
         let mut tx = app.app.db.begin().await.expect("a transaction");
-        sqlx::query(
+        tx.query(
             "UPDATE audit SET detail = $1, username = $1, actor = $1 WHERE detail = 'to be replaced'",
         )
         .bind(text)
-        .execute(&mut *tx)
+        .execute()
         .await
         .expect("an update");
         tx.commit().await.expect("a commit");

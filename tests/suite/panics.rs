@@ -15,8 +15,8 @@ use crate::support::{Client, TestApp};
 #[get("/panic")]
 async fn panic(app: &App) -> &'static str {
     let mut tx = app.db.begin().await.expect("a transaction");
-    sqlx::query("DELETE FROM users")
-        .execute(&mut *tx)
+    tx.query("DELETE FROM users")
+        .execute()
         .await
         .expect("a statement");
     panic!("as the test wants it")

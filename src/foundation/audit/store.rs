@@ -1,12 +1,11 @@
-use sqlx::SqlitePool;
 use uuid::Uuid;
 
 use super::{Entry, Event, Filter, Subject, first_id_at};
 use crate::foundation::clock::Timestamp;
-use crate::foundation::db::Connection;
+use crate::foundation::db::{Connection, Pool};
 
 pub(super) async fn insert(connection: &mut Connection, entry: &Entry) -> Result<(), sqlx::Error> {
-    sqlx::query(
+    connection.query(
         "INSERT INTO audit (id, at, event, result, source, user_id, username, actor, address, session_id, detail)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
     )
@@ -21,7 +20,7 @@ pub(super) async fn insert(connection: &mut Connection, entry: &Entry) -> Result
     .bind(&entry.address)
     .bind(entry.session_id)
     .bind(&entry.detail)
-    .execute(connection)
+    .execute()
     .await?;
     Ok(())
 }
@@ -49,7 +48,7 @@ macro_rules! listing {
 
 /// # Errors
 /// The database failed.
-pub async fn list(pool: &SqlitePool, filter: &Filter) -> Result<Vec<Entry>, sqlx::Error> {
+pub async fn list(pool: &Pool, filter: &Filter) -> Result<Vec<Entry>, sqlx::Error> {
     let sql = match filter {
         Filter {
             subject: Some(Subject::Id(_)),
@@ -74,7 +73,7 @@ pub async fn list(pool: &SqlitePool, filter: &Filter) -> Result<Vec<Entry>, sqlx
         Some(Subject::Name(name)) => (None, Some(name)),
         None => (None, None),
     };
-    sqlx::query_as(sql)
+    pool.query(sql)
         .bind(filter.after.map_or(end, |after| after.min(end)))
         .bind(begin)
         .bind(username)
@@ -83,9 +82,9 @@ pub async fn list(pool: &SqlitePool, filter: &Filter) -> Result<Vec<Entry>, sqlx
         .bind(pattern)
         .bind(&filter.q)
         .bind(after_prefix)
-        .bind(filter.limit)
+        .bind(i64::from(filter.limit))
         .bind(user_id)
-        .fetch_all(pool)
+        .all()
         .await
 }
 
@@ -104,17 +103,17 @@ fn escaped(text: &str) -> String {
 /// # Errors
 /// The database failed.
 pub async fn count_sign_ins(
-    pool: &SqlitePool,
+    pool: &Pool,
     since: Timestamp,
     until: Timestamp,
 ) -> Result<(i64, i64), sqlx::Error> {
-    sqlx::query_as(
+    pool.query(
         "SELECT count(*) FILTER (WHERE result = 'ok'), count(*) FILTER (WHERE result <> 'ok')
          FROM audit WHERE event = 'sign_in' AND id >= $1 AND id < $2",
     )
     .bind(first_id_at(since))
     .bind(first_id_at(until))
-    .fetch_one(pool)
+    .one()
     .await
 }
 
@@ -123,19 +122,19 @@ pub async fn count_sign_ins(
 /// # Errors
 /// The database failed.
 pub async fn recent_sign_ins(
-    pool: &SqlitePool,
+    pool: &Pool,
     user_id: Uuid,
     limit: u32,
 ) -> Result<Vec<SignIn>, sqlx::Error> {
-    sqlx::query_as(
+    pool.query(
         "SELECT audit.at, audit.result, audit.address, audit.session_id, sessions.user_agent
          FROM audit LEFT JOIN sessions ON sessions.id = audit.session_id
          WHERE audit.user_id = $1 AND audit.event IN ('sign_in', 'setup')
          ORDER BY audit.id DESC LIMIT $2",
     )
     .bind(user_id)
-    .bind(limit)
-    .fetch_all(pool)
+    .bind(i64::from(limit))
+    .all()
     .await
 }
 

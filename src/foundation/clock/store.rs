@@ -1,18 +1,15 @@
-use sqlx::SqlitePool;
-
 use super::Timestamp;
-use crate::foundation::db::Connection;
+use crate::foundation::db::{Connection, Pool};
 
-pub(super) async fn told(pool: &SqlitePool) -> Result<Timestamp, sqlx::Error> {
-    sqlx::query_scalar("SELECT told FROM clock")
-        .fetch_one(pool)
-        .await
+pub(super) async fn told(pool: &Pool) -> Result<Timestamp, sqlx::Error> {
+    pool.query("SELECT told FROM clock").scalar().await
 }
 
 pub(super) async fn keep(connection: &mut Connection, told: Timestamp) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE clock SET told = $1 WHERE told < $1")
+    connection
+        .query("UPDATE clock SET told = $1 WHERE told < $1")
         .bind(told)
-        .execute(connection)
+        .execute()
         .await?;
     Ok(())
 }

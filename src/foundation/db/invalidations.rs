@@ -1,8 +1,7 @@
 //! The table that says which rows were changed, whoever changed them.
 
-use sqlx::{Executor, Sqlite};
-
 use super::cache::Key;
+use super::{Connection, Executor, Query};
 
 /// More than this is read as a change of everything.
 const MOST: i64 = 4_096;
@@ -15,21 +14,23 @@ pub(super) enum Changes {
 
 /// What was changed after the invalidation `last_id`, and the last one now. `None`: nothing is known of before.
 pub(super) async fn since<'c>(
-    executor: impl Executor<'c, Database = Sqlite>,
+    executor: impl Into<Executor<'c>>,
     last_id: Option<i64>,
 ) -> Result<(i64, Changes), sqlx::Error> {
     let Some(last_id) = last_id else {
-        let newest = sqlx::query_scalar("SELECT coalesce(max(id), 0) FROM invalidations")
-            .fetch_one(executor)
+        let newest = Query::on(executor, "SELECT coalesce(max(id), 0) FROM invalidations")
+            .scalar()
             .await?;
         return Ok((newest, Changes::All));
     };
-    let rows: Vec<(i64, Option<Vec<u8>>)> =
-        sqlx::query_as("SELECT id, key FROM invalidations WHERE id > $1 ORDER BY id DESC LIMIT $2")
-            .bind(last_id)
-            .bind(MOST)
-            .fetch_all(executor)
-            .await?;
+    let rows: Vec<(i64, Option<Vec<u8>>)> = Query::on(
+        executor,
+        "SELECT id, key FROM invalidations WHERE id > $1 ORDER BY id DESC LIMIT $2",
+    )
+    .bind(last_id)
+    .bind(MOST)
+    .all()
+    .await?;
     let newest = rows.first().map_or(last_id, |(id, _)| *id);
     Ok((newest, read(&rows)))
 }
@@ -53,31 +54,30 @@ fn key_of(key: &[u8]) -> Option<Key> {
 }
 
 /// Deletes what this server has seen; no other reads it.
-pub(super) async fn prune<'c>(
-    executor: impl Executor<'c, Database = Sqlite>,
-    last_id: i64,
-) -> Result<(), sqlx::Error> {
-    sqlx::query("DELETE FROM invalidations WHERE id <= $1")
+pub(super) async fn prune(connection: &mut Connection, last_id: i64) -> Result<(), sqlx::Error> {
+    connection
+        .query("DELETE FROM invalidations WHERE id <= $1")
         .bind(last_id)
-        .execute(executor)
+        .execute()
         .await?;
     Ok(())
 }
 
 /// From here to the commit, changes of sessions are not told one by one: one row says that everything was changed.
-pub(super) async fn begin_bulk(connection: &mut super::Connection) -> Result<(), sqlx::Error> {
+pub(super) async fn begin_bulk(connection: &mut Connection) -> Result<(), sqlx::Error> {
     for statement in [
         "UPDATE bulk_change SET active = 1",
         "INSERT INTO invalidations (key) VALUES (NULL)",
     ] {
-        sqlx::query(statement).execute(&mut *connection).await?;
+        connection.query(statement).execute().await?;
     }
     Ok(())
 }
 
-pub(super) async fn end_bulk(connection: &mut super::Connection) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE bulk_change SET active = 0")
-        .execute(connection)
+pub(super) async fn end_bulk(connection: &mut Connection) -> Result<(), sqlx::Error> {
+    connection
+        .query("UPDATE bulk_change SET active = 0")
+        .execute()
         .await?;
     Ok(())
 }

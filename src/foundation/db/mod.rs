@@ -4,6 +4,7 @@
 //! for another's write in between; readers have connections of their own that cannot write
 //! ([`Db::reader`]). What was read may be kept in memory ([`Db::cached`]).
 
+mod ask;
 mod backup;
 mod cache;
 mod copy;
@@ -34,6 +35,7 @@ use sqlx::{Connection as _, SqlitePool};
 use crate::foundation::clock::Timestamp;
 use integrity::IntegrityCheck;
 
+pub use ask::{Bind, Builder, Connection, Executor, Pool, Query, Read};
 pub use backup::{backup, restore};
 pub use cache::{ACKNOWLEDGE_AFTER, Cache, Generation, Key, Row, Snapshot};
 pub use failure::DatabaseFailure;
@@ -46,8 +48,6 @@ pub use refused::Refused;
 pub use status::{Status, check, status};
 pub use timings::Timings;
 pub use tx::Tx;
-
-pub type Connection = sqlx::SqliteConnection;
 
 const READERS: u32 = 4;
 
@@ -66,9 +66,9 @@ const WAL_BYTES: &str = "67108864";
 /// An open, migrated database.
 pub struct Db {
     writer: SqlitePool,
-    reader: SqlitePool,
+    reader: Pool,
     /// Asks for invalidations: a connection of its own, for which no write and no page is waited.
-    asker: SqlitePool,
+    asker: Pool,
     location: Location,
     timings: Timings,
     cache: Arc<Cache>,
@@ -110,8 +110,8 @@ impl Db {
         let asker = readers(1).connect_with(reading).await?;
         Ok(Self {
             writer,
-            reader,
-            asker,
+            reader: reader.into(),
+            asker: asker.into(),
             location: location.clone(),
             timings: Timings::new(),
             cache: Arc::new(Cache::new(cached_sessions)),
@@ -139,7 +139,7 @@ impl Db {
             begun => begun?,
         };
         Ok(Tx::new(
-            inner,
+            Connection::new(inner),
             began,
             self.timings.writes.clone(),
             self.cache.clone(),
@@ -174,7 +174,7 @@ impl Db {
     /// The database failed.
     pub(crate) async fn prune_invalidations(&self, tx: &mut Tx) -> Result<(), sqlx::Error> {
         match self.cache.last_id() {
-            Some(last_id) => invalidations::prune(&mut **tx, last_id).await,
+            Some(last_id) => invalidations::prune(tx, last_id).await,
             None => Ok(()),
         }
     }
@@ -188,7 +188,7 @@ impl Db {
     }
 
     #[must_use]
-    pub fn reader(&self) -> &SqlitePool {
+    pub fn reader(&self) -> &Pool {
         &self.reader
     }
 
@@ -271,11 +271,11 @@ impl Db {
     /// takes it for a bucket that is full again.
     async fn probe(&self) -> Result<(), sqlx::Error> {
         let mut tx = self.begin().await?;
-        sqlx::query(
+        tx.query(
             "INSERT INTO throttle (bucket, full_at) VALUES ('probe', 0)
              ON CONFLICT (bucket) DO UPDATE SET full_at = 1 - throttle.full_at",
         )
-        .execute(&mut *tx)
+        .execute()
         .await?;
         tx.commit().await
     }

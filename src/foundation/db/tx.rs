@@ -6,7 +6,6 @@ use std::time::Instant;
 use prometheus_client::metrics::histogram::Histogram;
 use rocket::tokio::sync::SetOnce;
 use rocket::tokio::time::sleep;
-use sqlx::{Sqlite, Transaction};
 
 use super::cache::{ACKNOWLEDGE_AFTER, Cache};
 use super::invalidations::{self, Changes};
@@ -14,7 +13,7 @@ use super::{Connection, DatabaseFailure};
 
 /// A write transaction; what is not committed is rolled back.
 pub struct Tx {
-    inner: Transaction<'static, Sqlite>,
+    inner: Connection,
     began: Instant,
     writes: Histogram,
     cache: Arc<Cache>,
@@ -26,7 +25,7 @@ pub struct Tx {
 impl Tx {
     /// `began` is when its turn was asked for.
     pub(super) fn new(
-        inner: Transaction<'static, Sqlite>,
+        inner: Connection,
         began: Instant,
         writes: Histogram,
         cache: Arc<Cache>,
@@ -61,7 +60,7 @@ impl Tx {
             invalidations::end_bulk(&mut self.inner).await?;
         }
         let last_id = self.cache.last_id();
-        let changes = invalidations::since(&mut *self.inner, last_id).await?;
+        let changes = invalidations::since(&mut self.inner, last_id).await?;
         let mut outcome = Outcome {
             cache: self.cache,
             changes: None,

@@ -1,18 +1,13 @@
 use std::time::Duration;
 
-use sqlx::SqlitePool;
-
 use crate::foundation::clock::Timestamp;
-use crate::foundation::db::Connection;
+use crate::foundation::db::{Connection, Pool};
 
 /// `None`: the bucket is full.
-pub(super) async fn full_at(
-    pool: &SqlitePool,
-    bucket: &str,
-) -> Result<Option<Timestamp>, sqlx::Error> {
-    sqlx::query_scalar("SELECT full_at FROM throttle WHERE bucket = $1")
+pub(super) async fn full_at(pool: &Pool, bucket: &str) -> Result<Option<Timestamp>, sqlx::Error> {
+    pool.query("SELECT full_at FROM throttle WHERE bucket = $1")
         .bind(bucket)
-        .fetch_optional(pool)
+        .optional_scalar()
         .await
 }
 
@@ -22,24 +17,26 @@ pub(super) async fn take_try(
     now: Timestamp,
     interval: Duration,
 ) -> Result<Timestamp, sqlx::Error> {
-    sqlx::query_scalar(
-        "INSERT INTO throttle (bucket, full_at) VALUES ($1, $2)
+    connection
+        .query(
+            "INSERT INTO throttle (bucket, full_at) VALUES ($1, $2)
          ON CONFLICT (bucket) DO UPDATE
          SET full_at = CASE WHEN throttle.full_at > $3 THEN throttle.full_at + $4 ELSE $2 END
          RETURNING full_at",
-    )
-    .bind(bucket)
-    .bind(now.plus(interval))
-    .bind(now)
-    .bind(i64::try_from(interval.as_micros()).unwrap_or(i64::MAX))
-    .fetch_one(connection)
-    .await
+        )
+        .bind(bucket)
+        .bind(now.plus(interval))
+        .bind(now)
+        .bind(i64::try_from(interval.as_micros()).unwrap_or(i64::MAX))
+        .scalar()
+        .await
 }
 
 pub(super) async fn fill(connection: &mut Connection, bucket: &str) -> Result<(), sqlx::Error> {
-    sqlx::query("DELETE FROM throttle WHERE bucket = $1")
+    connection
+        .query("DELETE FROM throttle WHERE bucket = $1")
         .bind(bucket)
-        .execute(connection)
+        .execute()
         .await?;
     Ok(())
 }
@@ -50,10 +47,7 @@ pub(super) async fn delete_full(
     now: Timestamp,
     limit: u32,
 ) -> Result<u64, sqlx::Error> {
-    let done = sqlx::query("DELETE FROM throttle WHERE bucket IN (SELECT bucket FROM throttle WHERE full_at <= $1 LIMIT $2)")
+    connection.query("DELETE FROM throttle WHERE bucket IN (SELECT bucket FROM throttle WHERE full_at <= $1 LIMIT $2)")
         .bind(now)
-        .bind(limit)
-        .execute(connection)
-        .await?;
-    Ok(done.rows_affected())
+        .bind(i64::from(limit)).execute().await
 }

@@ -1,10 +1,10 @@
 //! The look-ups of every request: by the tokens of sessions, and by the secrets of protected hosts. Those of
 //! several requests that wait together are one.
 
-use sqlx::sqlite::{SqliteArguments, SqliteRow};
-use sqlx::{Arguments, FromRow, Row, SqlitePool};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{FromRow, Row};
 
-use crate::foundation::db::{for_keys, sized};
+use crate::foundation::db::{Pool, Query, for_keys, sized};
 use crate::foundation::token::TokenHash;
 use crate::people::users::{User, user_columns};
 use crate::sessions::Session;
@@ -65,11 +65,10 @@ const BY_TOKENS: [&str; 3] = for_keys!(
 
 /// The sessions that these tokens have, in no order.
 pub(crate) async fn by_tokens(
-    pool: &SqlitePool,
+    pool: &Pool,
     tokens: &[TokenHash],
 ) -> Result<Vec<Joined>, sqlx::Error> {
-    let rows = fetch(pool, &BY_TOKENS, tokens).await?;
-    rows.iter().map(Joined::from_row).collect()
+    with_keys(pool, &BY_TOKENS, tokens).all().await
 }
 
 /// What the secret of a protected host stands for: a session, at this host alone.
@@ -77,6 +76,16 @@ pub(crate) struct AtSite {
     pub secret: TokenHash,
     pub host: String,
     pub joined: Joined,
+}
+
+impl FromRow<'_, SqliteRow> for AtSite {
+    fn from_row(row: &SqliteRow) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            secret: row.try_get("secret_hash")?,
+            host: row.try_get("host")?,
+            joined: Joined::from_row(row)?,
+        })
+    }
 }
 
 const BY_SITE_SECRETS: [&str; 3] = for_keys!(
@@ -93,39 +102,37 @@ const BY_SITE_SECRETS: [&str; 3] = for_keys!(
          LEFT JOIN users u ON u.id = s.user_id"
 );
 
+/// A row of [`BY_SITE_SECRETS`]; the first has no secret where none stands for anything.
+struct PolicyRow {
+    version: i64,
+    found: Option<AtSite>,
+}
+
+impl FromRow<'_, SqliteRow> for PolicyRow {
+    fn from_row(row: &SqliteRow) -> Result<Self, sqlx::Error> {
+        let session: Option<TokenHash> = row.try_get("token_hash")?;
+        Ok(Self {
+            version: row.try_get("version")?,
+            found: session.map(|_| AtSite::from_row(row)).transpose()?,
+        })
+    }
+}
+
 /// What these secrets stand for, in no order. The policy's version comes along, whatever is found: so a check of
 /// forward auth is one look-up.
 pub(crate) async fn by_site_secrets(
-    pool: &SqlitePool,
+    pool: &Pool,
     secrets: &[TokenHash],
 ) -> Result<(i64, Vec<AtSite>), sqlx::Error> {
-    let rows = fetch(pool, &BY_SITE_SECRETS, secrets).await?;
-    let first = rows.first().ok_or(sqlx::Error::RowNotFound)?;
-    let version = first.try_get("version")?;
-    let mut found = Vec::with_capacity(rows.len());
-    for row in &rows {
-        if row.try_get::<Option<TokenHash>, _>("token_hash")?.is_none() {
-            continue;
-        }
-        found.push(AtSite {
-            secret: row.try_get("secret_hash")?,
-            host: row.try_get("host")?,
-            joined: Joined::from_row(row)?,
-        });
-    }
+    let rows: Vec<PolicyRow> = with_keys(pool, &BY_SITE_SECRETS, secrets).all().await?;
+    let version = rows.first().ok_or(sqlx::Error::RowNotFound)?.version;
+    let found = rows.into_iter().filter_map(|row| row.found).collect();
     Ok((version, found))
 }
 
-async fn fetch(
-    pool: &SqlitePool,
-    statements: &[&'static str; 3],
-    keys: &[TokenHash],
-) -> Result<Vec<SqliteRow>, sqlx::Error> {
+fn with_keys<'c>(pool: &'c Pool, statements: &[&'static str; 3], keys: &[TokenHash]) -> Query<'c> {
     let (statement, size) = sized(statements, keys.len());
-    let mut arguments = SqliteArguments::default();
-    for n in 0..size {
-        let key = keys.get(n).map(|key| key.as_bytes().to_vec());
-        arguments.add(key).map_err(sqlx::Error::Encode)?;
-    }
-    sqlx::query_with(statement, arguments).fetch_all(pool).await
+    (0..size).fold(pool.query(statement), |query, n| {
+        query.bind(keys.get(n).map(|key| key.as_bytes().to_vec()))
+    })
 }

@@ -9,13 +9,13 @@ pub(super) use listing::{count, page, page_of_former};
 pub(super) use look_up::{AtSite, Joined, by_site_secrets, by_tokens};
 pub(super) use uses::{USES_TOGETHER, touch};
 
-use sqlx::{FromRow, SqlitePool};
+use sqlx::FromRow;
 use uuid::Uuid;
 
 use super::{Device, EndReason, Session, Which, device};
 use crate::foundation::audit;
 use crate::foundation::clock::Timestamp;
-use crate::foundation::db::Connection;
+use crate::foundation::db::{Connection, Pool};
 use crate::foundation::token::TokenHash;
 
 pub(super) async fn insert(
@@ -26,7 +26,7 @@ pub(super) async fn insert(
 ) -> Result<(), sqlx::Error> {
     let user_agent = audit::sanitize(&device.user_agent);
     let name = device::describe(&user_agent);
-    sqlx::query(
+    connection.query(
         "INSERT INTO sessions (token_hash, id, user_id, methods, remember, created_at, authenticated_at, last_seen_at,
                                idle_expires_at, expires_at, address, user_agent, device)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
@@ -35,7 +35,7 @@ pub(super) async fn insert(
     .bind(session.id)
     .bind(session.user_id)
     .bind(session.methods.join(","))
-    .bind(i64::from(session.remember))
+    .bind(session.remember)
     .bind(session.created_at)
     .bind(session.authenticated_at)
     .bind(session.last_seen_at)
@@ -44,11 +44,12 @@ pub(super) async fn insert(
     .bind(device.address.to_canonical().to_string())
     .bind(&user_agent)
     .bind(&name)
-    .execute(&mut *connection)
+    .execute()
     .await?;
-    sqlx::query("INSERT INTO devices (name) VALUES ($1) ON CONFLICT (name) DO NOTHING")
+    connection
+        .query("INSERT INTO devices (name) VALUES ($1) ON CONFLICT (name) DO NOTHING")
         .bind(&name)
-        .execute(connection)
+        .execute()
         .await?;
     Ok(())
 }
@@ -65,19 +66,16 @@ pub(super) async fn rotate(
         "DELETE FROM site_secrets WHERE token_hash = (SELECT token_hash FROM sessions WHERE id = $1)",
         "DELETE FROM tickets WHERE token_hash = (SELECT token_hash FROM sessions WHERE id = $1)",
     ] {
-        sqlx::query(statement)
-            .bind(id)
-            .execute(&mut *connection)
-            .await?;
+        connection.query(statement).bind(id).execute().await?;
     }
-    let done = sqlx::query("UPDATE sessions SET token_hash = $2, authenticated_at = $3 WHERE id = $1 AND ended_at IS NULL")
+    let rows = connection.query("UPDATE sessions SET token_hash = $2, authenticated_at = $3 WHERE id = $1 AND ended_at IS NULL")
         .bind(id)
         .bind(hash.as_bytes())
         .bind(now)
-        .execute(connection)
+        .execute()
         .await?;
     // It was ended meanwhile: the new token must not be handed out.
-    if done.rows_affected() == 1 {
+    if rows == 1 {
         Ok(())
     } else {
         Err(sqlx::Error::RowNotFound)
@@ -92,14 +90,14 @@ pub(super) async fn end(
     reason: EndReason,
     by: &str,
 ) -> Result<bool, sqlx::Error> {
-    let done = sqlx::query("UPDATE sessions SET ended_at = $2, end_reason = $3, ended_by = $4 WHERE id = $1 AND ended_at IS NULL")
+    let rows = connection.query("UPDATE sessions SET ended_at = $2, end_reason = $3, ended_by = $4 WHERE id = $1 AND ended_at IS NULL")
         .bind(id)
         .bind(now)
         .bind(reason.as_str())
         .bind(by)
-        .execute(connection)
+        .execute()
         .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(rows == 1)
 }
 
 pub(super) async fn end_all_of(
@@ -110,18 +108,18 @@ pub(super) async fn end_all_of(
     reason: EndReason,
     by: &str,
 ) -> Result<u64, sqlx::Error> {
-    let done = sqlx::query(
-        "UPDATE sessions SET ended_at = $3, end_reason = $4, ended_by = $5
+    connection
+        .query(
+            "UPDATE sessions SET ended_at = $3, end_reason = $4, ended_by = $5
          WHERE user_id = $1 AND ended_at IS NULL AND ($2 IS NULL OR id <> $2)",
-    )
-    .bind(user_id)
-    .bind(keep)
-    .bind(now)
-    .bind(reason.as_str())
-    .bind(by)
-    .execute(connection)
-    .await?;
-    Ok(done.rows_affected())
+        )
+        .bind(user_id)
+        .bind(keep)
+        .bind(now)
+        .bind(reason.as_str())
+        .bind(by)
+        .execute()
+        .await
 }
 
 /// Ends the least recently used sessions of a user until `keep` are left.
@@ -131,18 +129,19 @@ pub(super) async fn end_beyond(
     keep: u32,
     now: Timestamp,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "UPDATE sessions SET ended_at = $3, end_reason = $4, ended_by = 'vestibule'
+    connection
+        .query(
+            "UPDATE sessions SET ended_at = $3, end_reason = $4, ended_by = 'vestibule'
          WHERE user_id = $1 AND ended_at IS NULL AND id NOT IN (
              SELECT id FROM sessions WHERE user_id = $1 AND ended_at IS NULL
              ORDER BY last_seen_at DESC, id DESC LIMIT $2)",
-    )
-    .bind(user_id)
-    .bind(keep)
-    .bind(now)
-    .bind(EndReason::TooMany.as_str())
-    .execute(connection)
-    .await?;
+        )
+        .bind(user_id)
+        .bind(i64::from(keep))
+        .bind(now)
+        .bind(EndReason::TooMany.as_str())
+        .execute()
+        .await?;
     Ok(())
 }
 
@@ -163,7 +162,7 @@ pub(super) async fn revoke(
     by: &str,
 ) -> Result<Vec<Ended>, sqlx::Error> {
     let query = match which {
-        Which::One { id, of } => sqlx::query_as(
+        Which::One { id, of } => connection.query(
             "UPDATE sessions SET ended_at = $1, end_reason = $2, ended_by = $3
              WHERE ended_at IS NULL AND id = $4 AND ($5 IS NULL OR user_id = $5)
              RETURNING id, user_id, (SELECT username FROM users WHERE users.id = sessions.user_id) AS username",
@@ -173,7 +172,7 @@ pub(super) async fn revoke(
         .bind(by)
         .bind(*id)
         .bind(*of),
-        Which::AllOf { user_id, keep } => sqlx::query_as(
+        Which::AllOf { user_id, keep } => connection.query(
             "UPDATE sessions SET ended_at = $1, end_reason = $2, ended_by = $3
              WHERE ended_at IS NULL AND user_id = $4 AND ($5 IS NULL OR id <> $5)
              RETURNING id, user_id, (SELECT username FROM users WHERE users.id = sessions.user_id) AS username",
@@ -184,7 +183,7 @@ pub(super) async fn revoke(
         .bind(*user_id)
         .bind(*keep),
     };
-    query.fetch_all(connection).await
+    query.all().await
 }
 
 /// Revokes all sessions but one, and says how many were live.
@@ -194,37 +193,37 @@ pub(super) async fn revoke_everyone(
     now: Timestamp,
     by: &str,
 ) -> Result<u64, sqlx::Error> {
-    let done = sqlx::query(
-        "UPDATE sessions SET ended_at = $1, end_reason = $2, ended_by = $3
+    connection
+        .query(
+            "UPDATE sessions SET ended_at = $1, end_reason = $2, ended_by = $3
          WHERE ended_at IS NULL AND ($4 IS NULL OR id <> $4)",
-    )
-    .bind(now)
-    .bind(EndReason::Revoked.as_str())
-    .bind(by)
-    .bind(keep)
-    .execute(connection)
-    .await?;
-    Ok(done.rows_affected())
+        )
+        .bind(now)
+        .bind(EndReason::Revoked.as_str())
+        .bind(by)
+        .bind(keep)
+        .execute()
+        .await
 }
 
 /// Counted in an index of live sessions alone; a look at the ends of each would take far longer.
-pub(super) async fn count_live(pool: &SqlitePool) -> Result<i64, sqlx::Error> {
-    sqlx::query_scalar("SELECT count(*) FROM sessions WHERE ended_at IS NULL")
-        .fetch_one(pool)
+pub(super) async fn count_live(pool: &Pool) -> Result<i64, sqlx::Error> {
+    pool.query("SELECT count(*) FROM sessions WHERE ended_at IS NULL")
+        .scalar()
         .await
 }
 
 /// Token hashes of sessions that ended by time and are not marked yet. In the order of an index that
 /// has their times.
 pub(super) async fn expired(
-    pool: &SqlitePool,
+    pool: &Pool,
     now: Timestamp,
     limit: u32,
 ) -> Result<Vec<TokenHash>, sqlx::Error> {
-    sqlx::query_scalar("SELECT token_hash FROM sessions WHERE ended_at IS NULL AND (idle_expires_at <= $1 OR expires_at <= $1) ORDER BY last_seen_at LIMIT $2")
+    pool.query("SELECT token_hash FROM sessions WHERE ended_at IS NULL AND (idle_expires_at <= $1 OR expires_at <= $1) ORDER BY last_seen_at LIMIT $2")
         .bind(now)
-        .bind(limit)
-        .fetch_all(pool)
+        .bind(i64::from(limit))
+        .scalars()
         .await
 }
 
@@ -234,7 +233,7 @@ pub(super) async fn mark_expired(
     now: Timestamp,
     by: &str,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query(
+    connection.query(
         "UPDATE sessions
          SET ended_at = CASE WHEN expires_at < idle_expires_at THEN expires_at ELSE idle_expires_at END,
              end_reason = CASE WHEN expires_at <= idle_expires_at THEN $3 ELSE $4 END, ended_by = $5
@@ -245,7 +244,7 @@ pub(super) async fn mark_expired(
     .bind(EndReason::MaxLifetime.as_str())
     .bind(EndReason::Idle.as_str())
     .bind(by)
-    .execute(connection)
+    .execute()
     .await?;
     Ok(())
 }
@@ -261,12 +260,13 @@ pub(super) async fn delete_ended(
         "DELETE FROM sessions WHERE token_hash IN (SELECT token_hash FROM sessions WHERE ended_at < $1 LIMIT $2)",
         "DELETE FROM former_sessions WHERE id IN (SELECT id FROM former_sessions WHERE ended_at < $1 LIMIT $2)",
     ] {
-        let done = sqlx::query(statement)
+        let rows = connection
+            .query(statement)
             .bind(before)
-            .bind(limit)
-            .execute(&mut *connection)
+            .bind(i64::from(limit))
+            .execute()
             .await?;
-        most = most.max(done.rows_affected());
+        most = most.max(rows);
     }
     Ok(most)
 }
@@ -276,7 +276,7 @@ pub(super) async fn keep_those_of_former(
     connection: &mut Connection,
     user_id: Uuid,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query(
+    connection.query(
         "INSERT INTO former_sessions (id, user_id, methods, remember, created_at, authenticated_at, last_seen_at,
                                       idle_expires_at, expires_at, address, user_agent, device, ended_at, end_reason, ended_by)
          SELECT id, user_id, methods, remember, created_at, authenticated_at, last_seen_at,
@@ -284,18 +284,15 @@ pub(super) async fn keep_those_of_former(
          FROM sessions WHERE user_id = $1 AND ended_at IS NOT NULL",
     )
     .bind(user_id)
-    .execute(connection)
+    .execute()
     .await?;
     Ok(())
 }
 
-pub(super) async fn data(
-    pool: &SqlitePool,
-    hash: &TokenHash,
-) -> Result<Option<String>, sqlx::Error> {
-    sqlx::query_scalar("SELECT data FROM sessions WHERE token_hash = $1 AND ended_at IS NULL")
+pub(super) async fn data(pool: &Pool, hash: &TokenHash) -> Result<Option<String>, sqlx::Error> {
+    pool.query("SELECT data FROM sessions WHERE token_hash = $1 AND ended_at IS NULL")
         .bind(hash.as_bytes())
-        .fetch_optional(pool)
+        .optional_scalar()
         .await
 }
 
@@ -303,9 +300,10 @@ pub(super) async fn data_for_change(
     connection: &mut Connection,
     id: Uuid,
 ) -> Result<Option<String>, sqlx::Error> {
-    sqlx::query_scalar("SELECT data FROM sessions WHERE id = $1 AND ended_at IS NULL")
+    connection
+        .query("SELECT data FROM sessions WHERE id = $1 AND ended_at IS NULL")
         .bind(id)
-        .fetch_optional(connection)
+        .optional_scalar()
         .await
 }
 
@@ -314,10 +312,11 @@ pub(super) async fn set_data(
     id: Uuid,
     data: &str,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE sessions SET data = $2 WHERE id = $1 AND ended_at IS NULL")
+    connection
+        .query("UPDATE sessions SET data = $2 WHERE id = $1 AND ended_at IS NULL")
         .bind(id)
         .bind(data)
-        .execute(connection)
+        .execute()
         .await?;
     Ok(())
 }

@@ -1,10 +1,6 @@
 //! The last uses of sessions, many written by one statement.
 
-use std::iter;
-
-use sqlx::{QueryBuilder, Sqlite};
-
-use crate::foundation::db::Connection;
+use crate::foundation::db::{Builder, Connection};
 use crate::foundation::token::TokenHash;
 use crate::sessions::last_use::LastUse;
 
@@ -17,19 +13,23 @@ pub(in crate::sessions) async fn touch(
     connection: &mut Connection,
     recorded: &[(TokenHash, LastUse)],
 ) -> Result<(), sqlx::Error> {
-    touching(recorded).build().execute(connection).await?;
+    touching(connection, recorded).build().execute().await?;
     Ok(())
 }
 
-fn touching(recorded: &[(TokenHash, LastUse)]) -> QueryBuilder<Sqlite> {
+fn touching<'c>(connection: &'c mut Connection, recorded: &[(TokenHash, LastUse)]) -> Builder<'c> {
+    let mut sql = connection.build("WITH used (token_hash, at, idle_end) AS (VALUES ");
     // Filled up with NULL, which no hash is equal to, so that there is one statement to prepare.
-    let rows = recorded.iter().map(Some).chain(iter::repeat(None));
-    let mut sql = QueryBuilder::<Sqlite>::new("WITH used (token_hash, at, idle_end) AS (");
-    sql.push_values(rows.take(USES_TOGETHER), |mut row, recorded| {
-        row.push_bind(recorded.map(|(hash, _)| hash.as_bytes()))
+    for n in 0..USES_TOGETHER {
+        let recorded = recorded.get(n);
+        sql.push(if n == 0 { "(" } else { ", (" })
+            .push_bind(recorded.map(|(hash, _)| hash.as_bytes().to_vec()))
+            .push(", ")
             .push_bind(recorded.map(|(_, used)| used.at))
-            .push_bind(recorded.map(|(_, used)| used.idle_end));
-    });
+            .push(", ")
+            .push_bind(recorded.map(|(_, used)| used.idle_end))
+            .push(")");
+    }
     // No RETURNING: its rows would cost as much as the statements that they save.
     sql.push(
         ") UPDATE sessions SET last_seen_at = used.at, idle_expires_at = used.idle_end FROM used
@@ -41,24 +41,18 @@ fn touching(recorded: &[(TokenHash, LastUse)]) -> QueryBuilder<Sqlite> {
 
 #[cfg(test)]
 mod tests {
-    use sqlx::{Connection as _, Row};
+    use sqlx::SqlitePool;
 
     use super::*;
+    use crate::foundation::db::Pool;
 
     #[rocket::async_test]
     async fn uses_that_are_written_together_find_each_session_by_its_index() {
-        let mut connection = Connection::connect("sqlite::memory:")
-            .await
-            .expect("a database");
-        sqlx::migrate!().run(&mut connection).await.expect("tables");
-        let explain = format!("EXPLAIN QUERY PLAN {}", touching(&[]).into_string());
-        let steps: Vec<String> = sqlx::query(sqlx::AssertSqlSafe(explain))
-            .fetch_all(&mut connection)
-            .await
-            .expect("an explanation")
-            .iter()
-            .map(|row| row.get("detail"))
-            .collect();
+        let pool = SqlitePool::connect("sqlite::memory:").await;
+        let pool = pool.expect("a database");
+        sqlx::migrate!().run(&pool).await.expect("tables");
+        let mut connection = Pool::from(pool).snapshot().await.expect("a connection");
+        let steps = touching(&mut connection, &[]).steps().await;
         let found = "SEARCH sessions USING INDEX sqlite_autoindex_sessions_1 (token_hash=?)";
         assert!(steps.iter().any(|step| step == found), "{steps:?}");
     }

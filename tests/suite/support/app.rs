@@ -9,6 +9,8 @@ use rocket::http::Method;
 use rocket::local::asynchronous::Client as Local;
 use rocket::{Build, Rocket};
 use sha2::{Digest, Sha256};
+use sqlx::Connection as _;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use tempfile::TempDir;
 use vestibule::foundation::app::App;
 use vestibule::foundation::audit::Actor;
@@ -165,7 +167,7 @@ impl TestApp {
         for _ in 0..count {
             let mut token = [0; 32];
             getrandom::fill(&mut token).expect("random bytes");
-            sqlx::query(
+            tx.query(
                 "INSERT INTO sessions (token_hash, id, user_id, methods, remember, created_at, authenticated_at,
                                        last_seen_at, idle_expires_at, expires_at, address, user_agent, device)
                  VALUES ($1, $2, $3, 'password', 0, $4, $4, $4, $5, $6, '203.0.113.7', 'a browser', 'A browser')",
@@ -176,7 +178,7 @@ impl TestApp {
             .bind(now)
             .bind(now.plus(settings.idle_timeout))
             .bind(now.plus(settings.max_lifetime))
-            .execute(&mut *tx)
+            .execute()
             .await
             .expect("a session");
             let mut client = self.anonymous();
@@ -210,6 +212,10 @@ impl TestApp {
 
     /// All that the database says, row by row.
     pub async fn dump(&self) -> Vec<String> {
+        let options = SqliteConnectOptions::new().filename(self.app.db.path());
+        let mut connection = SqliteConnection::connect_with(&options.read_only(true))
+            .await
+            .expect("a database");
         let tables = self
             .sql("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")
             .await;
@@ -218,7 +224,7 @@ impl TestApp {
             let columns: Vec<String> =
                 sqlx::query_scalar("SELECT 'quote(\"' || name || '\")' FROM pragma_table_info($1)")
                     .bind(&table)
-                    .fetch_all(self.app.db.reader())
+                    .fetch_all(&mut connection)
                     .await
                     .expect("columns");
             let query = format!(
@@ -226,7 +232,7 @@ impl TestApp {
                 columns.join(", ")
             );
             let found: Vec<String> = sqlx::query_scalar(sqlx::AssertSqlSafe(query))
-                .fetch_all(self.app.db.reader())
+                .fetch_all(&mut connection)
                 .await
                 .expect("rows");
             // What readiness writes to see that it can be written.
@@ -254,8 +260,11 @@ impl TestApp {
 
     /// What a query gives, as text: to look behind the pages.
     pub async fn sql(&self, query: &'static str) -> Vec<String> {
-        sqlx::query_scalar(query)
-            .fetch_all(self.app.db.reader())
+        self.app
+            .db
+            .reader()
+            .query(query)
+            .scalars()
             .await
             .expect("a query of one column of text")
     }
@@ -263,10 +272,7 @@ impl TestApp {
     /// Changes rows behind the service's back.
     pub async fn execute(&self, statement: &'static str) {
         let mut tx = self.app.db.begin().await.expect("a transaction");
-        sqlx::query(statement)
-            .execute(&mut *tx)
-            .await
-            .expect("a statement");
+        tx.query(statement).execute().await.expect("a statement");
         tx.commit().await.expect("a commit");
     }
 }

@@ -28,6 +28,7 @@ use std::time::{Duration, Instant};
 
 use sqlx::SqlitePool;
 
+use super::Pool;
 use super::invalidations::{self, Changes};
 use rows::Rows;
 
@@ -194,7 +195,7 @@ impl Cache {
     }
 
     /// Asks what was changed, one question at a time.
-    pub(super) fn ask(self: &Arc<Self>, asker: &SqlitePool, writer: &SqlitePool) {
+    pub(super) fn ask(self: &Arc<Self>, asker: &Pool, writer: &SqlitePool) {
         if self.asking.swap(true, Ordering::AcqRel) {
             return;
         }
@@ -207,7 +208,7 @@ impl Cache {
         });
     }
 
-    async fn question(&self, asker: &SqlitePool, writer: &SqlitePool) -> Result<(), sqlx::Error> {
+    async fn question(&self, asker: &Pool, writer: &SqlitePool) -> Result<(), sqlx::Error> {
         let doubts = self.doubts();
         if doubts != self.read().settled {
             drop(writer.acquire().await?);

@@ -1,12 +1,13 @@
 //! Who was deleted, and whom a name in the audit trail means.
 
 use serde::Serialize;
-use sqlx::{FromRow, SqlitePool};
+use sqlx::FromRow;
 use uuid::Uuid;
 
 use super::by_name;
 use crate::foundation::audit::Subject;
 use crate::foundation::clock::Timestamp;
+use crate::foundation::db::Pool;
 use crate::people::users::canonical_name;
 
 /// A user who was deleted.
@@ -21,12 +22,12 @@ pub struct Former {
 ///
 /// # Errors
 /// The database failed.
-pub async fn former_by_name(pool: &SqlitePool, username: &str) -> Result<Vec<Former>, sqlx::Error> {
-    sqlx::query_as(
+pub async fn former_by_name(pool: &Pool, username: &str) -> Result<Vec<Former>, sqlx::Error> {
+    pool.query(
         "SELECT id, username, deleted_at FROM former_users WHERE username = $1 ORDER BY deleted_at DESC LIMIT 20",
     )
     .bind(canonical_name(username))
-    .fetch_all(pool)
+    .all()
     .await
 }
 
@@ -34,10 +35,10 @@ pub async fn former_by_name(pool: &SqlitePool, username: &str) -> Result<Vec<For
 ///
 /// # Errors
 /// The database failed.
-pub async fn former_by_id(pool: &SqlitePool, id: Uuid) -> Result<Option<Former>, sqlx::Error> {
-    sqlx::query_as("SELECT id, username, deleted_at FROM former_users WHERE id = $1")
+pub async fn former_by_id(pool: &Pool, id: Uuid) -> Result<Option<Former>, sqlx::Error> {
+    pool.query("SELECT id, username, deleted_at FROM former_users WHERE id = $1")
         .bind(id)
-        .fetch_optional(pool)
+        .optional()
         .await
 }
 
@@ -46,7 +47,7 @@ pub async fn former_by_id(pool: &SqlitePool, id: Uuid) -> Result<Option<Former>,
 ///
 /// # Errors
 /// The database failed.
-pub async fn audit_subject(pool: &SqlitePool, text: &str) -> Result<Subject, sqlx::Error> {
+pub async fn audit_subject(pool: &Pool, text: &str) -> Result<Subject, sqlx::Error> {
     if let Some(user) = by_name(pool, text).await? {
         return Ok(Subject::Id(user.id));
     }

@@ -1,12 +1,12 @@
 mod former;
 mod search;
 
-use sqlx::{Executor, FromRow, Row, Sqlite, SqlitePool, sqlite::SqliteRow};
+use sqlx::{FromRow, Row, sqlite::SqliteRow};
 use uuid::Uuid;
 
 use super::{User, canonical_name};
 use crate::foundation::clock::Timestamp;
-use crate::foundation::db::Connection;
+use crate::foundation::db::{Connection, Executor, Pool, Query};
 use crate::people::passwords::HashForm;
 
 /// The columns that a [`User`] is read from, of the table `users` as `u`.
@@ -52,16 +52,19 @@ fn group_list(joined: Option<String>) -> Vec<String> {
 /// # Errors
 /// The database failed.
 pub async fn by_name<'c>(
-    executor: impl Executor<'c, Database = Sqlite>,
+    executor: impl Into<Executor<'c>>,
     username: &str,
 ) -> Result<Option<User>, sqlx::Error> {
-    sqlx::query_as(concat!(
-        "SELECT ",
-        user_columns!(),
-        " FROM users u WHERE u.username = $1"
-    ))
+    Query::on(
+        executor,
+        concat!(
+            "SELECT ",
+            user_columns!(),
+            " FROM users u WHERE u.username = $1"
+        ),
+    )
     .bind(canonical_name(username))
-    .fetch_optional(executor)
+    .optional()
     .await
 }
 
@@ -69,13 +72,13 @@ pub async fn by_name<'c>(
 ///
 /// # Errors
 /// The database failed.
-pub async fn list(pool: &SqlitePool) -> Result<Vec<User>, sqlx::Error> {
-    sqlx::query_as(concat!(
+pub async fn list(pool: &Pool) -> Result<Vec<User>, sqlx::Error> {
+    pool.query(concat!(
         "SELECT ",
         user_columns!(),
         " FROM users u ORDER BY u.username"
     ))
-    .fetch_all(pool)
+    .all()
     .await
 }
 
@@ -83,14 +86,14 @@ pub async fn list(pool: &SqlitePool) -> Result<Vec<User>, sqlx::Error> {
 ///
 /// # Errors
 /// The database failed.
-pub async fn by_id(pool: &SqlitePool, id: Uuid) -> Result<Option<User>, sqlx::Error> {
-    sqlx::query_as(concat!(
+pub async fn by_id(pool: &Pool, id: Uuid) -> Result<Option<User>, sqlx::Error> {
+    pool.query(concat!(
         "SELECT ",
         user_columns!(),
         " FROM users u WHERE u.id = $1"
     ))
     .bind(id)
-    .fetch_optional(pool)
+    .optional()
     .await
 }
 
@@ -104,25 +107,25 @@ pub(crate) struct Secret {
 }
 
 pub(crate) async fn secret_by_name(
-    pool: &SqlitePool,
+    pool: &Pool,
     username: &str,
 ) -> Result<Option<Secret>, sqlx::Error> {
-    sqlx::query_as(
+    pool.query(
         "SELECT password_hash, password_form, password_changed_at, disabled_at FROM users WHERE username = $1",
     )
     .bind(canonical_name(username))
-    .fetch_optional(pool)
+    .optional()
     .await
 }
 
 /// The different beginnings, up to the salt, that hashes of the usual length have: algorithm and parameters.
-pub(crate) async fn kinds_of_hashes(pool: &SqlitePool) -> Result<Vec<String>, sqlx::Error> {
-    sqlx::query_scalar(
+pub(crate) async fn kinds_of_hashes(pool: &Pool) -> Result<Vec<String>, sqlx::Error> {
+    pool.query(
         "SELECT DISTINCT substr(password_hash, 1, length(password_hash) - $1) FROM users
          WHERE length(password_hash) > $1",
     )
     .bind(SALT_AND_OUTPUT)
-    .fetch_all(pool)
+    .scalars()
     .await
 }
 
@@ -131,25 +134,24 @@ const SALT_AND_OUTPUT: i64 = 23 + 44;
 
 /// From where this user has started sessions that are still listed.
 pub(crate) async fn addresses_by_name(
-    pool: &SqlitePool,
+    pool: &Pool,
     username: &str,
 ) -> Result<Vec<String>, sqlx::Error> {
-    sqlx::query_scalar(
+    pool.query(
         "SELECT DISTINCT s.address FROM users u JOIN sessions s ON s.user_id = u.id WHERE u.username = $1",
     )
     .bind(canonical_name(username))
-    .fetch_all(pool)
+    .scalars()
     .await
 }
 
 /// Whether anybody is an admin and may sign in.
-pub(crate) async fn any_admin<'c>(
-    executor: impl Executor<'c, Database = Sqlite>,
-) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar(
+pub(crate) async fn any_admin<'c>(executor: impl Into<Executor<'c>>) -> Result<bool, sqlx::Error> {
+    Query::on(
+        executor,
         "SELECT EXISTS (SELECT 1 FROM users WHERE admin = 1 AND disabled_at IS NULL)",
     )
-    .fetch_one(executor)
+    .scalar()
     .await
 }
 
@@ -159,7 +161,7 @@ pub(in crate::people::users) async fn insert(
     user: &User,
     hash: &str,
 ) -> Result<bool, sqlx::Error> {
-    let done = sqlx::query(
+    let rows = connection.query(
         "INSERT INTO users (id, username, display_name, email, admin, password_hash, password_form, password_changed_at, created_at, must_change_password)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9) ON CONFLICT (username) DO NOTHING",
     )
@@ -167,24 +169,24 @@ pub(in crate::people::users) async fn insert(
     .bind(&user.username)
     .bind(&user.display_name)
     .bind(&user.email)
-    .bind(i64::from(user.admin))
+    .bind(user.admin)
     .bind(hash)
     .bind(HashForm::Nfc)
     .bind(user.created_at)
-    .bind(i64::from(user.must_change_password))
-    .execute(connection)
+    .bind(user.must_change_password)
+    .execute()
     .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(rows == 1)
 }
 
 pub(crate) async fn update(connection: &mut Connection, user: &User) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE users SET display_name = $2, email = $3, admin = $4, must_change_password = $5 WHERE id = $1")
+    connection.query("UPDATE users SET display_name = $2, email = $3, admin = $4, must_change_password = $5 WHERE id = $1")
         .bind(user.id)
         .bind(&user.display_name)
         .bind(&user.email)
-        .bind(i64::from(user.admin))
-        .bind(i64::from(user.must_change_password))
-        .execute(connection)
+        .bind(user.admin)
+        .bind(user.must_change_password)
+        .execute()
         .await?;
     Ok(())
 }
@@ -195,12 +197,12 @@ pub(in crate::people::users) async fn set_password(
     hash: &str,
     now: Timestamp,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE users SET password_hash = $2, password_form = $3, password_changed_at = $4, must_change_password = 0 WHERE id = $1")
+    connection.query("UPDATE users SET password_hash = $2, password_form = $3, password_changed_at = $4, must_change_password = FALSE WHERE id = $1")
         .bind(id)
         .bind(hash)
         .bind(HashForm::Nfc)
         .bind(now)
-        .execute(connection)
+        .execute()
         .await?;
     Ok(())
 }
@@ -212,12 +214,12 @@ pub(crate) async fn rehash(
     hash: &str,
     changed_at: Timestamp,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE users SET password_hash = $2, password_form = $3 WHERE id = $1 AND password_changed_at = $4")
+    connection.query("UPDATE users SET password_hash = $2, password_form = $3 WHERE id = $1 AND password_changed_at = $4")
         .bind(id)
         .bind(hash)
         .bind(HashForm::Nfc)
         .bind(changed_at)
-        .execute(connection)
+        .execute()
         .await?;
     Ok(())
 }
@@ -227,10 +229,11 @@ pub(crate) async fn set_disabled(
     id: Uuid,
     at: Option<Timestamp>,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE users SET disabled_at = $2 WHERE id = $1")
+    connection
+        .query("UPDATE users SET disabled_at = $2 WHERE id = $1")
         .bind(id)
         .bind(at)
-        .execute(connection)
+        .execute()
         .await?;
     Ok(())
 }
@@ -241,15 +244,17 @@ pub(crate) async fn delete(
     user: &User,
     now: Timestamp,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query("INSERT INTO former_users (id, username, deleted_at) VALUES ($1, $2, $3)")
+    connection
+        .query("INSERT INTO former_users (id, username, deleted_at) VALUES ($1, $2, $3)")
         .bind(user.id)
         .bind(&user.username)
         .bind(now)
-        .execute(&mut *connection)
+        .execute()
         .await?;
-    sqlx::query("DELETE FROM users WHERE id = $1")
+    connection
+        .query("DELETE FROM users WHERE id = $1")
         .bind(user.id)
-        .execute(connection)
+        .execute()
         .await?;
     Ok(())
 }
@@ -259,14 +264,15 @@ pub(in crate::people::users) async fn join(
     user_id: Uuid,
     group: &str,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query("INSERT INTO groups (name) VALUES ($1) ON CONFLICT (name) DO NOTHING")
+    connection
+        .query("INSERT INTO groups (name) VALUES ($1) ON CONFLICT (name) DO NOTHING")
         .bind(group)
-        .execute(&mut *connection)
+        .execute()
         .await?;
-    sqlx::query("INSERT INTO memberships (user_id, group_name) VALUES ($1, $2) ON CONFLICT (user_id, group_name) DO NOTHING")
+    connection.query("INSERT INTO memberships (user_id, group_name) VALUES ($1, $2) ON CONFLICT (user_id, group_name) DO NOTHING")
         .bind(user_id)
         .bind(group)
-        .execute(connection)
+        .execute()
         .await?;
     Ok(())
 }
@@ -276,10 +282,11 @@ pub(in crate::people::users) async fn leave(
     user_id: Uuid,
     group: &str,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query("DELETE FROM memberships WHERE user_id = $1 AND group_name = $2")
+    connection
+        .query("DELETE FROM memberships WHERE user_id = $1 AND group_name = $2")
         .bind(user_id)
         .bind(group)
-        .execute(connection)
+        .execute()
         .await?;
     Ok(())
 }
@@ -288,9 +295,10 @@ pub(in crate::people::users) async fn groups_of(
     connection: &mut Connection,
     user_id: Uuid,
 ) -> Result<Vec<String>, sqlx::Error> {
-    sqlx::query_scalar("SELECT group_name FROM memberships WHERE user_id = $1 ORDER BY group_name")
+    connection
+        .query("SELECT group_name FROM memberships WHERE user_id = $1 ORDER BY group_name")
         .bind(user_id)
-        .fetch_all(connection)
+        .scalars()
         .await
 }
 
@@ -301,10 +309,10 @@ pub(crate) async fn by_unchanged_password(
     changed_at: Timestamp,
 ) -> Result<Option<User>, sqlx::Error> {
     let unchanged: Option<i64> =
-        sqlx::query_scalar("SELECT 1 FROM users WHERE username = $1 AND password_changed_at = $2 AND disabled_at IS NULL")
+        connection.query("SELECT 1 FROM users WHERE username = $1 AND password_changed_at = $2 AND disabled_at IS NULL")
             .bind(canonical_name(username))
             .bind(changed_at)
-            .fetch_optional(&mut *connection)
+            .optional_scalar()
             .await?;
     match unchanged {
         Some(_) => by_name(connection, username).await,
@@ -314,8 +322,6 @@ pub(crate) async fn by_unchanged_password(
 
 /// # Errors
 /// The database failed.
-pub async fn count(pool: &sqlx::SqlitePool) -> Result<i64, sqlx::Error> {
-    sqlx::query_scalar("SELECT count(*) FROM users")
-        .fetch_one(pool)
-        .await
+pub async fn count(pool: &Pool) -> Result<i64, sqlx::Error> {
+    pool.query("SELECT count(*) FROM users").scalar().await
 }

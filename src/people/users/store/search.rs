@@ -1,9 +1,10 @@
 //! Users as lists and suggestions find them.
 
-use sqlx::{FromRow, QueryBuilder, Row, Sqlite, SqlitePool, sqlite::SqliteRow};
+use sqlx::{FromRow, Row, sqlite::SqliteRow};
 
 use super::user_columns;
 use crate::foundation::clock::Timestamp;
+use crate::foundation::db::{Builder, Pool};
 use crate::people::users::User;
 
 /// A user as lists show it.
@@ -23,25 +24,29 @@ impl FromRow<'_, SqliteRow> for Listed {
 }
 
 /// Below, users that a search finds are sorted; from there on, they are read by name until a page is full.
-const FEW: u32 = 5_000;
+const FEW: i64 = 5_000;
 
 pub(in crate::people::users) async fn search(
-    pool: &SqlitePool,
+    pool: &Pool,
     q: &str,
     after: &str,
     limit: u32,
     now: Timestamp,
 ) -> Result<Vec<Listed>, sqlx::Error> {
     let few = !q.is_empty() && count_candidates(pool, q, FEW).await? < FEW;
-    page(q, few, after, limit, now)
-        .build_query_as()
-        .fetch_all(pool)
-        .await
+    page(pool, q, few, after, limit, now).build().all().await
 }
 
 /// The users of the page are found first; what else is shown is read of them alone.
-fn page(q: &str, few: bool, after: &str, limit: u32, now: Timestamp) -> QueryBuilder<Sqlite> {
-    let mut sql = QueryBuilder::<Sqlite>::new(concat!(
+fn page<'c>(
+    pool: &'c Pool,
+    q: &str,
+    few: bool,
+    after: &str,
+    limit: u32,
+    now: Timestamp,
+) -> Builder<'c> {
+    let mut sql = pool.build(concat!(
         "SELECT ",
         user_columns!(),
         ",
@@ -64,7 +69,7 @@ fn page(q: &str, few: bool, after: &str, limit: u32, now: Timestamp) -> QueryBui
         push_match(&mut sql, q);
     }
     sql.push(" ORDER BY u.username LIMIT ")
-        .push_bind(limit)
+        .push_bind(i64::from(limit))
         .push(") f JOIN users u ON u.id = f.id ORDER BY u.username");
     sql
 }
@@ -80,7 +85,7 @@ fn is_short(q: &str) -> bool {
 }
 
 /// The condition that a user `u` is found: a name or the address of mail has this text.
-pub(crate) fn push_match(sql: &mut QueryBuilder<Sqlite>, q: &str) {
+pub(crate) fn push_match(sql: &mut Builder<'_>, q: &str) {
     if is_short(q) {
         sql.push("'|' || u.search LIKE ")
             .push_bind(format!("%|{}%", escaped(q)));
@@ -92,21 +97,17 @@ pub(crate) fn push_match(sql: &mut QueryBuilder<Sqlite>, q: &str) {
 
 /// Users who may be found, as a query of their ids: all that [`push_match`] says yes to, hardly any others.
 /// Each engine has an index of its own for parts of words, and this is all that knows of it.
-pub(crate) fn push_candidates(sql: &mut QueryBuilder<Sqlite>, q: &str) {
+pub(crate) fn push_candidates(sql: &mut Builder<'_>, q: &str) {
     sql.push("SELECT k.user_id FROM search_users CROSS JOIN search_keys k WHERE k.n = search_users.rowid AND search_users MATCH ")
         .push_bind(phrase(q));
 }
 
 /// How many users may be found; counted up to `most`.
-pub(crate) async fn count_candidates(
-    pool: &SqlitePool,
-    q: &str,
-    most: u32,
-) -> Result<u32, sqlx::Error> {
-    let mut sql = QueryBuilder::new("SELECT count(*) FROM (");
+pub(crate) async fn count_candidates(pool: &Pool, q: &str, most: i64) -> Result<i64, sqlx::Error> {
+    let mut sql = pool.build("SELECT count(*) FROM (");
     push_candidates(&mut sql, q);
     sql.push(" LIMIT ").push_bind(most).push(") f");
-    sql.build_query_scalar().fetch_one(pool).await
+    sql.build().scalar().await
 }
 
 /// A search text for `MATCH`, as `search_texts` in the migrations spells what it is looked for in.
@@ -141,10 +142,10 @@ fn plain(q: &str) -> String {
 ///
 /// # Errors
 /// The database failed.
-pub async fn some_usernames(pool: &SqlitePool, most: u32) -> Result<Vec<String>, sqlx::Error> {
-    sqlx::query_scalar("SELECT username FROM users ORDER BY username LIMIT $1")
-        .bind(most)
-        .fetch_all(pool)
+pub async fn some_usernames(pool: &Pool, most: u32) -> Result<Vec<String>, sqlx::Error> {
+    pool.query("SELECT username FROM users ORDER BY username LIMIT $1")
+        .bind(i64::from(most))
+        .scalars()
         .await
 }
 
@@ -152,10 +153,10 @@ pub async fn some_usernames(pool: &SqlitePool, most: u32) -> Result<Vec<String>,
 ///
 /// # Errors
 /// The database failed.
-pub async fn some_groups(pool: &SqlitePool, most: u32) -> Result<Vec<String>, sqlx::Error> {
-    sqlx::query_scalar("SELECT name FROM groups ORDER BY name LIMIT $1")
-        .bind(most)
-        .fetch_all(pool)
+pub async fn some_groups(pool: &Pool, most: u32) -> Result<Vec<String>, sqlx::Error> {
+    pool.query("SELECT name FROM groups ORDER BY name LIMIT $1")
+        .bind(i64::from(most))
+        .scalars()
         .await
 }
 

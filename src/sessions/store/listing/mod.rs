@@ -7,10 +7,11 @@
 
 mod plan;
 
-use sqlx::{FromRow, QueryBuilder, Sqlite, SqlitePool};
+use sqlx::FromRow;
 use uuid::Uuid;
 
 use crate::foundation::clock::Timestamp;
+use crate::foundation::db::{Builder, Pool};
 use crate::people::users::{like_pattern, push_candidates, push_match};
 use crate::sessions::listing::{Cursor, Query, Sort, State};
 use plan::{Few, Plan, Search, Sources, Way, looks_like_address, plan};
@@ -46,25 +47,19 @@ const COLUMNS: &str = "SELECT s.id, s.user_id, u.username, u.display_name, s.met
 
 /// One page of live or of ended sessions.
 pub(crate) async fn page(
-    pool: &SqlitePool,
+    pool: &Pool,
     query: &Query,
     now: Timestamp,
 ) -> Result<Vec<Found>, sqlx::Error> {
     let Some(plan) = plan(pool, query).await? else {
         return Ok(Vec::new());
     };
-    statement(&plan, query, now)
-        .build_query_as()
-        .fetch_all(pool)
-        .await
+    statement(pool, &plan, query, now).build().all().await
 }
 
 /// One page of the sessions of users who were deleted: few, and all ended.
-pub(crate) async fn page_of_former(
-    pool: &SqlitePool,
-    query: &Query,
-) -> Result<Vec<Found>, sqlx::Error> {
-    let mut sql = QueryBuilder::new(COLUMNS);
+pub(crate) async fn page_of_former(pool: &Pool, query: &Query) -> Result<Vec<Found>, sqlx::Error> {
+    let mut sql = pool.build(COLUMNS);
     sql.push(
         ", 1 AS user_deleted FROM former_sessions s
          JOIN (SELECT id, username, username AS search, '' AS display_name FROM former_users) u ON u.id = s.user_id
@@ -75,11 +70,11 @@ pub(crate) async fn page_of_former(
     }
     push_search(&mut sql, &Search::of(&query.q, true), &query.q);
     push_page(&mut sql, query);
-    sql.build_query_as().fetch_all(pool).await
+    sql.build().all().await
 }
 
-fn statement(plan: &Plan, query: &Query, now: Timestamp) -> QueryBuilder<Sqlite> {
-    let mut sql = QueryBuilder::new(COLUMNS);
+fn statement<'c>(pool: &'c Pool, plan: &Plan, query: &Query, now: Timestamp) -> Builder<'c> {
+    let mut sql = pool.build(COLUMNS);
     push_tables(&mut sql, plan, query);
     push_state(&mut sql, query.state, now);
     if let Way::Among(found) = plan.way {
@@ -90,18 +85,18 @@ fn statement(plan: &Plan, query: &Query, now: Timestamp) -> QueryBuilder<Sqlite>
     sql
 }
 
-fn push_page(sql: &mut QueryBuilder<Sqlite>, query: &Query) {
+fn push_page(sql: &mut Builder<'_>, query: &Query) {
     push_place(sql, query.after.as_ref());
     sql.push(match query.sort {
         Sort::LastSeen => " ORDER BY s.last_seen_at DESC, s.id DESC",
         Sort::Started => " ORDER BY s.id DESC",
         Sort::User => " ORDER BY u.username, s.id",
     });
-    sql.push(" LIMIT ").push_bind(query.limit);
+    sql.push(" LIMIT ").push_bind(i64::from(query.limit));
 }
 
 /// CROSS JOIN: the table that is named first is read first.
-fn push_tables(sql: &mut QueryBuilder<Sqlite>, plan: &Plan, query: &Query) {
+fn push_tables(sql: &mut Builder<'_>, plan: &Plan, query: &Query) {
     match &plan.way {
         Way::Few(few) => push_few(sql, few, query),
         Way::InOrder | Way::Among(_) if query.sort == Sort::User => {
@@ -114,7 +109,7 @@ fn push_tables(sql: &mut QueryBuilder<Sqlite>, plan: &Plan, query: &Query) {
 }
 
 /// The ids of the few first, each from an index of its own.
-fn push_few(sql: &mut QueryBuilder<Sqlite>, few: &Few, query: &Query) {
+fn push_few(sql: &mut Builder<'_>, few: &Few, query: &Query) {
     sql.push("FROM (");
     let joined = match few {
         Few::State => {
@@ -148,7 +143,7 @@ fn push_few(sql: &mut QueryBuilder<Sqlite>, few: &Few, query: &Query) {
 
 /// IS TRUE keeps away from the indexes of users and ids: all that is found would be sorted. So the index of
 /// the order is read, which has both, and no row of a session that is not among them.
-fn push_narrowing(sql: &mut QueryBuilder<Sqlite>, found: Sources, query: &Query) {
+fn push_narrowing(sql: &mut Builder<'_>, found: Sources, query: &Query) {
     sql.push(" AND (");
     if found.users {
         sql.push("s.user_id IN (");
@@ -167,7 +162,7 @@ fn push_narrowing(sql: &mut QueryBuilder<Sqlite>, found: Sources, query: &Query)
 }
 
 /// The ids of sessions that are found by their address or their device.
-fn push_sessions(sql: &mut QueryBuilder<Sqlite>, query: &Query) {
+fn push_sessions(sql: &mut Builder<'_>, query: &Query) {
     sql.push("SELECT id FROM sessions WHERE ")
         .push(of_state(query.state));
     if looks_like_address(&query.q) {
@@ -189,7 +184,7 @@ fn of_state(state: State) -> &'static str {
     }
 }
 
-fn push_state(sql: &mut QueryBuilder<Sqlite>, state: State, now: Timestamp) {
+fn push_state(sql: &mut Builder<'_>, state: State, now: Timestamp) {
     sql.push("s.").push(of_state(state));
     if state != State::Ended {
         sql.push(" AND s.idle_expires_at > ").push_bind(now);
@@ -197,7 +192,7 @@ fn push_state(sql: &mut QueryBuilder<Sqlite>, state: State, now: Timestamp) {
     }
 }
 
-fn push_search(sql: &mut QueryBuilder<Sqlite>, search: &Search, q: &str) {
+fn push_search(sql: &mut Builder<'_>, search: &Search, q: &str) {
     match search {
         Search::All => {}
         // LIKE keeps away from the index of addresses: it would give all of them, to be sorted.
@@ -216,7 +211,7 @@ fn push_search(sql: &mut QueryBuilder<Sqlite>, search: &Search, q: &str) {
     }
 }
 
-fn push_place(sql: &mut QueryBuilder<Sqlite>, after: Option<&Cursor>) {
+fn push_place(sql: &mut Builder<'_>, after: Option<&Cursor>) {
     match after {
         None => {}
         Some(Cursor::LastSeen(at, id)) => {
@@ -237,13 +232,12 @@ fn push_place(sql: &mut QueryBuilder<Sqlite>, after: Option<&Cursor>) {
 
 /// Sessions in a state, counted up to `most`, in the order of an index that has their times.
 pub(crate) async fn count(
-    pool: &SqlitePool,
+    pool: &Pool,
     state: State,
     now: Timestamp,
-    most: u32,
-) -> Result<u32, sqlx::Error> {
-    let mut sql =
-        QueryBuilder::<Sqlite>::new("SELECT count(*) FROM (SELECT 1 FROM sessions s WHERE ");
+    most: i64,
+) -> Result<i64, sqlx::Error> {
+    let mut sql = pool.build("SELECT count(*) FROM (SELECT 1 FROM sessions s WHERE ");
     match state {
         State::All => {
             sql.push("1 = 1");
@@ -254,7 +248,7 @@ pub(crate) async fn count(
         }
     }
     sql.push(" LIMIT ").push_bind(most).push(") f");
-    sql.build_query_scalar().fetch_one(pool).await
+    sql.build().scalar().await
 }
 
 /// What begins with `prefix` lies from the first to below the second.

@@ -1,24 +1,24 @@
 //! How a page is read: in order until it is full, or the few that are searched for first.
 
-use sqlx::{QueryBuilder, Sqlite, SqlitePool};
 use uuid::Uuid;
 
 use super::{of_state, push_sessions};
+use crate::foundation::db::{Builder, Pool};
 use crate::people::users::count_candidates;
 use crate::sessions::listing::{Query, Sort};
 
 /// Below, what a search finds is sorted. From there on, rows are read in order until a page is full. In
 /// either case some thousand rows are read at most, where users have ten sessions each.
-const FEW_USERS: u32 = 250;
-const FEW_SESSIONS: u32 = 1_000;
+const FEW_USERS: i64 = 250;
+const FEW_SESSIONS: i64 = 1_000;
 
 /// Below, it pays to collect all that a search finds, so that an index tells which rows to look at. From
 /// there on, so many rows are found that a page is full soon.
-const MANY_USERS: u32 = 5_000;
-const MANY_SESSIONS: u32 = 10_000;
+const MANY_USERS: i64 = 5_000;
+const MANY_SESSIONS: i64 = 10_000;
 
 /// In the order by user, so many sessions of a state are sorted.
-const FEW_OF_STATE: u32 = 5_000;
+const FEW_OF_STATE: i64 = 5_000;
 
 /// How a page is read.
 pub(super) struct Plan {
@@ -76,7 +76,7 @@ impl Search {
 }
 
 /// `None`: nothing is found.
-pub(super) async fn plan(pool: &SqlitePool, query: &Query) -> Result<Option<Plan>, sqlx::Error> {
+pub(super) async fn plan(pool: &Pool, query: &Query) -> Result<Option<Plan>, sqlx::Error> {
     if let Some(user_id) = query.user_id {
         return Ok(Some(Plan {
             way: Way::Few(Few::User(user_id)),
@@ -115,11 +115,11 @@ pub(super) async fn plan(pool: &SqlitePool, query: &Query) -> Result<Option<Plan
 }
 
 /// The sessions that are found by their address or device.
-async fn count_found(pool: &SqlitePool, query: &Query) -> Result<u32, sqlx::Error> {
+async fn count_found(pool: &Pool, query: &Query) -> Result<i64, sqlx::Error> {
     count(pool, MANY_SESSIONS, |sql| push_sessions(sql, query)).await
 }
 
-async fn are_few_of_state(pool: &SqlitePool, query: &Query) -> Result<bool, sqlx::Error> {
+async fn are_few_of_state(pool: &Pool, query: &Query) -> Result<bool, sqlx::Error> {
     let count = count(pool, FEW_OF_STATE, |sql| {
         sql.push("SELECT 1 FROM sessions WHERE ")
             .push(of_state(query.state));
@@ -129,14 +129,14 @@ async fn are_few_of_state(pool: &SqlitePool, query: &Query) -> Result<bool, sqlx
 
 /// The rows of a query, counted up to `most`.
 async fn count(
-    pool: &SqlitePool,
-    most: u32,
-    push_query: impl FnOnce(&mut QueryBuilder<Sqlite>),
-) -> Result<u32, sqlx::Error> {
-    let mut sql = QueryBuilder::new("SELECT count(*) FROM (");
+    pool: &Pool,
+    most: i64,
+    push_query: impl FnOnce(&mut Builder<'_>),
+) -> Result<i64, sqlx::Error> {
+    let mut sql = pool.build("SELECT count(*) FROM (");
     push_query(&mut sql);
     sql.push(" LIMIT ").push_bind(most).push(") f");
-    sql.build_query_scalar().fetch_one(pool).await
+    sql.build().scalar().await
 }
 
 /// `192.168.`, `2001:db8::1`: digits and separators of an address and nothing else.

@@ -1,5 +1,3 @@
-use sqlx::{Row, SqlitePool};
-
 use super::*;
 use crate::foundation::db::{self, Db, Location};
 
@@ -31,37 +29,30 @@ impl Filled {
         }
     }
 
-    fn pool(&self) -> &SqlitePool {
+    fn pool(&self) -> &Pool {
         self.db.reader()
     }
 
     /// How SQLite reads this page, a step a line.
     async fn steps(&self, query: &Query) -> Vec<String> {
         let plan = plan(self.pool(), query).await.expect("a plan");
-        let sql = statement(&plan.expect("something is found"), query, NOW).into_string();
-        let explain = format!("EXPLAIN QUERY PLAN {sql}");
-        sqlx::query(sqlx::AssertSqlSafe(explain))
-            .fetch_all(self.pool())
-            .await
-            .expect("an explanation")
-            .iter()
-            .map(|row| row.get("detail"))
-            .collect()
+        let plan = plan.expect("something is found");
+        statement(self.pool(), &plan, query, NOW).steps().await
     }
 }
 
 async fn fill(tx: &mut db::Connection) -> Result<(), sqlx::Error> {
-    sqlx::raw_sql(
+    tx.query(
         "WITH RECURSIVE n (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM n WHERE n < 999)
          INSERT INTO users (id, username, display_name, email, admin, password_changed_at, created_at)
          SELECT CAST(printf('%016d', n) AS BLOB), printf('user%04d', n), 'A user', printf('user%04d@example.com', n), 0, 0, 0 FROM n",
     )
-    .execute(&mut *tx)
+    .execute()
     .await?;
-    sqlx::raw_sql("INSERT INTO devices VALUES ('Firefox on Linux'), ('Konqueror on Linux'), ('Epiphany on Linux')")
-        .execute(&mut *tx)
+    tx.query("INSERT INTO devices VALUES ('Firefox on Linux'), ('Konqueror on Linux'), ('Epiphany on Linux')")
+        .execute()
         .await?;
-    sqlx::query(
+    tx.query(
         "WITH RECURSIVE n (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM n WHERE n < $1 - 1)
          INSERT INTO sessions (token_hash, id, user_id, methods, remember, created_at, authenticated_at, last_seen_at,
                                idle_expires_at, expires_at, address, user_agent, device, ended_at, end_reason)
@@ -71,10 +62,10 @@ async fn fill(tx: &mut db::Connection) -> Result<(), sqlx::Error> {
                 CASE WHEN n < $2 THEN 999 END, CASE WHEN n < $2 THEN 'signed_out' END
          FROM n",
     )
-    .bind(LIVE + ENDED)
-    .bind(ENDED)
-    .bind(ENDED + SOME)
-    .execute(tx)
+    .bind(i64::from(LIVE + ENDED))
+    .bind(i64::from(ENDED))
+    .bind(i64::from(ENDED + SOME))
+    .execute()
     .await?;
     Ok(())
 }

@@ -1,8 +1,8 @@
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
+use sqlx::SqlitePool;
 use sqlx::sqlite::SqlitePoolOptions;
-use sqlx::{AssertSqlSafe, Row};
 
 use super::*;
 
@@ -16,6 +16,10 @@ impl Users {
         let pool = one.connect("sqlite::memory:").await.expect("a database");
         sqlx::migrate!().run(&pool).await.expect("tables");
         Self(pool)
+    }
+
+    fn pool(&self) -> Pool {
+        self.0.clone().into()
     }
 
     async fn add(&self, username: &str, display_name: &str, email: Option<&str>) {
@@ -40,18 +44,17 @@ impl Users {
 
     /// What the pages ask for.
     async fn found(&self, q: &str) -> Vec<String> {
-        let found = search(&self.0, q, "", 1_000, NOW).await.expect("users");
+        let found = search(&self.pool(), q, "", 1_000, NOW)
+            .await
+            .expect("users");
         found.into_iter().map(|one| one.user.username).collect()
     }
 
     /// The same, read by name as if many were found.
     async fn read_by_name(&self, q: &str) -> Vec<String> {
-        let mut sql = page(q, false, "", 1_000, NOW);
-        let users: Vec<Listed> = sql
-            .build_query_as()
-            .fetch_all(&self.0)
-            .await
-            .expect("users");
+        let pool = self.pool();
+        let sql = page(&pool, q, false, "", 1_000, NOW);
+        let users: Vec<Listed> = sql.build().all().await.expect("users");
         users.into_iter().map(|one| one.user.username).collect()
     }
 
@@ -89,20 +92,6 @@ impl Users {
             .await
             .expect("a number");
         assert_eq!(missing, 0);
-    }
-
-    /// How SQLite runs this, a step a line.
-    async fn steps(&self, sql: QueryBuilder<Sqlite>) -> Vec<String> {
-        sqlx::query(AssertSqlSafe(format!(
-            "EXPLAIN QUERY PLAN {}",
-            sql.into_string()
-        )))
-        .fetch_all(&self.0)
-        .await
-        .expect("an explanation")
-        .iter()
-        .map(|row| row.get("detail"))
-        .collect()
     }
 }
 
@@ -295,12 +284,12 @@ async fn of_a_user_who_is_deleted_no_part_stays_in_the_index() {
 
 #[rocket::async_test]
 async fn a_search_reads_the_users_that_it_finds_and_no_others() {
-    let users = Users::none().await;
+    let pool = Users::none().await.pool();
     for q in ["a", "ali", "alice@example.com"] {
-        let mut counted = QueryBuilder::new("");
+        let mut counted = pool.build("");
         push_candidates(&mut counted, q);
-        for sql in [counted, page(q, true, "", 51, NOW)] {
-            let steps = users.steps(sql).await;
+        for sql in [counted, page(&pool, q, true, "", 51, NOW)] {
+            let steps = sql.steps().await;
             let by_parts = "SCAN search_users VIRTUAL TABLE INDEX 0:M1";
             assert!(steps.iter().any(|step| step == by_parts), "{steps:?}");
             let scans = |step: &&String| {

@@ -1,0 +1,102 @@
+use rocket::futures::FutureExt;
+use tempfile::TempDir;
+
+use crate::foundation::db::{self, Db, Location};
+
+async fn database() -> (Db, TempDir) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("vestibule.db");
+    let location = Location::parse(&path.to_string_lossy()).expect("a path");
+    db::prepare(&location).await.expect("a database");
+    let db = Db::open(&location, 10).await.expect("a database");
+    (db, folder)
+}
+
+async fn groups(db: &Db) -> Vec<String> {
+    let names = db.reader().query("SELECT name FROM groups ORDER BY name");
+    names.scalars().await.expect("names")
+}
+
+const INSERT: &str = "INSERT INTO groups (name) VALUES ($1)";
+
+#[rocket::async_test]
+async fn what_was_written_beside_a_statement_that_failed_is_never_committed() {
+    let (db, _folder) = database().await;
+    let mut tx = db.begin().await.expect("a transaction");
+    tx.query(INSERT)
+        .bind("staff")
+        .execute()
+        .await
+        .expect("a row");
+    let swallowed = tx.query(INSERT).bind("staff").execute().await;
+    assert!(swallowed.is_err());
+    tx.query(INSERT)
+        .bind("others")
+        .execute()
+        .await
+        .expect("a row");
+    let refused = tx.commit().await.expect_err("nothing is committed");
+    assert!(refused.to_string().contains("not committed"), "{refused}");
+    assert!(groups(&db).await.is_empty());
+    let mut tx = db.begin().await.expect("a transaction");
+    tx.query(INSERT)
+        .bind("staff")
+        .execute()
+        .await
+        .expect("a row");
+    tx.commit().await.expect("a commit");
+    assert_eq!(groups(&db).await, ["staff"]);
+}
+
+#[rocket::async_test]
+async fn what_was_written_beside_a_statement_that_was_given_up_is_never_committed() {
+    let (db, _folder) = database().await;
+    let mut tx = db.begin().await.expect("a transaction");
+    tx.query(INSERT)
+        .bind("staff")
+        .execute()
+        .await
+        .expect("a row");
+    let given_up = tx.query(INSERT).bind("others").execute().now_or_never();
+    assert!(
+        given_up.is_none(),
+        "it was over before it could be given up"
+    );
+    assert!(tx.commit().await.is_err());
+    assert!(groups(&db).await.is_empty());
+}
+
+#[rocket::async_test]
+async fn a_snapshot_goes_on_to_read_what_there_was() {
+    let (db, _folder) = database().await;
+    let mut snapshot = db.reader().snapshot().await.expect("a snapshot");
+    let count = "SELECT count(*) FROM groups";
+    let before: i64 = snapshot.query(count).scalar().await.expect("a count");
+    let mut tx = db.begin().await.expect("a transaction");
+    tx.query(INSERT)
+        .bind("staff")
+        .execute()
+        .await
+        .expect("a row");
+    tx.commit().await.expect("a commit");
+    let after: i64 = snapshot.query(count).scalar().await.expect("a count");
+    assert_eq!((before, after), (0, 0));
+    assert_eq!(groups(&db).await, ["staff"]);
+}
+
+#[rocket::async_test]
+async fn a_built_statement_binds_its_values_in_their_order() {
+    let (db, _folder) = database().await;
+    let mut sql = db.reader().build("SELECT ");
+    sql.push_bind("a")
+        .push(" || ")
+        .push_bind("b")
+        .push(" || ")
+        .push_bind(None::<String>);
+    let none: Option<String> = sql.build().scalar().await.expect("a row");
+    assert_eq!(none, None);
+    let mut sql = db.reader().build("SELECT ");
+    sql.push_bind("a").push(" || ").push_bind("b");
+    let both: String = sql.build().scalar().await.expect("a row");
+    assert_eq!(both, "ab");
+}
