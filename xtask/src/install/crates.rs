@@ -1,7 +1,10 @@
+use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::run::{cargo, output, root};
+use serde_json::Value;
+
+use crate::run::{cargo, root};
 
 /// A program from the crate registry, kept under target/tools: the developer's ~/.cargo/bin stays as it is.
 #[derive(Clone, Copy)]
@@ -18,15 +21,22 @@ impl Tool {
         folder().join("bin").join(self.program)
     }
 
-    /// By cargo's own record of the version, for not every program tells it.
     pub fn is_installed(&self) -> bool {
-        self.path().is_file() && self.is_listed()
+        let record = fs::read(folder().join(".crates2.json")).unwrap_or_default();
+        self.path().is_file() && self.is_in(&record)
     }
 
-    fn is_listed(&self) -> bool {
-        let listed = output(cargo().args(["install", "--list", "--root"]).arg(folder()));
-        let wanted = format!("{} v{}:", self.package, self.version);
-        listed.is_some_and(|listed| listed.lines().any(|line| line == wanted))
+    /// By cargo's own record of what it has installed, for not every program tells its version, and none its features.
+    fn is_in(&self, record: &[u8]) -> bool {
+        let record: Value = serde_json::from_slice(record).unwrap_or_default();
+        let wanted = format!("{} {} ", self.package, self.version);
+        let is_wanted = |(package, install): (&String, &Value)| {
+            let features = install["features"].as_array();
+            let has = |feature: &&str| features.is_some_and(|all| all.iter().any(|f| f == feature));
+            package.starts_with(&wanted) && self.features.iter().all(has)
+        };
+        let installs = record["installs"].as_object();
+        installs.is_some_and(|installs| installs.iter().any(is_wanted))
     }
 
     pub fn install(&self) -> Command {
@@ -48,4 +58,28 @@ impl Tool {
 
 fn folder() -> PathBuf {
     root().join("target/tools")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tool_is_there_in_its_version_and_with_all_its_features() {
+        let tool = Tool {
+            package: "sqlx-cli",
+            version: "0.9.0",
+            program: "sqlx",
+            features: &["postgres", "sqlite"],
+        };
+        let is_in = |version: &str, features: &str| {
+            let id = format!("sqlx-cli {version} (registry+https://example.org/index)");
+            let record = format!(r#"{{"installs":{{"{id}":{{"features":[{features}]}}}}}}"#);
+            tool.is_in(record.as_bytes())
+        };
+        assert!(is_in("0.9.0", r#""postgres","sqlite","sqlx-toml""#));
+        assert!(!is_in("0.9.0", r#""sqlite""#));
+        assert!(!is_in("0.9.01", r#""postgres","sqlite""#));
+        assert!(!tool.is_in(b""));
+    }
 }

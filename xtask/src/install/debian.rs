@@ -25,7 +25,7 @@ pub fn install(packages: &[&str]) -> Outcome {
 }
 
 /// Packages that Debian starts as services once they are installed.
-const SERVICES: [&str; 3] = ["nginx", "caddy", "haproxy"];
+const SERVICES: [&str; 4] = ["nginx", "caddy", "haproxy", "postgresql"];
 
 /// The tests start programs of their own; nobody asked for a server that runs on this machine.
 /// Only what was not here before is stopped.
