@@ -1,11 +1,13 @@
 //! What the triggers tell of changes, for the cache to drop: in whatever program a row is changed.
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection};
+
+use std::collections::BTreeMap;
+
 use vestibule::foundation::audit::Actor;
 use vestibule::sessions;
 
+use crate::schemas::fill;
 use crate::support::TestApp;
-use crate::support::proxy::Person;
+use crate::support::engine::Engine;
 
 /// The tables whose rows are kept in memory.
 const KEPT: [&str; 5] = ["sessions", "users", "memberships", "site_secrets", "policy"];
@@ -26,70 +28,68 @@ const UNTOLD: [&str; 12] = [
     "users.search",
 ];
 
-/// Alice in a group, with a session and its secret at a site.
-async fn started() -> (TestApp, SqliteConnection) {
-    let app = TestApp::start().await;
-    app.site("app.example.com", "signed-in", &[]).await;
-    let mut alice = Person::signed_in(&app, "alice").await;
-    alice.enter("https://app.example.com/").await;
-    app.execute("INSERT INTO groups (name) VALUES ('staff')")
-        .await;
-    app.execute("INSERT INTO memberships (user_id, group_name) SELECT id, 'staff' FROM users")
-        .await;
-    let options = SqliteConnectOptions::new()
-        .filename(app.folder.path().join("vestibule.db"))
-        .foreign_keys(false);
-    let by_hand = SqliteConnection::connect_with(&options).await;
-    (app, by_hand.expect("a database"))
+/// A user in a group, with a session and its secret at a site, in each engine; keys refer to nothing by force, so
+/// that each may be changed alone.
+async fn started() -> Vec<Engine> {
+    let mut engines = Engine::each().await;
+    for engine in &mut engines {
+        fill(engine, i64::MAX).await;
+        engine
+            .execute("DELETE FROM users WHERE username = 'guest'; DELETE FROM groups WHERE name = 'staff'")
+            .await;
+        engine.free_keys().await;
+    }
+    engines
 }
 
-/// The keys that a statement leaves behind, in hex.
-async fn told(by_hand: &mut SqliteConnection, statement: &str) -> Vec<String> {
-    let mut tx = by_hand.begin().await.expect("a transaction");
-    for statement in ["DELETE FROM invalidations", statement] {
-        sqlx::query(AssertSqlSafe(statement.to_owned()))
-            .execute(&mut *tx)
-            .await
-            .unwrap_or_else(|error| panic!("{statement}: {error}"));
-    }
-    let keys = sqlx::query_scalar("SELECT DISTINCT coalesce(hex(key), 'all') FROM invalidations")
-        .fetch_all(&mut *tx)
-        .await
-        .expect("rows");
-    tx.rollback().await.expect("a rollback");
+/// The keys that statements leave behind, in hex.
+async fn told(engine: &mut Engine, statements: &str) -> Vec<String> {
+    engine.execute("BEGIN; DELETE FROM invalidations").await;
+    engine.execute(statements).await;
+    let hex = engine.hex("key");
+    let keys = format!("SELECT coalesce({hex}, 'all') FROM invalidations ORDER BY 1");
+    let keys = engine.texts(&keys).await;
+    engine.execute("ROLLBACK").await;
     keys
 }
 
-async fn key(by_hand: &mut SqliteConnection, table: &str) -> String {
-    let query = match table {
-        "sessions" => "SELECT hex(token_hash) FROM sessions",
-        "users" | "memberships" => "SELECT hex(id) FROM users",
-        "site_secrets" => "SELECT hex(secret_hash) FROM site_secrets",
-        _ => "SELECT hex('policy')",
+async fn key(engine: &mut Engine, table: &str) -> String {
+    let (key, table) = match table {
+        "sessions" => ("token_hash", "sessions"),
+        "users" | "memberships" => ("id", "users"),
+        "site_secrets" => ("secret_hash", "site_secrets"),
+        _ => return "706F6C696379".to_owned(),
     };
-    sqlx::query_scalar(query)
-        .fetch_one(by_hand)
-        .await
-        .expect("a key")
+    let key = engine.hex(key);
+    let keys = engine.texts(&format!("SELECT {key} FROM {table}")).await;
+    keys.into_iter().next().expect("a key")
 }
 
-async fn columns(by_hand: &mut SqliteConnection, table: &str) -> Vec<(String, String)> {
-    sqlx::query_as(AssertSqlSafe(format!(
-        "SELECT name, type FROM pragma_table_xinfo('{table}')"
-    )))
-    .fetch_all(by_hand)
-    .await
-    .expect("columns")
+async fn columns(engine: &mut Engine, table: &str) -> Vec<(String, String)> {
+    let columns = match engine {
+        Engine::Sqlite(_) => {
+            format!("SELECT name || ' ' || type FROM pragma_table_xinfo('{table}')")
+        }
+        Engine::Postgres(..) => format!(
+            "SELECT column_name || ' ' || data_type FROM information_schema.columns WHERE table_name = '{table}' AND table_schema = 'public'"
+        ),
+    };
+    let columns = engine.texts(&columns).await.into_iter();
+    let parts = columns.map(|column| {
+        let (name, kind) = column.split_once(' ').expect("a name and a type");
+        (name.to_owned(), kind.to_lowercase())
+    });
+    parts.collect()
 }
 
 fn change(table: &str, column: &str, kind: &str) -> String {
     let other = match (column, kind) {
         ("ended_at", _) => "1, end_reason = 'revoked'".to_owned(),
-        ("remember" | "admin" | "must_change_password", _) => format!("1 - {column}"),
+        ("remember" | "admin" | "must_change_password", _) => format!("NOT {column}"),
         ("disabled_at", _) => "1".to_owned(),
-        ("token_hash" | "secret_hash", _) => "randomblob(32)".to_owned(),
-        (_, "BLOB") => "randomblob(16)".to_owned(),
-        (_, "INTEGER") => format!("{column} + 1"),
+        ("token_hash" | "secret_hash", _) => "hash(9)".to_owned(),
+        (_, "blob" | "uuid") => "id(9)".to_owned(),
+        (_, "integer" | "bigint") => format!("{column} + 1"),
         _ => format!("{column} || 'x'"),
     };
     format!("UPDATE {table} SET {column} = {other}")
@@ -97,67 +97,138 @@ fn change(table: &str, column: &str, kind: &str) -> String {
 
 #[rocket::async_test]
 async fn atk_05_a_change_of_whatever_may_be_in_memory_is_told_by_the_key_of_the_old_row() {
-    let (_app, mut by_hand) = started().await;
-    for table in KEPT {
-        let key = key(&mut by_hand, table).await;
-        for (column, kind) in columns(&mut by_hand, table).await {
-            let name = format!("{table}.{column}");
-            if name == "users.search" {
-                continue;
+    let mut on_each = Vec::new();
+    for mut engine in started().await {
+        let mut on_this = BTreeMap::new();
+        for table in KEPT {
+            let key = key(&mut engine, table).await;
+            for (column, kind) in columns(&mut engine, table).await {
+                let name = format!("{table}.{column}");
+                if name == "users.search" {
+                    continue;
+                }
+                let told = told(&mut engine, &change(table, &column, &kind)).await;
+                assert_eq!(
+                    told.contains(&key),
+                    !UNTOLD.contains(&&*name),
+                    "{}: {name}: {told:?}",
+                    engine.name()
+                );
+                on_this.insert(name, told);
             }
-            let told = told(&mut by_hand, &change(table, &column, &kind)).await;
+            let told = told(&mut engine, &format!("DELETE FROM {table}")).await;
             assert_eq!(
                 told.contains(&key),
-                !UNTOLD.contains(&&*name),
-                "{name}: {told:?}"
+                table != "policy",
+                "{}: DELETE FROM {table}",
+                engine.name()
             );
+            on_this.insert(format!("DELETE FROM {table}"), told);
         }
-        let told = told(&mut by_hand, &format!("DELETE FROM {table}")).await;
-        assert_eq!(
-            told.contains(&key),
-            table != "policy",
-            "DELETE FROM {table}"
-        );
+        on_each.push(on_this);
+    }
+    for two in on_each.windows(2) {
+        assert_eq!(two[0], two[1], "both engines tell the same");
     }
 }
 
 #[rocket::async_test]
-async fn a_row_that_is_replaced_is_told() {
-    let (_app, mut by_hand) = started().await;
-    for table in ["sessions", "users", "site_secrets"] {
-        let key = key(&mut by_hand, table).await;
-        let columns: Vec<String> = columns(&mut by_hand, table)
-            .await
-            .into_iter()
-            .map(|(name, _)| name)
-            .filter(|name| name != "search")
-            .collect();
-        let columns = columns.join(", ");
-        let replace = format!("REPLACE INTO {table} ({columns}) SELECT {columns} FROM {table}");
-        assert_eq!(told(&mut by_hand, &replace).await, [key], "{table}");
+async fn what_goes_with_a_user_is_told() {
+    for mut engine in Engine::each().await {
+        fill(&mut engine, i64::MAX).await;
+        let delete = "DELETE FROM users WHERE username = 'owner'";
+        let mut told = told(&mut engine, delete).await;
+        told.dedup();
+        let [session, secret] = [1, 3].map(|n| format!("{n:064}"));
+        assert_eq!(told, [session, secret, format!("{:032}", 1)]);
+    }
+}
+
+#[rocket::async_test]
+async fn a_row_that_sqlite_replaces_is_told() {
+    for mut engine in started().await {
+        let Engine::Sqlite(_) = engine else { continue };
+        for table in ["sessions", "users", "site_secrets"] {
+            let key = key(&mut engine, table).await;
+            let columns: Vec<String> = columns(&mut engine, table)
+                .await
+                .into_iter()
+                .map(|(name, _)| name)
+                .filter(|name| name != "search")
+                .collect();
+            let columns = columns.join(", ");
+            let replace = format!("REPLACE INTO {table} ({columns}) SELECT {columns} FROM {table}");
+            assert_eq!(told(&mut engine, &replace).await, [key], "{table}");
+        }
+    }
+}
+
+#[rocket::async_test]
+async fn each_table_that_postgresql_truncates_is_told() {
+    for mut engine in started().await {
+        let Engine::Postgres(..) = engine else {
+            continue;
+        };
+        for (table, with_those_that_refer_to_it) in [
+            ("users", 4),
+            ("sessions", 2),
+            ("memberships", 1),
+            ("site_secrets", 1),
+        ] {
+            let told = told(&mut engine, &format!("TRUNCATE {table} CASCADE")).await;
+            assert_eq!(told, vec!["all"; with_those_that_refer_to_it], "{table}");
+        }
     }
 }
 
 #[rocket::async_test]
 async fn a_new_group_is_told_as_a_change_of_its_member() {
-    let (_app, mut by_hand) = started().await;
-    let alice = key(&mut by_hand, "users").await;
-    let joined = "INSERT INTO memberships (user_id, group_name) SELECT id, 'other' FROM users";
-    assert_eq!(told(&mut by_hand, joined).await, [alice]);
+    for mut engine in started().await {
+        let member = key(&mut engine, "users").await;
+        let joined = "INSERT INTO memberships (user_id, group_name) SELECT id, 'other' FROM users";
+        assert_eq!(told(&mut engine, joined).await, [member]);
+    }
 }
 
 #[rocket::async_test]
 async fn a_use_is_not_told_and_one_that_is_set_back_is() {
-    let (_app, mut by_hand) = started().await;
-    let session = key(&mut by_hand, "sessions").await;
-    for column in ["last_seen_at", "idle_expires_at"] {
-        let later = format!("UPDATE sessions SET {column} = {column} + 1");
-        assert!(told(&mut by_hand, &later).await.is_empty(), "{column}");
-        let earlier = format!("UPDATE sessions SET {column} = {column} - 1");
-        assert_eq!(
-            told(&mut by_hand, &earlier).await,
-            *std::slice::from_ref(&session)
-        );
+    for mut engine in started().await {
+        let session = key(&mut engine, "sessions").await;
+        for column in ["last_seen_at", "idle_expires_at"] {
+            let later = format!("UPDATE sessions SET {column} = {column} + 1");
+            assert!(told(&mut engine, &later).await.is_empty(), "{column}");
+            let earlier = format!("UPDATE sessions SET {column} = {column} - 1");
+            assert_eq!(
+                told(&mut engine, &earlier).await,
+                *std::slice::from_ref(&session)
+            );
+        }
+    }
+}
+
+#[rocket::async_test]
+async fn in_a_change_of_many_sessions_none_is_told_and_other_rows_are() {
+    for mut engine in started().await {
+        let user = key(&mut engine, "users").await;
+        let many = "UPDATE bulk_change SET active = TRUE;
+                    UPDATE sessions SET ended_at = 1, end_reason = 'revoked';
+                    UPDATE users SET disabled_at = 1; DELETE FROM sessions";
+        assert_eq!(told(&mut engine, many).await, [user], "{}", engine.name());
+    }
+}
+
+/// The tables are found though names without a schema mean nothing here.
+#[rocket::async_test]
+async fn a_change_with_another_search_path_of_postgresql_is_told() {
+    for mut engine in started().await {
+        let Engine::Postgres(..) = engine else {
+            continue;
+        };
+        let key = key(&mut engine, "sessions").await;
+        let elsewhere = "SET LOCAL search_path = '';
+                         UPDATE public.sessions SET ended_at = 1, end_reason = 'revoked';
+                         SET LOCAL search_path = public";
+        assert_eq!(told(&mut engine, elsewhere).await, [key]);
     }
 }
 
@@ -182,7 +253,8 @@ async fn a_revoke_of_everyone_is_told_in_one_row() {
 
 #[rocket::async_test]
 async fn what_the_server_has_seen_is_removed() {
-    let (app, _) = started().await;
+    let app = TestApp::start().await;
+    app.site("app.example.com", "signed-in", &[]).await;
     let mut bob = app.signed_in("bob").await;
     assert_eq!(bob.clone().post("/logout", &[]).await.status, 303);
     let left = "SELECT count(*) || '' FROM invalidations";

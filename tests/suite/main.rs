@@ -43,6 +43,7 @@ mod proxies;
 mod redirects;
 mod requirements;
 mod routes;
+mod schemas;
 mod secrets;
 mod sessions;
 mod supply;

@@ -3,7 +3,9 @@
 mod answer;
 mod app;
 mod client;
+pub mod engine;
 mod log;
+pub mod postgres;
 pub mod proxy;
 mod wire;
 

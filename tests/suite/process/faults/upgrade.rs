@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
-use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
 use sqlx::{
     AssertSqlSafe, Column as _, Connection as _, Row as _, SqliteConnection, ValueRef as _,
@@ -13,81 +12,18 @@ use sqlx::{
 
 use super::*;
 use crate::process::run;
-
-const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/sqlite");
-
-/// Rows of each schema's tables, by the schema that brought them; a new one needs its own.
-const ROWS: &[(i64, &[&str])] = &[
-    (
-        20_261_124_000_000,
-        &[
-            "INSERT INTO users (id, username, display_name, email, admin, password_hash, password_changed_at, created_at)
-             VALUES (x'01', 'owner', 'The owner', 'owner@example.net', 1, '$argon2id$x', 5, 4), (x'02', 'guest', '', NULL, 0, NULL, 7, 6)",
-            "INSERT INTO groups (name) VALUES ('family'), ('staff')",
-            "INSERT INTO memberships VALUES (x'01', 'family'), (x'01', 'staff'), (x'02', 'family')",
-            "INSERT INTO sessions (token_hash, id, user_id, methods, remember, created_at, authenticated_at, last_seen_at, idle_expires_at,
-                                   expires_at, address, user_agent, device, data)
-             VALUES (zeroblob(32), x'11', x'01', 'password', 0, 1, 2, 3, 4, 5, '192.0.2.1', 'A browser', 'A device', '{\"a\":1}')",
-            "INSERT INTO sessions SELECT randomblob(32), x'12', x'02', methods, 1, 1, 2, 3, 4, 5, '::1', user_agent, device, data, 9, 'idle', 'vestibule' FROM sessions",
-            "INSERT INTO devices VALUES ('A device')",
-            "INSERT INTO audit (id, at, event, result, source, user_id, detail) VALUES (x'21', 1, 'sign_in', 'ok', 'web', x'01', 'ü')",
-            "INSERT INTO throttle VALUES ('account 1', 99)",
-        ],
-    ),
-    (
-        20_261_124_000_001,
-        &[
-            "INSERT INTO sites VALUES (x'31', 'app.example.net', 'signed-in', 'A note')",
-            "INSERT INTO rules VALUES (x'41', x'31', 1, '/*', 'GET', '10.0.0.0/8', 'group:family', 'allow')",
-            "UPDATE policy SET version = 7",
-            "INSERT INTO site_secrets VALUES (randomblob(32), zeroblob(32), 'app.example.net', 8)",
-            "INSERT INTO tickets VALUES (randomblob(32), zeroblob(32), randomblob(32), 'app.example.net', '/', 9)",
-        ],
-    ),
-    (20_261_125_000_000, &["UPDATE clock SET told = 3"]),
-    (
-        20_261_126_153_000,
-        &[
-            "INSERT INTO former_users VALUES (x'51', 'gone', 8)",
-            "INSERT INTO former_sessions VALUES (x'52', x'51', 'password', 0, 1, 2, 3, 4, 5, '192.0.2.1', 'A browser', 'A device', 9, 'user_deleted', 'owner')",
-        ],
-    ),
-    (
-        20_261_126_154_500,
-        &["UPDATE users SET password_form = 'nfc' WHERE username = 'owner'"],
-    ),
-    (
-        20_261_126_190_000,
-        &["INSERT INTO invalidations (key) VALUES (x'01'), (NULL)"],
-    ),
-    // Filled from users.
-    (20_261_126_191_500, &[]),
-];
+use crate::schemas::{ROWS, fill};
+use crate::support::engine::Engine;
 
 /// A database of a program that knew the migrations up to `version` alone, filled.
 fn of_version(version: i64) -> Machine {
     let machine = Machine::new();
     run(async {
-        let mut known = Migrator::new(Path::new(FOLDER)).await.expect("migrations");
-        known.migrations = known
-            .iter()
-            .filter(|m| m.version <= version)
-            .cloned()
-            .collect::<Vec<_>>()
-            .into();
-        let mut connection = open(&machine.path("vestibule.db"), true).await;
-        known.run(&mut connection).await.expect("an older schema");
-        for statement in ROWS
-            .iter()
-            .filter(|(of, _)| *of <= version)
-            .flat_map(|(_, rows)| *rows)
-        {
-            sqlx::query(*statement)
-                .execute(&mut connection)
-                .await
-                .expect("a row");
-        }
-        connection.close().await.expect("a close");
+        let connection = open(&machine.path("vestibule.db"), true).await;
+        let mut engine = Engine::Sqlite(connection);
+        engine.migrate(version).await;
+        fill(&mut engine, version).await;
+        engine.close().await;
     });
     machine
 }

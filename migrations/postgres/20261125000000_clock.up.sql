@@ -1,0 +1,5 @@
+CREATE TABLE clock (
+    told BIGINT NOT NULL
+);
+
+INSERT INTO clock (told) VALUES (0);

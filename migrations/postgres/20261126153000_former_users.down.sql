@@ -1,0 +1,2 @@
+DROP TABLE former_sessions;
+DROP TABLE former_users;

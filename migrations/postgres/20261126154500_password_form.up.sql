@@ -1,0 +1,1 @@
+ALTER TABLE users ADD COLUMN password_form TEXT COLLATE "C" NOT NULL DEFAULT 'typed';

@@ -1,0 +1,17 @@
+DROP TRIGGER sessions_changed ON sessions;
+DROP TRIGGER sessions_deleted ON sessions;
+DROP TRIGGER users_changed ON users;
+DROP TRIGGER users_deleted ON users;
+DROP TRIGGER memberships_added ON memberships;
+DROP TRIGGER memberships_changed ON memberships;
+DROP TRIGGER memberships_removed ON memberships;
+DROP TRIGGER site_secrets_changed ON site_secrets;
+DROP TRIGGER site_secrets_deleted ON site_secrets;
+DROP TRIGGER policy_changed ON policy;
+DROP TRIGGER sessions_truncated ON sessions;
+DROP TRIGGER users_truncated ON users;
+DROP TRIGGER memberships_truncated ON memberships;
+DROP TRIGGER site_secrets_truncated ON site_secrets;
+DROP FUNCTION invalidate;
+DROP TABLE bulk_change;
+DROP TABLE invalidations;

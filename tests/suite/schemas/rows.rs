@@ -1,0 +1,47 @@
+/// Rows of each schema's tables, for both engines, by the schema that brought the tables; a new one needs its own.
+pub const ROWS: &[(i64, &[&str])] = &[
+    (
+        20_261_124_000_000,
+        &[
+            "INSERT INTO users (id, username, display_name, email, admin, password_hash, password_changed_at, created_at)
+             VALUES (id(1), 'owner', 'The Öwner', 'owner@example.net', TRUE, '$argon2id$x', 5, 4), (id(2), 'guest', '', NULL, FALSE, NULL, 7, 6)",
+            "INSERT INTO groups (name) VALUES ('family'), ('staff')",
+            "INSERT INTO memberships VALUES (id(1), 'family'), (id(1), 'staff'), (id(2), 'family')",
+            "INSERT INTO sessions (token_hash, id, user_id, methods, remember, created_at, authenticated_at, last_seen_at, idle_expires_at,
+                                   expires_at, address, user_agent, device, data)
+             VALUES (hash(1), id(3), id(1), 'password', FALSE, 1, 2, 3, 4, 5, '192.0.2.1', 'A browser', 'A device', '{\"a\":1}')",
+            "INSERT INTO sessions SELECT hash(2), id(4), id(2), methods, TRUE, 1, 2, 3, 4, 5, '::1', user_agent, device, data, 9, 'idle', 'vestibule' FROM sessions",
+            "INSERT INTO devices VALUES ('A device')",
+            "INSERT INTO audit (id, at, event, result, source, user_id, detail) VALUES (id(1), 1, 'sign_in', 'ok', 'web', id(1), 'ü')",
+            "INSERT INTO throttle VALUES ('account 1', 99)",
+        ],
+    ),
+    (
+        20_261_124_000_001,
+        &[
+            "INSERT INTO sites VALUES (id(1), 'app.example.net', 'signed-in', 'A note')",
+            "INSERT INTO rules VALUES (id(1), id(1), 1, '/*', 'GET', '10.0.0.0/8', 'group:family', 'allow')",
+            "UPDATE policy SET version = 7",
+            "INSERT INTO site_secrets VALUES (hash(3), hash(1), 'app.example.net', 8)",
+            "INSERT INTO tickets VALUES (hash(4), hash(1), hash(5), 'app.example.net', '/', 9)",
+        ],
+    ),
+    (20_261_125_000_000, &["UPDATE clock SET told = 3"]),
+    (
+        20_261_126_153_000,
+        &[
+            "INSERT INTO former_users VALUES (id(5), 'gone', 8)",
+            "INSERT INTO former_sessions VALUES (id(6), id(5), 'password', FALSE, 1, 2, 3, 4, 5, '192.0.2.1', 'A browser', 'A device', 9, 'user_deleted', 'owner')",
+        ],
+    ),
+    (
+        20_261_126_154_500,
+        &["UPDATE users SET password_form = 'nfc' WHERE username = 'owner'"],
+    ),
+    (
+        20_261_126_190_000,
+        &["INSERT INTO invalidations (key) VALUES (hash(1)), (NULL)"],
+    ),
+    // Filled from users.
+    (20_261_126_191_500, &[]),
+];

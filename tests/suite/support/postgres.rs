@@ -1,0 +1,177 @@
+//! PostgreSQL for the tests: one server for all of a run, which the first test that asks starts, and a database
+//! for each test.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{fs, mem};
+
+use rocket::tokio::sync::OnceCell;
+use sqlx::migrate::Migrator;
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+
+use crate::browser::required;
+
+pub const MIGRATIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/postgres");
+
+/// Below it, Debian has a folder for each version.
+const VERSIONS: &str = "/usr/lib/postgresql";
+
+/// Runs a server in a folder of its own, on a socket there alone, until its input ends: that is when the tests end,
+/// in whatever way. Its order of texts is none of ours, so that one that depends on the locale is noticed.
+const SERVE: &str = r#"
+    set -e
+    trap '' INT PIPE
+    PATH="$1:$PATH"
+    folder=$(mktemp -d)
+    trap 'pg_ctl stop --mode=immediate --pgdata="$folder/data" >/dev/null; rm -r "$folder"' EXIT
+    initdb --pgdata="$folder/data" --username=postgres --auth=trust --encoding=UTF8 --no-sync \
+        --locale=C.UTF-8 --locale-provider=icu --icu-locale=en-US >/dev/null
+    pg_ctl start --wait --pgdata="$folder/data" --log="$folder/log" >/dev/null \
+        --options="-k $folder -c listen_addresses='' -c fsync=off -c full_page_writes=off -c max_connections=500"
+    echo "$folder"
+    cat
+"#;
+
+/// A database of one test, on a server that all share; dropped some time after the test.
+pub struct Database {
+    name: String,
+    server: &'static Server,
+}
+
+impl Database {
+    /// With all tables; `None` where there is no PostgreSQL to be had.
+    pub async fn migrated() -> Option<Self> {
+        Self::copy("migrated").await
+    }
+
+    /// With no table.
+    pub async fn empty() -> Option<Self> {
+        Self::copy("template1").await
+    }
+
+    async fn copy(template: &str) -> Option<Self> {
+        static NUMBER: AtomicUsize = AtomicUsize::new(0);
+        let server = server().await?;
+        let name = format!("t_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+        let mut connection = connect("postgres", server).await;
+        let done = mem::take(&mut *server.done.lock().expect("a lock"));
+        for old in done {
+            let drop = format!("DROP DATABASE {old} WITH (FORCE)");
+            execute(&mut connection, drop).await;
+        }
+        let create = format!("CREATE DATABASE {name} TEMPLATE {template}");
+        execute(&mut connection, create).await;
+        Some(Self { name, server })
+    }
+
+    pub async fn connect(&self) -> PgConnection {
+        connect(&self.name, self.server).await
+    }
+
+    /// As programs are told of it.
+    pub fn url(&self) -> String {
+        let folder = self.server.folder.display();
+        format!("postgres://postgres@localhost/{}?host={folder}", self.name)
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        let mut done = self.server.done.lock().expect("a lock");
+        done.push(mem::take(&mut self.name));
+    }
+}
+
+struct Server {
+    folder: PathBuf,
+    /// Databases of tests that have ended.
+    done: Mutex<Vec<String>>,
+    /// Holds the input that the server ends with.
+    _shell: Child,
+}
+
+async fn server() -> Option<&'static Server> {
+    static SERVER: OnceCell<Option<Server>> = OnceCell::const_new();
+    let start = async || {
+        let programs = programs();
+        let there = required(programs.is_some(), "PostgreSQL");
+        Some(Server::start(&programs.filter(|_| there)?).await)
+    };
+    SERVER.get_or_init(start).await.as_ref()
+}
+
+impl Server {
+    async fn start(programs: &Path) -> Self {
+        let mut shell = unprivileged("sh")
+            .args(["-c", SERVE, "sh"])
+            .arg(programs)
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("a shell");
+        let mut folder = String::new();
+        BufReader::new(shell.stdout.take().expect("a pipe"))
+            .read_line(&mut folder)
+            .expect("a folder");
+        assert!(!folder.is_empty(), "PostgreSQL did not start");
+        let server = Self {
+            folder: folder.trim_end().into(),
+            done: Mutex::default(),
+            _shell: shell,
+        };
+        let mut connection = connect("postgres", &server).await;
+        execute(&mut connection, "CREATE DATABASE migrated".to_owned()).await;
+        let mut connection = connect("migrated", &server).await;
+        let migrator = Migrator::new(Path::new(MIGRATIONS)).await;
+        let migrated = migrator.expect("migrations").run(&mut connection).await;
+        migrated.expect("tables");
+        // Nobody may be connected to what is copied.
+        connection.close().await.expect("a close");
+        server
+    }
+}
+
+/// The newest version that is here.
+fn programs() -> Option<PathBuf> {
+    let versions = fs::read_dir(VERSIONS).ok()?.flatten();
+    let versions = versions.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let newest = versions.max()?;
+    Some(Path::new(VERSIONS).join(format!("{newest}/bin")))
+}
+
+/// PostgreSQL refuses to run as root.
+fn unprivileged(program: &str) -> Command {
+    if !rustix::process::geteuid().is_root() {
+        return Command::new(program);
+    }
+    let mut command = Command::new("setpriv");
+    command
+        .args(["--reuid=nobody", "--regid=nogroup", "--clear-groups"])
+        .arg(program);
+    command
+}
+
+async fn connect(database: &str, server: &Server) -> PgConnection {
+    let options = PgConnectOptions::new_without_pgpass()
+        .socket(&server.folder)
+        .port(5432)
+        .username("postgres")
+        .database(database)
+        .ssl_mode(PgSslMode::Disable);
+    PgConnection::connect_with(&options)
+        .await
+        .expect("a database")
+}
+
+async fn execute(connection: &mut PgConnection, statement: String) {
+    sqlx::query(AssertSqlSafe(statement))
+        .execute(connection)
+        .await
+        .expect("a statement");
+}
