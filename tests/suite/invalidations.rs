@@ -1,6 +1,7 @@
 //! What the triggers tell of changes, for the cache to drop: in whatever program a row is changed.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use vestibule::foundation::audit::Actor;
 use vestibule::sessions;
@@ -8,6 +9,7 @@ use vestibule::sessions;
 use crate::schemas::fill;
 use crate::support::TestApp;
 use crate::support::engine::Engine;
+use crate::support::postgres::Database;
 
 /// The tables whose rows are kept in memory.
 const KEPT: [&str; 5] = ["sessions", "users", "memberships", "site_secrets", "policy"];
@@ -230,6 +232,37 @@ async fn a_change_with_another_search_path_of_postgresql_is_told() {
                          SET LOCAL search_path = public";
         assert_eq!(told(&mut engine, elsewhere).await, [key]);
     }
+}
+
+/// The keys that were written since the transaction `oldest`, and which one a later reading goes on from.
+async fn since(reader: &mut Engine, oldest: &str) -> (String, Vec<String>) {
+    let oldest_now = "SELECT pg_snapshot_xmin(pg_current_snapshot())::TEXT";
+    let keys = format!(
+        "SELECT encode(key, 'escape') FROM invalidations WHERE txid >= '{oldest}' ORDER BY 1"
+    );
+    let oldest = reader.texts(oldest_now).await.remove(0);
+    (oldest, reader.texts(&keys).await)
+}
+
+/// Its id is below that of a change that is seen before it.
+#[rocket::async_test]
+async fn a_change_that_postgresql_commits_late_is_found_by_its_transaction() {
+    let Some(database) = Database::migrated().await else {
+        return;
+    };
+    let database = Arc::new(database);
+    let engine = async || Engine::Postgres(database.connect().await, database.clone());
+    let (mut early, mut late, mut reader) = (engine().await, engine().await, engine().await);
+    let (oldest, none) = since(&mut reader, "0").await;
+    assert!(none.is_empty());
+    let write = |key| format!("INSERT INTO invalidations (key) VALUES ('{key}')");
+    late.execute(&format!("BEGIN; {}", write("late"))).await;
+    early.execute(&write("early")).await;
+    let (oldest, seen) = since(&mut reader, &oldest).await;
+    assert_eq!(seen, ["early"]);
+    late.execute("COMMIT").await;
+    let (_, seen) = since(&mut reader, &oldest).await;
+    assert!(seen.contains(&"late".to_owned()), "{seen:?}");
 }
 
 #[rocket::async_test]

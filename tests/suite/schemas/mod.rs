@@ -5,12 +5,10 @@ mod shape;
 
 use sqlx::migrate::Migrator;
 
-use crate::support::engine::Engine;
+use crate::support::engine::{self, Engine};
+use crate::support::postgres;
 pub use rows::ROWS;
 use shape::{is_shared, rows, shape};
-
-const SQLITE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/sqlite");
-const POSTGRES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/postgres");
 
 /// The migrations of a folder, up and down.
 async fn migrations(folder: &str) -> Vec<(i64, String, &'static str)> {
@@ -51,7 +49,10 @@ pub async fn fill(engine: &mut Engine, version: i64) {
 
 #[rocket::async_test]
 async fn there_are_the_same_migrations_for_both_engines() {
-    let (sqlite, postgres) = (migrations(SQLITE).await, migrations(POSTGRES).await);
+    let (sqlite, postgres) = (
+        migrations(engine::MIGRATIONS).await,
+        migrations(postgres::MIGRATIONS).await,
+    );
     assert_eq!(sqlite, postgres);
     let mut known: Vec<i64> = sqlite.iter().map(|(version, ..)| *version).collect();
     assert_eq!(known.len(), 2 * ROWS.len(), "each goes up and down");

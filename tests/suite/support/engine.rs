@@ -1,17 +1,20 @@
 //! A database of one engine or of the other: what a test says of both is written once.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use sqlx::migrate::Migrator;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
 
 use super::postgres::{self, Database};
 
+pub const MIGRATIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/sqlite");
+
 pub enum Engine {
     Sqlite(SqliteConnection),
     Postgres(
         PgConnection,
-        #[expect(dead_code, reason = "there as long as the connection")] Database,
+        #[expect(dead_code, reason = "there as long as the connection")] Arc<Database>,
     ),
 }
 
@@ -42,7 +45,7 @@ impl Engine {
         let sqlite = SqliteConnection::connect("sqlite::memory:").await;
         let mut engines = vec![Self::Sqlite(sqlite.expect("a database"))];
         if let Some(database) = postgres {
-            engines.push(Self::Postgres(database.connect().await, database));
+            engines.push(Self::Postgres(database.connect().await, Arc::new(database)));
         }
         engines
     }
@@ -54,9 +57,9 @@ impl Engine {
         }
     }
 
-    pub async fn migrator(&self) -> Migrator {
+    async fn migrator(&self) -> Migrator {
         let folder = match self {
-            Self::Sqlite(_) => concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/sqlite"),
+            Self::Sqlite(_) => MIGRATIONS,
             Self::Postgres(..) => postgres::MIGRATIONS,
         };
         Migrator::new(Path::new(folder)).await.expect("migrations")
@@ -64,10 +67,11 @@ impl Engine {
 
     /// Up to the schema of a version.
     pub async fn migrate(&mut self, version: i64) {
-        let mut migrator = self.migrator().await;
-        let known = migrator.iter().filter(|m| m.version <= version).cloned();
-        migrator = Migrator::with_migrations(known.collect());
-        on!(self, |connection| migrator.run(connection).await).expect("a way up");
+        let migrator = self.migrator().await;
+        on!(self, |connection| migrator
+            .run_to(version, connection)
+            .await)
+        .expect("a way up");
     }
 
     /// Down to the schema of a version.
