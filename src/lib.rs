@@ -86,4 +86,4 @@ pub use people::users::User;
 pub use sessions::{Admin, AnyOrigin, CurrentSession, CurrentUser, Denied, Session};
 pub use vestibule::Vestibule;
 #[doc(hidden)]
-pub use vestibule::{open_app, sweep};
+pub use vestibule::{open_app, open_app_on, sweep};

@@ -8,7 +8,7 @@ use rocket::{Build, Orbit, Request, Response, Rocket};
 
 use crate::foundation::app::{App, AppBuilder, Work};
 use crate::foundation::clock::Clock;
-use crate::foundation::db::{self, Location, Lock};
+use crate::foundation::db::{self, Db, Location, Lock};
 use crate::foundation::error::Error;
 use crate::foundation::settings::Settings;
 use crate::login::first_admin;
@@ -118,7 +118,16 @@ pub async fn open_app(
     clock: Clock,
     location: &Location,
 ) -> Result<Arc<App>, Error> {
-    let mut builder = AppBuilder::open(settings, clock, location).await?;
+    let db = Db::open(location, settings.cache.entries).await?;
+    open_app_on(settings, clock, db).await
+}
+
+/// The same on a database that is open.
+///
+/// # Errors
+/// The database failed, or a template of `templates_dir` cannot be parsed.
+pub async fn open_app_on(settings: Settings, clock: Clock, db: Db) -> Result<Arc<App>, Error> {
+    let mut builder = AppBuilder::new(settings, clock, db).await?;
     foundation::setup(&mut builder);
     let mut pages = Vec::new();
     for slice in slices() {

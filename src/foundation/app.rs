@@ -9,7 +9,7 @@ use rocket::futures::future::BoxFuture;
 use state::TypeMap;
 
 use super::clock::Clock;
-use super::db::{Db, Location};
+use super::db::Db;
 use super::error::Error;
 use super::metrics;
 use super::settings::Settings;
@@ -110,7 +110,7 @@ impl App {
 impl fmt::Debug for App {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("App")
-            .field("database", &self.db.path())
+            .field("database", &self.db.to_string())
             .finish_non_exhaustive()
     }
 }
@@ -127,16 +127,11 @@ pub struct AppBuilder {
 }
 
 impl AppBuilder {
-    /// Opens a database that is ready ([`super::db::prepare`]).
+    /// On a database that has all migrations.
     ///
     /// # Errors
-    /// The database cannot be opened.
-    pub async fn open(
-        settings: Settings,
-        clock: Clock,
-        location: &Location,
-    ) -> Result<Self, Error> {
-        let db = Db::open(location, settings.cache.entries).await?;
+    /// The database failed.
+    pub async fn new(settings: Settings, clock: Clock, db: Db) -> Result<Self, Error> {
         clock.resume(&db).await?;
         Ok(Self {
             metrics: metrics::registry(),

@@ -9,8 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 use sqlx::error::BoxDynError;
-use sqlx::sqlite::{SqliteTypeInfo, SqliteValueRef};
-use sqlx::{Decode, Sqlite, Type};
+use sqlx::{Database, Decode, Type};
 
 use crate::foundation::db::Key;
 
@@ -94,15 +93,21 @@ impl TokenHash {
     }
 }
 
-impl Type<Sqlite> for TokenHash {
-    fn type_info() -> SqliteTypeInfo {
-        <[u8] as Type<Sqlite>>::type_info()
+impl<DB: Database> Type<DB> for TokenHash
+where
+    [u8]: Type<DB>,
+{
+    fn type_info() -> DB::TypeInfo {
+        <[u8] as Type<DB>>::type_info()
     }
 }
 
-impl<'r> Decode<'r, Sqlite> for TokenHash {
-    fn decode(value: SqliteValueRef<'r>) -> Result<Self, BoxDynError> {
-        let bytes = <&[u8] as Decode<Sqlite>>::decode(value)?;
+impl<'r, DB: Database> Decode<'r, DB> for TokenHash
+where
+    &'r [u8]: Decode<'r, DB>,
+{
+    fn decode(value: DB::ValueRef<'r>) -> Result<Self, BoxDynError> {
+        let bytes = <&[u8] as Decode<DB>>::decode(value)?;
         Self::from_bytes(bytes).ok_or_else(|| "a hash has 32 bytes".into())
     }
 }

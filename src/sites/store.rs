@@ -1,12 +1,12 @@
 use std::collections::HashMap;
 
-use sqlx::{FromRow, Row, sqlite::SqliteRow};
+use sqlx::{FromRow, Row};
 use uuid::Uuid;
 
 use super::host::Pattern;
 use super::rules::{Rule, Site};
 use crate::foundation::clock::Timestamp;
-use crate::foundation::db::{Connection, Pool};
+use crate::foundation::db::{Connection, Pool, from_row};
 use crate::foundation::token::TokenHash;
 
 /// Counts up with each change of sites or rules, by whatever process.
@@ -76,36 +76,34 @@ struct RuleRow {
     rule: Rule,
 }
 
-impl FromRow<'_, SqliteRow> for Rule {
-    fn from_row(row: &SqliteRow) -> Result<Self, sqlx::Error> {
-        let text = |column: &'static str| row.try_get::<String, _>(column);
-        let words = |column| {
-            text(column).map(|words| {
-                words
-                    .split_whitespace()
-                    .map(str::to_owned)
-                    .collect::<Vec<_>>()
-            })
-        };
-        Ok(Self {
-            id: row.try_get("id")?,
-            path: text("path")?
-                .parse()
-                .map_err(|_| unreadable("path", "rules"))?,
-            methods: words("methods")?,
-            networks: words("networks")?
-                .iter()
-                .map(|network| network.parse().map_err(|_| unreadable("network", network)))
-                .collect::<Result<_, _>>()?,
-            who: text("who")?
-                .parse()
-                .map_err(|_| unreadable("who", "rules"))?,
-            effect: text("effect")?
-                .parse()
-                .map_err(|_| unreadable("effect", "rules"))?,
+from_row!(Rule, |row| {
+    let text = |column: &'static str| row.try_get::<String, _>(column);
+    let words = |column| {
+        text(column).map(|words| {
+            words
+                .split_whitespace()
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
         })
-    }
-}
+    };
+    Ok(Self {
+        id: row.try_get("id")?,
+        path: text("path")?
+            .parse()
+            .map_err(|_| unreadable("path", "rules"))?,
+        methods: words("methods")?,
+        networks: words("networks")?
+            .iter()
+            .map(|network| network.parse().map_err(|_| unreadable("network", network)))
+            .collect::<Result<_, _>>()?,
+        who: text("who")?
+            .parse()
+            .map_err(|_| unreadable("who", "rules"))?,
+        effect: text("effect")?
+            .parse()
+            .map_err(|_| unreadable("effect", "rules"))?,
+    })
+});
 
 fn unreadable(column: &str, text: &str) -> sqlx::Error {
     sqlx::Error::Decode(format!("{column} {text:?} cannot be read").into())
@@ -268,9 +266,9 @@ pub(super) async fn live_until(
     now: Timestamp,
 ) -> Result<Option<Option<Timestamp>>, sqlx::Error> {
     connection.query(
-        "SELECT CASE WHEN s.remember = 1 THEN s.expires_at END FROM sessions s JOIN users u ON u.id = s.user_id
+        "SELECT CASE WHEN s.remember THEN s.expires_at END FROM sessions s JOIN users u ON u.id = s.user_id
          WHERE s.token_hash = $1 AND s.ended_at IS NULL AND s.idle_expires_at > $2 AND s.expires_at > $2
-           AND u.disabled_at IS NULL AND u.must_change_password = 0",
+           AND u.disabled_at IS NULL AND NOT u.must_change_password",
     )
     .bind(token_hash)
     .bind(now)

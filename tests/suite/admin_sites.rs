@@ -175,7 +175,7 @@ async fn ten_thousand_sites_and_rules_make_no_large_page() {
     let app = TestApp::start().await;
     app.execute(
         "WITH RECURSIVE n (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM n WHERE n < 9999)
-         INSERT INTO sites SELECT randomblob(16), printf('s%05d.example.net', n), 'signed-in', '' FROM n",
+         INSERT INTO sites SELECT randomblob(16), 's' || substr(CAST(100000 + n AS TEXT), 2) || '.example.net', 'signed-in', '' FROM n",
     )
     .await;
     app.execute("INSERT INTO rules SELECT randomblob(16), id, 1, '/*', '', '', 'anyone', 'allow' FROM sites")

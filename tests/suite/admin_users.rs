@@ -151,7 +151,7 @@ async fn adm_04_two_admins_who_delete_each_other_at_once_leave_one() {
         let (others, admins) = (format!("{others}/delete"), format!("{admins}/delete"));
         rocket::tokio::join!(admin.post(&others, &[]), other.post(&admins, &[]));
         let left = app
-            .sql("SELECT count(*) || '' FROM users WHERE admin = 1 AND disabled_at IS NULL")
+            .sql("SELECT count(*) || '' FROM users WHERE admin AND disabled_at IS NULL")
             .await;
         assert_eq!(left, ["1"]);
     }
@@ -562,7 +562,7 @@ async fn who_has_too_many_groups_from_before_can_be_changed_but_not_given_more()
     app.user("bob").await;
     app.execute(
         "WITH RECURSIVE n (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM n WHERE n < 299)
-         INSERT INTO groups SELECT printf('%064d', n) FROM n",
+         INSERT INTO groups SELECT substr('0000000000000000000000000000000000000000000000000000000000000000' || n, length(CAST(n AS TEXT)) + 1) FROM n",
     )
     .await;
     app.execute(

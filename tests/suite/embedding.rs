@@ -373,7 +373,7 @@ async fn a_result_tells_nobody_there_from_a_database_that_fails() {
         alice.get("/either").await.body,
         "Ok(\"alice\") Err(Forbidden)"
     );
-    app.execute("UPDATE users SET must_change_password = 1")
+    app.execute("UPDATE users SET must_change_password = TRUE")
         .await;
     assert_eq!(
         alice.get("/either").await.body,

@@ -524,7 +524,7 @@ async fn a_user_who_must_choose_a_password_first_enters_no_site() {
         there: app.anonymous(),
     };
     let entrance = second.ticket(PAGE_A).await;
-    app.execute("UPDATE users SET must_change_password = 1")
+    app.execute("UPDATE users SET must_change_password = TRUE")
         .await;
     assert_eq!(alice.there.ask("GET", PAGE_A, &SCRIPT).await.status, 401);
     let back = second.there.open(&entrance).await;

@@ -463,7 +463,7 @@ fn inp_05_sql_is_put_together_of_constants_but_for_a_file_name_that_is_quoted() 
         .collect();
     assert_eq!(
         names,
-        ["foundation/db/ask.rs", "foundation/db/copy.rs"],
+        ["foundation/db/ask.rs", "foundation/db/sqlite/copy.rs"],
         "each place is looked at by a person, then listed here"
     );
 }
@@ -527,7 +527,7 @@ async fn inp_07_a_session_is_found_by_the_hash_of_its_secret() {
     let app = TestApp::start().await;
     let mut alice = app.signed_in("alice").await;
     // The SHA-256 of 32 zero bytes.
-    app.execute("UPDATE sessions SET token_hash = X'66687aadf862bd776c8fc18b8e9f8e20089714856ee233b3902a591d0d5f2925'").await;
+    app.execute("UPDATE sessions SET token_hash = unhex('66687aadf862bd776c8fc18b8e9f8e20089714856ee233b3902a591d0d5f2925')").await;
     assert_eq!(alice.session().await.status, 401);
     alice
         .cookies

@@ -281,7 +281,8 @@ async fn a_revoke_of_everyone_is_told_in_one_row() {
             .await,
         ["1"]
     );
-    assert_eq!(app.sql("SELECT active || '' FROM bulk_change").await, ["0"]);
+    let active = "SELECT CASE WHEN active THEN 'active' ELSE 'over' END FROM bulk_change";
+    assert_eq!(app.sql(active).await, ["over"]);
 }
 
 #[rocket::async_test]

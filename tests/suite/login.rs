@@ -538,7 +538,8 @@ async fn assert_nobody_is_in(app: &TestApp, answer: &Answer, status: u16) {
 async fn log_10_a_locked_database_lets_nobody_in_and_keeps_nobody_waiting() {
     let app = TestApp::start().await;
     app.user("alice").await;
-    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(app.app.db.path());
+    let options =
+        sqlx::sqlite::SqliteConnectOptions::new().filename(app.app.db.path().expect("a file"));
     let mut other = sqlx::ConnectOptions::connect(&options)
         .await
         .expect("a connection");

@@ -33,7 +33,8 @@ async fn sec_01_no_file_holds_the_secret_of_a_session() {
     for n in 0..25 {
         tokens.push(app.signed_in(&format!("user{}", n % 3)).await.token());
     }
-    let location = Location::parse(&app.app.db.path().to_string_lossy()).expect("a path");
+    let location =
+        Location::parse(&app.app.db.path().expect("a file").to_string_lossy()).expect("a path");
     db::backup(&location, &app.folder.path().join("backup.db"))
         .await
         .expect("a backup");

@@ -251,14 +251,17 @@ async fn ses_07_uses_that_are_written_together_touch_live_sessions_alone_and_put
     let mut browsers = app.many_signed_in("alice", 150).await;
     app.clock.advance(Duration::from_secs(120));
     assert_eq!(count_live(&mut browsers).await, 150);
-    app.execute(
-        "UPDATE sessions SET ended_at = 1, end_reason = 'revoked' WHERE rowid = 10;
-         UPDATE sessions SET last_seen_at = last_seen_at + 180000000, idle_expires_at = idle_expires_at + 180000000 WHERE rowid = 100",
-    )
-    .await;
+    for statement in [
+        "UPDATE sessions SET ended_at = 1, end_reason = 'revoked' WHERE id = (SELECT id FROM sessions ORDER BY id LIMIT 1)",
+        "UPDATE sessions SET last_seen_at = last_seen_at + 180000000, idle_expires_at = idle_expires_at + 180000000
+         WHERE id = (SELECT id FROM sessions ORDER BY id LIMIT 1 OFFSET 99)",
+    ] {
+        app.execute(statement).await;
+    }
     write_last_uses(&app.app).await.expect("a write");
-    let moved = "SELECT count(*) || ' by ' || ((last_seen_at - created_at) / 1000000) || ' and ' || ((idle_expires_at - created_at) / 1000000)
-                 FROM sessions GROUP BY last_seen_at, idle_expires_at ORDER BY last_seen_at";
+    let moved = "SELECT count(*) || ' by ' || seen || ' and ' || idle FROM
+                 (SELECT (last_seen_at - created_at) / 1000000 AS seen, (idle_expires_at - created_at) / 1000000 AS idle FROM sessions) s
+                 GROUP BY seen, idle ORDER BY seen";
     assert_eq!(
         app.sql(moved).await,
         [

@@ -406,7 +406,8 @@ async fn a_browser_on_its_way_asks_again_where_the_database_had_no_turn_for_it()
     let page = format!("{SITE}/page");
     let entrance = alice.ticket(&page).await;
     let login = way(&alice.there.open(&page).await);
-    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(app.app.db.path());
+    let options =
+        sqlx::sqlite::SqliteConnectOptions::new().filename(app.app.db.path().expect("a file"));
     let mut other = sqlx::ConnectOptions::connect(&options)
         .await
         .expect("a connection");

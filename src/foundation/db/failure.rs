@@ -3,6 +3,9 @@
 
 use std::fmt;
 
+use sqlx::error::DatabaseError as _;
+use sqlx::sqlite::SqliteError;
+
 /// Why nothing is written any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DatabaseFailure {
@@ -23,6 +26,10 @@ const INDEX_OUT_OF_STEP: i32 = 267;
 
 impl DatabaseFailure {
     pub(super) fn of(error: &sqlx::Error) -> Option<Self> {
+        #[cfg(feature = "postgres")]
+        if is_damage_at_postgres(error) {
+            return Some(Self::Damaged);
+        }
         match code(error).filter(|code| *code != INDEX_OUT_OF_STEP)? & 0xff {
             11 | 26 => Some(Self::Damaged),
             _ => None,
@@ -62,7 +69,22 @@ pub(super) fn is_interrupted(error: &sqlx::Error) -> bool {
     code(error).is_some_and(|code| code & 0xff == 9)
 }
 
-/// SQLite's extended result code: <https://sqlite.org/rescode.html>.
+/// SQLite's extended result code: <https://sqlite.org/rescode.html>. `None` for other engines, some of whose
+/// codes are numbers, too.
 pub(super) fn code(error: &sqlx::Error) -> Option<i32> {
-    error.as_database_error()?.code()?.parse().ok()
+    let error = error.as_database_error()?;
+    error
+        .try_downcast_ref::<SqliteError>()?
+        .code()?
+        .parse()
+        .ok()
+}
+
+/// A file of the server's, or an index, is not what was written there:
+/// <https://www.postgresql.org/docs/current/errcodes-appendix.html>, class XX.
+#[cfg(feature = "postgres")]
+fn is_damage_at_postgres(error: &sqlx::Error) -> bool {
+    let error = error.as_database_error();
+    let error = error.and_then(|error| error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>());
+    error.is_some_and(|error| ["XX001", "XX002"].contains(&error.code()))
 }

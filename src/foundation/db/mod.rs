@@ -1,24 +1,17 @@
 //! The database: the one place that knows which engine runs.
 //!
-//! Writers take turns on one connection with `BEGIN IMMEDIATE` ([`Db::begin`]), so that none fails
-//! for another's write in between; readers have connections of their own that cannot write
-//! ([`Db::reader`]). What was read may be kept in memory ([`Db::cached`]).
+//! Writers take turns ([`Db::begin`]), so that none fails for another's write in between, and what one reads
+//! before it writes is still so; readers cannot write ([`Db::reader`]). What was read may be kept in memory
+//! ([`Db::cached`]).
 
 mod ask;
-mod backup;
 mod cache;
-mod copy;
 mod failure;
-mod files;
 mod gather;
-mod integrity;
 mod invalidations;
-mod lock;
-mod migrate;
-mod open;
-mod refused;
-mod schema;
-mod status;
+#[cfg(feature = "postgres")]
+mod postgres;
+mod sqlite;
 mod timings;
 mod tx;
 
@@ -26,56 +19,47 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-use std::{fs, io};
+use std::{fmt, io};
 
 use rocket::tokio::sync::{Mutex, SetOnce};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Connection as _, SqlitePool};
 
 use crate::foundation::clock::Timestamp;
-use integrity::IntegrityCheck;
 
-pub use ask::{Bind, Builder, Connection, Executor, Pool, Query, Read};
-pub use backup::{backup, restore};
+pub(crate) use ask::from_row;
+pub use ask::{Bind, Builder, Connection, Engine, Executor, Pool, Query, Read};
 pub use cache::{ACKNOWLEDGE_AFTER, Cache, Generation, Key, Row, Snapshot};
 pub use failure::DatabaseFailure;
-pub use files::Location;
 pub use gather::Gather;
 pub(crate) use gather::{for_keys, sized};
-pub use lock::Lock;
-pub use migrate::{migrate, open_for_serving, prepare};
-pub use refused::Refused;
-pub use status::{Status, check, status};
+pub use sqlite::{
+    Location, Lock, Refused, Status, backup, check, migrate, open_for_serving, prepare, restore,
+    status,
+};
 pub use timings::Timings;
 pub use tx::Tx;
-
-const READERS: u32 = 4;
 
 /// An answer within a second or none: a person waits, a proxy's patience ends.
 const TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Pages of the file that are read straight from the system's cache.
-const MMAP_BYTES: &str = "1073741824";
-
-/// KiB, negative for SQLite: a reader's own copies of pages. They are of the WAL alone, for the file is mapped.
-const READER_CACHE: &str = "-512";
-
-/// The WAL shrinks back to this after a burst.
-const WAL_BYTES: &str = "67108864";
-
 /// An open, migrated database.
 pub struct Db {
-    writer: SqlitePool,
+    writer: Writer,
     reader: Pool,
     /// Asks for invalidations: a connection of its own, for which no write and no page is waited.
     asker: Pool,
-    location: Location,
     timings: Timings,
     cache: Arc<Cache>,
     beside_a_server: AtomicBool,
     failure: Arc<SetOnce<DatabaseFailure>>,
     probed: Mutex<Option<(Instant, bool)>>,
-    integrity: IntegrityCheck,
+}
+
+/// What writes, in each engine's way.
+#[derive(Clone)]
+enum Writer {
+    Sqlite(Arc<sqlite::File>),
+    #[cfg(feature = "postgres")]
+    Postgres(postgres::Writers),
 }
 
 impl Db {
@@ -84,42 +68,47 @@ impl Db {
     /// # Errors
     /// The file cannot be opened for writing.
     pub async fn open(location: &Location, cached_sessions: usize) -> Result<Self, sqlx::Error> {
-        let writer = SqlitePoolOptions::new()
-            .max_connections(1)
-            .acquire_timeout(TIMEOUT)
-            // A full disk makes SQLite roll back by itself while sqlx still counts a transaction:
-            // such a connection is thrown away.
-            .after_release(|connection, _| {
-                Box::pin(async move {
-                    connection.ping().await?;
-                    Ok(!sqlx::Connection::is_in_transaction(connection))
-                })
-            })
-            .connect_with(options(location.path()).foreign_keys(true))
-            .await?;
-        let reading = options(location.path())
-            .read_only(true)
-            .pragma("cache_size", READER_CACHE);
-        let readers = |most| {
-            SqlitePoolOptions::new()
-                .max_connections(most)
-                .acquire_timeout(TIMEOUT)
-                .test_before_acquire(false)
-        };
-        let reader = readers(READERS).connect_with(reading.clone()).await?;
-        let asker = readers(1).connect_with(reading).await?;
-        Ok(Self {
+        let file = sqlite::File::open(location).await?;
+        let (reader, asker) = (file.readers().await?, file.asker().await?);
+        let writer = Writer::Sqlite(Arc::new(file));
+        Ok(Self::new(
             writer,
-            reader: reader.into(),
-            asker: asker.into(),
-            location: location.clone(),
+            reader.into(),
+            asker.into(),
+            cached_sessions,
+        ))
+    }
+
+    /// Connects to a database of PostgreSQL's that has all migrations.
+    ///
+    /// # Errors
+    /// The server cannot be reached.
+    #[cfg(feature = "postgres")]
+    pub async fn connect(
+        options: &sqlx::postgres::PgConnectOptions,
+        cached_sessions: usize,
+    ) -> Result<Self, sqlx::Error> {
+        let writers = postgres::Writers::connect(options).await?;
+        let (reader, asker) = postgres::readers(options).await?;
+        Ok(Self::new(
+            Writer::Postgres(writers),
+            reader,
+            asker,
+            cached_sessions,
+        ))
+    }
+
+    fn new(writer: Writer, reader: Pool, asker: Pool, cached_sessions: usize) -> Self {
+        Self {
+            writer,
+            reader,
+            asker,
             timings: Timings::new(),
             cache: Arc::new(Cache::new(cached_sessions)),
             beside_a_server: AtomicBool::new(false),
             failure: Arc::default(),
             probed: Mutex::default(),
-            integrity: IntegrityCheck::of(location),
-        })
+        }
     }
 
     /// Begins to write; waits for its turn, a second at most.
@@ -131,15 +120,8 @@ impl Db {
             return Err(io::Error::other(failure.to_string()).into());
         }
         let began = Instant::now();
-        let inner = match self.writer.begin_with("BEGIN IMMEDIATE").await {
-            Err(error) if failure::is_read_only(&error) => {
-                self.renew_writer().await;
-                return Err(error);
-            }
-            begun => begun?,
-        };
         Ok(Tx::new(
-            Connection::new(inner),
+            self.writer.begin().await?,
             began,
             self.timings.writes.clone(),
             self.cache.clone(),
@@ -179,14 +161,6 @@ impl Db {
         }
     }
 
-    /// One that was opened while the file could not be written stays so, though the file may be
-    /// written again.
-    async fn renew_writer(&self) {
-        if let Ok(connection) = self.writer.acquire().await {
-            let _ = connection.close().await;
-        }
-    }
-
     #[must_use]
     pub fn reader(&self) -> &Pool {
         &self.reader
@@ -197,9 +171,10 @@ impl Db {
         &self.timings
     }
 
+    /// The file, if there is one.
     #[must_use]
-    pub fn path(&self) -> &Path {
-        self.location.path()
+    pub fn path(&self) -> Option<&Path> {
+        self.writer.file().map(sqlite::File::path)
     }
 
     /// What keeps anything from being written until the next start.
@@ -232,8 +207,8 @@ impl Db {
     /// # Errors
     /// The file cannot be read.
     pub async fn check_integrity(&self, now: Timestamp) -> Result<(), Refused> {
-        if self.location.is_large()
-            && let Some(fault) = self.integrity.run(now).await?
+        if let Some(file) = self.writer.file()
+            && let Some(fault) = file.check_integrity(now).await?
         {
             tracing::error!("{fault}");
             self.fail_with(DatabaseFailure::Damaged);
@@ -244,8 +219,8 @@ impl Db {
     /// How large the write-ahead log is; 0 if there is none.
     #[must_use]
     pub fn wal_bytes(&self) -> i64 {
-        fs::metadata(self.location.beside("-wal"))
-            .map_or(0, |file| i64::try_from(file.len()).unwrap_or(i64::MAX))
+        let bytes = self.writer.file().map_or(0, sqlite::File::wal_bytes);
+        i64::try_from(bytes).unwrap_or(i64::MAX)
     }
 
     /// Whether a change can be written. Found out once a second at most, whoever asks.
@@ -281,28 +256,57 @@ impl Db {
     }
 
     pub async fn close(&self) {
-        self.integrity.stop().await;
+        if let Some(file) = self.writer.file() {
+            file.stop_integrity_check().await;
+        }
         self.cache.suspend();
         self.reader.close().await;
         self.asker.close().await;
-        self.writer.close().await;
-        if self.failure().is_none() {
-            self.integrity.remember().await;
+        self.writer.close(self.failure().is_none()).await;
+    }
+}
+
+impl fmt::Display for Db {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.writer {
+            Writer::Sqlite(file) => file.path().display().fmt(f),
+            #[cfg(feature = "postgres")]
+            Writer::Postgres(writers) => writers.fmt(f),
         }
     }
 }
 
-fn options(path: &Path) -> SqliteConnectOptions {
-    SqliteConnectOptions::new()
-        .filename(path)
-        .create_if_missing(false)
-        .journal_mode(SqliteJournalMode::Wal)
-        // FULL: what was answered survives a power cut.
-        .synchronous(SqliteSynchronous::Full)
-        .busy_timeout(TIMEOUT)
-        .pragma("mmap_size", MMAP_BYTES)
-        .pragma("journal_size_limit", WAL_BYTES)
-        // What is deleted is overwritten.
-        .pragma("secure_delete", "ON")
-        .pragma("temp_store", "MEMORY")
+impl Writer {
+    async fn begin(&self) -> Result<Connection, sqlx::Error> {
+        Ok(match self {
+            Self::Sqlite(file) => Box::pin(file.begin()).await?.into(),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(writers) => Box::pin(writers.begin()).await?.into(),
+        })
+    }
+
+    /// Waits until the commits that were under way are over.
+    async fn turn(&self) -> Result<(), sqlx::Error> {
+        match self {
+            Self::Sqlite(file) => file.turn().await,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(writers) => Box::pin(writers.begin()).await.map(drop),
+        }
+    }
+
+    fn file(&self) -> Option<&sqlite::File> {
+        match self {
+            Self::Sqlite(file) => Some(file),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => None,
+        }
+    }
+
+    async fn close(&self, is_sound: bool) {
+        match self {
+            Self::Sqlite(file) => file.close(is_sound).await,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(writers) => writers.close().await,
+        }
+    }
 }

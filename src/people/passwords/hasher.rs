@@ -14,7 +14,7 @@ use crate::foundation::settings::{self, MOST_ITERATIONS, MOST_LANES, MOST_MEMORY
 
 /// How the password was spelt that a stored hash is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::Type)]
-#[sqlx(rename_all = "snake_case")]
+#[sqlx(type_name = "TEXT", rename_all = "snake_case")]
 pub enum HashForm {
     /// As it was typed: hashes from before passwords were normalised.
     Typed,

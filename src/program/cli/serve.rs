@@ -55,7 +55,7 @@ fn print_banner(app: &App, listener: &Listener) {
         std::io::stdout(),
         "Vestibule {}\n  Address    {url} (listening on {listener})\n  Database   {}",
         env!("CARGO_PKG_VERSION"),
-        app.db.path().display()
+        app.db
     );
 }
 

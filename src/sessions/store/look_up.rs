@@ -1,10 +1,9 @@
 //! The look-ups of every request: by the tokens of sessions, and by the secrets of protected hosts. Those of
 //! several requests that wait together are one.
 
-use sqlx::sqlite::SqliteRow;
-use sqlx::{FromRow, Row};
+use sqlx::Row;
 
-use crate::foundation::db::{Pool, Query, for_keys, sized};
+use crate::foundation::db::{Pool, Query, for_keys, from_row, sized};
 use crate::foundation::token::TokenHash;
 use crate::people::users::{User, user_columns};
 use crate::sessions::Session;
@@ -17,22 +16,20 @@ macro_rules! session_columns {
     };
 }
 
-impl FromRow<'_, SqliteRow> for Session {
-    fn from_row(row: &SqliteRow) -> Result<Self, sqlx::Error> {
-        let methods: String = row.try_get("methods")?;
-        Ok(Self {
-            id: row.try_get("id")?,
-            user_id: row.try_get("user_id")?,
-            methods: methods.split(',').map(str::to_owned).collect(),
-            remember: row.try_get("remember")?,
-            created_at: row.try_get("created_at")?,
-            authenticated_at: row.try_get("authenticated_at")?,
-            last_seen_at: row.try_get("last_seen_at")?,
-            idle_expires_at: row.try_get("idle_expires_at")?,
-            max_expires_at: row.try_get("expires_at")?,
-        })
-    }
-}
+from_row!(Session, |row| {
+    let methods: String = row.try_get("methods")?;
+    Ok(Self {
+        id: row.try_get("id")?,
+        user_id: row.try_get("user_id")?,
+        methods: methods.split(',').map(str::to_owned).collect(),
+        remember: row.try_get("remember")?,
+        created_at: row.try_get("created_at")?,
+        authenticated_at: row.try_get("authenticated_at")?,
+        last_seen_at: row.try_get("last_seen_at")?,
+        idle_expires_at: row.try_get("idle_expires_at")?,
+        max_expires_at: row.try_get("expires_at")?,
+    })
+});
 
 /// A live session with its user and the hash of its token. Times are judged by the caller.
 pub(crate) struct Joined {
@@ -41,15 +38,13 @@ pub(crate) struct Joined {
     pub user: User,
 }
 
-impl FromRow<'_, SqliteRow> for Joined {
-    fn from_row(row: &SqliteRow) -> Result<Self, sqlx::Error> {
-        Ok(Self {
-            hash: row.try_get("token_hash")?,
-            session: Session::from_row(row)?,
-            user: User::from_row(row)?,
-        })
-    }
-}
+from_row!(Joined, |row| {
+    Ok(Self {
+        hash: row.try_get("token_hash")?,
+        session: Session::from_row(row)?,
+        user: User::from_row(row)?,
+    })
+});
 
 const BY_TOKENS: [&str; 3] = for_keys!(
     concat!(
@@ -78,15 +73,13 @@ pub(crate) struct AtSite {
     pub joined: Joined,
 }
 
-impl FromRow<'_, SqliteRow> for AtSite {
-    fn from_row(row: &SqliteRow) -> Result<Self, sqlx::Error> {
-        Ok(Self {
-            secret: row.try_get("secret_hash")?,
-            host: row.try_get("host")?,
-            joined: Joined::from_row(row)?,
-        })
-    }
-}
+from_row!(AtSite, |row| {
+    Ok(Self {
+        secret: row.try_get("secret_hash")?,
+        host: row.try_get("host")?,
+        joined: Joined::from_row(row)?,
+    })
+});
 
 const BY_SITE_SECRETS: [&str; 3] = for_keys!(
     concat!(
@@ -108,15 +101,13 @@ struct PolicyRow {
     found: Option<AtSite>,
 }
 
-impl FromRow<'_, SqliteRow> for PolicyRow {
-    fn from_row(row: &SqliteRow) -> Result<Self, sqlx::Error> {
-        let session: Option<TokenHash> = row.try_get("token_hash")?;
-        Ok(Self {
-            version: row.try_get("version")?,
-            found: session.map(|_| AtSite::from_row(row)).transpose()?,
-        })
-    }
-}
+from_row!(PolicyRow, |row| {
+    let session: Option<TokenHash> = row.try_get("token_hash")?;
+    Ok(Self {
+        version: row.try_get("version")?,
+        found: session.map(|_| AtSite::from_row(row)).transpose()?,
+    })
+});
 
 /// What these secrets stand for, in no order. The policy's version comes along, whatever is found: so a check of
 /// forward auth is one look-up.

@@ -44,4 +44,6 @@ pub const ROWS: &[(i64, &[&str])] = &[
     ),
     // Filled from users.
     (20_261_126_191_500, &[]),
+    // An index alone.
+    (20_261_127_000_000, &[]),
 ];

@@ -1,3 +1,4 @@
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,19 +10,20 @@ use rocket::http::Method;
 use rocket::local::asynchronous::Client as Local;
 use rocket::{Build, Rocket};
 use sha2::{Digest, Sha256};
-use sqlx::Connection as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{AssertSqlSafe, Connection as _};
 use tempfile::TempDir;
 use vestibule::foundation::app::App;
 use vestibule::foundation::audit::Actor;
-use vestibule::foundation::db::{self, Location};
+use vestibule::foundation::db::{self, Db, Location};
 use vestibule::foundation::settings::{Refused, Server};
-use vestibule::open_app;
+use vestibule::open_app_on;
 use vestibule::people::passwords::Password;
 use vestibule::people::users::{self, NewUser, User};
 use vestibule::sessions::write_last_uses;
 use vestibule::{Clock, Settings, Timestamp, Vestibule};
 
+use super::postgres::Database;
 use super::{Client, ORIGIN, PASSWORD};
 
 /// A whole service with a database, a clock and a folder of its own.
@@ -31,6 +33,7 @@ pub struct TestApp {
     pub local: Arc<Local>,
     pub folder: Arc<TempDir>,
     settings: String,
+    place: Place,
 }
 
 impl TestApp {
@@ -47,13 +50,14 @@ impl TestApp {
     pub async fn at(time: &str, settings: &str) -> Self {
         let clock = Clock::stopped_at(Timestamp::parse(time).expect("a time"));
         let folder = Arc::new(tempfile::tempdir().expect("a temporary folder"));
-        Self::open(settings, clock, folder).await
+        let place = Place::new(&folder).await;
+        Self::open(settings, clock, folder, place).await
     }
 
     /// The same service after its process ended and another began, with `settings` of its own.
     pub async fn restarted_with(self, settings: &str) -> Self {
         self.app.close().await;
-        Self::open(settings, self.clock, self.folder).await
+        Self::open(settings, self.clock, self.folder, self.place).await
     }
 
     pub async fn restarted(self) -> Self {
@@ -61,11 +65,10 @@ impl TestApp {
         self.restarted_with(&settings).await
     }
 
-    async fn open(lines: &str, clock: Clock, folder: Arc<TempDir>) -> Self {
-        let path = folder.path().join("vestibule.db");
-        let location = Location::parse(&path.to_string_lossy()).expect("a path");
-        db::prepare(&location).await.expect("a database");
-        let app = open_app(settings(lines), clock.clone(), &location)
+    async fn open(lines: &str, clock: Clock, folder: Arc<TempDir>, place: Place) -> Self {
+        let settings = settings(lines);
+        let db = place.open(settings.cache.entries).await;
+        let app = open_app_on(settings, clock.clone(), db)
             .await
             .expect("a service");
         let rocket = vestibule::program::site::rocket(app.clone(), &Server::default());
@@ -76,6 +79,7 @@ impl TestApp {
             local,
             folder,
             settings: lines.to_owned(),
+            place,
         }
     }
 
@@ -170,7 +174,7 @@ impl TestApp {
             tx.query(
                 "INSERT INTO sessions (token_hash, id, user_id, methods, remember, created_at, authenticated_at,
                                        last_seen_at, idle_expires_at, expires_at, address, user_agent, device)
-                 VALUES ($1, $2, $3, 'password', 0, $4, $4, $4, $5, $6, '203.0.113.7', 'a browser', 'A browser')",
+                 VALUES ($1, $2, $3, 'password', FALSE, $4, $4, $4, $5, $6, '203.0.113.7', 'a browser', 'A browser')",
             )
             .bind(Sha256::digest(token).to_vec())
             .bind(uuid::Uuid::now_v7())
@@ -212,37 +216,14 @@ impl TestApp {
 
     /// All that the database says, row by row.
     pub async fn dump(&self) -> Vec<String> {
-        let options = SqliteConnectOptions::new().filename(self.app.db.path());
-        let mut connection = SqliteConnection::connect_with(&options.read_only(true))
-            .await
-            .expect("a database");
-        let tables = self
-            .sql("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")
-            .await;
-        let mut rows = Vec::new();
-        for table in tables {
-            let columns: Vec<String> =
-                sqlx::query_scalar("SELECT 'quote(\"' || name || '\")' FROM pragma_table_info($1)")
-                    .bind(&table)
-                    .fetch_all(&mut connection)
-                    .await
-                    .expect("columns");
-            let query = format!(
-                "SELECT '{table}: ' || concat_ws(', ', {}) FROM \"{table}\" ORDER BY 1",
-                columns.join(", ")
-            );
-            let found: Vec<String> = sqlx::query_scalar(sqlx::AssertSqlSafe(query))
-                .fetch_all(&mut connection)
-                .await
-                .expect("rows");
-            // What readiness writes to see that it can be written.
-            rows.extend(
-                found
-                    .into_iter()
-                    .filter(|row| !row.starts_with("throttle: 'probe'")),
-            );
-        }
-        rows
+        let rows = match &self.place {
+            Place::Folder(_) => dump_file(self.app.db.path().expect("a file")).await,
+            Place::Server(database) => dump_server(database).await,
+        };
+        // What readiness writes to see that it can be written.
+        let probes = ["throttle: 'probe'", "throttle: (probe"];
+        let is_probe = |row: &String| probes.iter().any(|probe| row.starts_with(probe));
+        rows.into_iter().filter(|row| !is_probe(row)).collect()
     }
 
     /// The database's files, byte by byte: each write changes them.
@@ -308,4 +289,84 @@ pub fn refused_settings(lines: &str) -> String {
 /// Endpoints that proxies ask about, and paths of protected hosts: they have rules of their own.
 pub fn is_for_proxies(path: &str) -> bool {
     path.starts_with("/api/authz/") || path.starts_with("/.vestibule/")
+}
+
+async fn dump_file(file: &Path) -> Vec<String> {
+    let options = SqliteConnectOptions::new().filename(file).read_only(true);
+    let mut connection = SqliteConnection::connect_with(&options)
+        .await
+        .expect("a database");
+    let tables = "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name";
+    let tables: Vec<String> = sqlx::query_scalar(tables)
+        .fetch_all(&mut connection)
+        .await
+        .expect("tables");
+    let mut rows = Vec::new();
+    for table in tables {
+        let columns: Vec<String> =
+            sqlx::query_scalar("SELECT 'quote(\"' || name || '\")' FROM pragma_table_info($1)")
+                .bind(&table)
+                .fetch_all(&mut connection)
+                .await
+                .expect("columns");
+        let query = format!(
+            "SELECT '{table}: ' || concat_ws(', ', {}) FROM \"{table}\" ORDER BY 1",
+            columns.join(", ")
+        );
+        let found: Vec<String> = sqlx::query_scalar(AssertSqlSafe(query))
+            .fetch_all(&mut connection)
+            .await
+            .expect("rows");
+        rows.extend(found);
+    }
+    rows
+}
+
+async fn dump_server(database: &Database) -> Vec<String> {
+    let mut connection = database.connect().await;
+    let tables = "SELECT tablename::TEXT FROM pg_tables WHERE schemaname = 'public' ORDER BY 1";
+    let tables: Vec<String> = sqlx::query_scalar(tables)
+        .fetch_all(&mut connection)
+        .await
+        .expect("tables");
+    let mut rows = Vec::new();
+    for table in tables {
+        let query = format!("SELECT '{table}: ' || t::TEXT FROM {table} t ORDER BY 1");
+        let found: Vec<String> = sqlx::query_scalar(AssertSqlSafe(query))
+            .fetch_all(&mut connection)
+            .await
+            .expect("rows");
+        rows.extend(found);
+    }
+    rows
+}
+
+/// A place for a database of the engine that the run is for.
+#[derive(Clone)]
+enum Place {
+    Folder(Arc<TempDir>),
+    Server(Arc<Database>),
+}
+
+impl Place {
+    async fn new(folder: &Arc<TempDir>) -> Self {
+        if std::env::var("TEST_ENGINE").is_ok_and(|engine| engine == "postgres") {
+            let database = Database::migrated().await.expect("PostgreSQL");
+            return Self::Server(Arc::new(database));
+        }
+        Self::Folder(folder.clone())
+    }
+
+    async fn open(&self, cached_sessions: usize) -> Db {
+        let opened = match self {
+            Self::Folder(folder) => {
+                let path = folder.path().join("vestibule.db");
+                let location = Location::parse(&path.to_string_lossy()).expect("a path");
+                db::prepare(&location).await.expect("a database");
+                Db::open(&location, cached_sessions).await
+            }
+            Self::Server(database) => Db::connect(&database.options(), cached_sessions).await,
+        };
+        opened.expect("a database")
+    }
 }

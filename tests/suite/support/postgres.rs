@@ -36,6 +36,18 @@ const SERVE: &str = r#"
     cat
 "#;
 
+/// What tests that look behind the service ask SQLite for.
+const AS_ON_SQLITE: &str = "
+    CREATE FUNCTION hex(BYTEA) RETURNS TEXT LANGUAGE sql RETURN upper(encode($1, 'hex'));
+    CREATE FUNCTION hex(UUID) RETURNS TEXT LANGUAGE sql RETURN upper(replace(CAST($1 AS TEXT), '-', ''));
+    CREATE FUNCTION quote(BYTEA) RETURNS TEXT LANGUAGE sql RETURN 'X''' || hex($1) || '''';
+    CREATE FUNCTION quote(UUID) RETURNS TEXT LANGUAGE sql RETURN 'X''' || hex($1) || '''';
+    CREATE FUNCTION quote(TEXT) RETURNS TEXT LANGUAGE sql RETURN coalesce(quote_literal($1), 'NULL');
+    CREATE FUNCTION quote(BIGINT) RETURNS TEXT LANGUAGE sql RETURN coalesce(CAST($1 AS TEXT), 'NULL');
+    CREATE FUNCTION unhex(TEXT) RETURNS BYTEA LANGUAGE sql RETURN decode($1, 'hex');
+    CREATE FUNCTION randomblob(INTEGER) RETURNS UUID LANGUAGE sql RETURN gen_random_uuid();
+";
+
 /// A database of one test, on a server that all share; dropped some time after the test.
 pub struct Database {
     name: String,
@@ -70,6 +82,10 @@ impl Database {
 
     pub async fn connect(&self) -> PgConnection {
         connect(&self.name, self.server).await
+    }
+
+    pub fn options(&self) -> PgConnectOptions {
+        options(&self.name, self.server)
     }
 
     /// As programs are told of it.
@@ -131,6 +147,8 @@ impl Server {
         let migrator = Migrator::new(Path::new(MIGRATIONS)).await;
         let migrated = migrator.expect("migrations").run(&mut connection).await;
         migrated.expect("tables");
+        let done = sqlx::raw_sql(AS_ON_SQLITE).execute(&mut connection).await;
+        done.expect("functions");
         // Nobody may be connected to what is copied.
         connection.close().await.expect("a close");
         server
@@ -158,15 +176,18 @@ fn unprivileged(program: &str) -> Command {
 }
 
 async fn connect(database: &str, server: &Server) -> PgConnection {
-    let options = PgConnectOptions::new_without_pgpass()
+    PgConnection::connect_with(&options(database, server))
+        .await
+        .expect("a database")
+}
+
+fn options(database: &str, server: &Server) -> PgConnectOptions {
+    PgConnectOptions::new_without_pgpass()
         .socket(&server.folder)
         .port(5432)
         .username("postgres")
         .database(database)
-        .ssl_mode(PgSslMode::Disable);
-    PgConnection::connect_with(&options)
-        .await
-        .expect("a database")
+        .ssl_mode(PgSslMode::Disable)
 }
 
 async fn execute(connection: &mut PgConnection, statement: String) {

@@ -26,10 +26,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
-use sqlx::SqlitePool;
-
-use super::Pool;
 use super::invalidations::{self, Changes};
+use super::{Pool, Writer};
 use rows::Rows;
 
 pub use rows::{Key, Row};
@@ -195,7 +193,7 @@ impl Cache {
     }
 
     /// Asks what was changed, one question at a time.
-    pub(super) fn ask(self: &Arc<Self>, asker: &Pool, writer: &SqlitePool) {
+    pub(super) fn ask(self: &Arc<Self>, asker: &Pool, writer: &Writer) {
         if self.asking.swap(true, Ordering::AcqRel) {
             return;
         }
@@ -208,10 +206,10 @@ impl Cache {
         });
     }
 
-    async fn question(&self, asker: &Pool, writer: &SqlitePool) -> Result<(), sqlx::Error> {
+    async fn question(&self, asker: &Pool, writer: &Writer) -> Result<(), sqlx::Error> {
         let doubts = self.doubts();
         if doubts != self.read().settled {
-            drop(writer.acquire().await?);
+            writer.turn().await?;
         }
         let sent_at = Instant::now();
         let (last_id, changes) = invalidations::since(asker, self.last_id()).await?;

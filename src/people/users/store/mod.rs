@@ -1,12 +1,12 @@
 mod former;
 mod search;
 
-use sqlx::{FromRow, Row, sqlite::SqliteRow};
+use sqlx::{FromRow, Row};
 use uuid::Uuid;
 
 use super::{User, canonical_name};
 use crate::foundation::clock::Timestamp;
-use crate::foundation::db::{Connection, Executor, Pool, Query};
+use crate::foundation::db::{Connection, Executor, Pool, Query, from_row};
 use crate::people::passwords::HashForm;
 
 /// The columns that a [`User`] is read from, of the table `users` as `u`.
@@ -24,21 +24,19 @@ pub(in crate::people::users) use search::search;
 pub use search::{Listed, some_groups, some_usernames};
 pub(crate) use search::{count_candidates, like_pattern, push_candidates, push_match};
 
-impl FromRow<'_, SqliteRow> for User {
-    fn from_row(row: &SqliteRow) -> Result<Self, sqlx::Error> {
-        Ok(Self {
-            id: row.try_get("user_id")?,
-            username: row.try_get("username")?,
-            display_name: row.try_get("display_name")?,
-            email: row.try_get("email")?,
-            groups: group_list(row.try_get("group_names")?),
-            admin: row.try_get("admin")?,
-            must_change_password: row.try_get("must_change_password")?,
-            created_at: row.try_get("user_created_at")?,
-            disabled_at: row.try_get("disabled_at")?,
-        })
-    }
-}
+from_row!(User, |row| {
+    Ok(Self {
+        id: row.try_get("user_id")?,
+        username: row.try_get("username")?,
+        display_name: row.try_get("display_name")?,
+        email: row.try_get("email")?,
+        groups: group_list(row.try_get("group_names")?),
+        admin: row.try_get("admin")?,
+        must_change_password: row.try_get("must_change_password")?,
+        created_at: row.try_get("user_created_at")?,
+        disabled_at: row.try_get("disabled_at")?,
+    })
+});
 
 /// Group names hold no comma.
 fn group_list(joined: Option<String>) -> Vec<String> {
@@ -121,7 +119,7 @@ pub(crate) async fn secret_by_name(
 /// The different beginnings, up to the salt, that hashes of the usual length have: algorithm and parameters.
 pub(crate) async fn kinds_of_hashes(pool: &Pool) -> Result<Vec<String>, sqlx::Error> {
     pool.query(
-        "SELECT DISTINCT substr(password_hash, 1, length(password_hash) - $1) FROM users
+        "SELECT DISTINCT substr(password_hash, 1, length(password_hash) - CAST($1 AS INTEGER)) FROM users
          WHERE length(password_hash) > $1",
     )
     .bind(SALT_AND_OUTPUT)
@@ -149,7 +147,7 @@ pub(crate) async fn addresses_by_name(
 pub(crate) async fn any_admin<'c>(executor: impl Into<Executor<'c>>) -> Result<bool, sqlx::Error> {
     Query::on(
         executor,
-        "SELECT EXISTS (SELECT 1 FROM users WHERE admin = 1 AND disabled_at IS NULL)",
+        "SELECT EXISTS (SELECT 1 FROM users WHERE admin AND disabled_at IS NULL)",
     )
     .scalar()
     .await
@@ -308,15 +306,19 @@ pub(crate) async fn by_unchanged_password(
     username: &str,
     changed_at: Timestamp,
 ) -> Result<Option<User>, sqlx::Error> {
-    let unchanged: Option<i64> =
-        connection.query("SELECT 1 FROM users WHERE username = $1 AND password_changed_at = $2 AND disabled_at IS NULL")
-            .bind(canonical_name(username))
-            .bind(changed_at)
-            .optional_scalar()
-            .await?;
-    match unchanged {
-        Some(_) => by_name(connection, username).await,
-        None => Ok(None),
+    let is_unchanged: bool = connection
+        .query(
+            "SELECT EXISTS (SELECT 1 FROM users
+             WHERE username = $1 AND password_changed_at = $2 AND disabled_at IS NULL)",
+        )
+        .bind(canonical_name(username))
+        .bind(changed_at)
+        .scalar()
+        .await?;
+    if is_unchanged {
+        by_name(connection, username).await
+    } else {
+        Ok(None)
     }
 }
 

@@ -1,10 +1,10 @@
 //! Users as lists and suggestions find them.
 
-use sqlx::{FromRow, Row, sqlite::SqliteRow};
+use sqlx::Row;
 
 use super::user_columns;
 use crate::foundation::clock::Timestamp;
-use crate::foundation::db::{Builder, Pool};
+use crate::foundation::db::{Builder, Engine, Pool, from_row};
 use crate::people::users::User;
 
 /// A user as lists show it.
@@ -14,14 +14,12 @@ pub struct Listed {
     pub live_sessions: i64,
 }
 
-impl FromRow<'_, SqliteRow> for Listed {
-    fn from_row(row: &SqliteRow) -> Result<Self, sqlx::Error> {
-        Ok(Self {
-            user: User::from_row(row)?,
-            live_sessions: row.try_get("live_sessions")?,
-        })
-    }
-}
+from_row!(Listed, |row| {
+    Ok(Self {
+        user: User::from_row(row)?,
+        live_sessions: row.try_get("live_sessions")?,
+    })
+});
 
 /// Below, users that a search finds are sorted; from there on, they are read by name until a page is full.
 const FEW: i64 = 5_000;
@@ -86,20 +84,30 @@ fn is_short(q: &str) -> bool {
 
 /// The condition that a user `u` is found: a name or the address of mail has this text.
 pub(crate) fn push_match(sql: &mut Builder<'_>, q: &str) {
-    if is_short(q) {
-        sql.push("'|' || u.search LIKE ")
-            .push_bind(format!("%|{}%", escaped(q)));
-    } else {
-        sql.push("u.search LIKE ").push_bind(like_pattern(q));
-    }
-    sql.push(" ESCAPE '\\'");
+    sql.push("'|' || u.search LIKE ")
+        .push_bind(contained(q))
+        .push(" ESCAPE '\\'");
 }
 
 /// Users who may be found, as a query of their ids: all that [`push_match`] says yes to, hardly any others.
 /// Each engine has an index of its own for parts of words, and this is all that knows of it.
 pub(crate) fn push_candidates(sql: &mut Builder<'_>, q: &str) {
-    sql.push("SELECT k.user_id FROM search_users CROSS JOIN search_keys k WHERE k.n = search_users.rowid AND search_users MATCH ")
-        .push_bind(phrase(q));
+    match sql.engine() {
+        Engine::Sqlite => sql
+            .push("SELECT k.user_id FROM search_users CROSS JOIN search_keys k WHERE k.n = search_users.rowid AND search_users MATCH ")
+            .push_bind(phrase(q)),
+        #[cfg(feature = "postgres")]
+        Engine::Postgres => sql
+            .push("SELECT u.id AS user_id FROM users u WHERE '|' || u.search LIKE ")
+            .push_bind(contained(q))
+            .push(" ESCAPE '\\'"),
+    };
+}
+
+/// For `LIKE … ESCAPE '\\'` in names and addresses of mail, each of which has a bar before it.
+fn contained(q: &str) -> String {
+    let begin = if is_short(q) { "|" } else { "" };
+    format!("%{begin}{}%", escaped(q))
 }
 
 /// How many users may be found; counted up to `most`.

@@ -61,7 +61,7 @@ pub(crate) async fn page(
 pub(crate) async fn page_of_former(pool: &Pool, query: &Query) -> Result<Vec<Found>, sqlx::Error> {
     let mut sql = pool.build(COLUMNS);
     sql.push(
-        ", 1 AS user_deleted FROM former_sessions s
+        ", TRUE AS user_deleted FROM former_sessions s
          JOIN (SELECT id, username, username AS search, '' AS display_name FROM former_users) u ON u.id = s.user_id
          WHERE 1 = 1",
     );
@@ -170,7 +170,7 @@ fn push_sessions(sql: &mut Builder<'_>, query: &Query) {
         sql.push(" AND address >= ").push_bind(from);
         sql.push(" AND address < ").push_bind(to);
     } else {
-        sql.push(" AND device IN (SELECT name FROM devices WHERE name LIKE ")
+        sql.push(" AND device IN (SELECT name FROM devices WHERE lower(name) LIKE ")
             .push_bind(like_pattern(&query.q))
             .push(" ESCAPE '\\')");
     }
@@ -197,13 +197,15 @@ fn push_search(sql: &mut Builder<'_>, search: &Search, q: &str) {
         Search::All => {}
         // LIKE keeps away from the index of addresses: it would give all of them, to be sorted.
         Search::Address => {
-            sql.push(" AND s.address LIKE ").push_bind(format!("{q}%"));
+            sql.push(" AND s.address LIKE ")
+                .push_bind(format!("{}%", q.to_ascii_lowercase()));
         }
         Search::Text { any_device } => {
             sql.push(" AND (");
             push_match(sql, q);
             if *any_device {
-                sql.push(" OR s.device LIKE ").push_bind(like_pattern(q));
+                sql.push(" OR lower(s.device) LIKE ")
+                    .push_bind(like_pattern(q));
                 sql.push(" ESCAPE '\\'");
             }
             sql.push(")");

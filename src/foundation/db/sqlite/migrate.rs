@@ -35,7 +35,7 @@ pub async fn open_for_serving(location: &Location) -> Result<Lock, Refused> {
     }
     let mut lock = take_lock(location)?;
     // Before anything is written: what stands in the WAL goes into the file with the first connection
-    // that closes. A larger one is read while it is served ([`super::Db::check_integrity`]), so that a
+    // that closes. A larger one is read while it is served ([`Db::check_integrity`](crate::foundation::db::Db::check_integrity)), so that a
     // restart takes no longer the more there is to keep.
     if !location.is_lost() && !location.is_large() {
         status::refuse_damaged(location).await?;

@@ -17,12 +17,12 @@ use serde::{Deserialize, Serialize};
 use sqlx::{Connection as _, SqliteConnection};
 
 use super::Location;
-use super::failure::{DatabaseFailure, is_interrupted};
 use super::files::create_private;
 use super::open::open_existing;
 use super::refused::{Refused, explain};
 use super::status::faults;
 use crate::foundation::clock::{DAY, Timestamp};
+use crate::foundation::db::failure::{DatabaseFailure, is_interrupted};
 
 /// How long a table counts as checked.
 const A_WEEK: Duration = DAY.saturating_mul(7);

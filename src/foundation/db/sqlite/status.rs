@@ -7,7 +7,8 @@ use sqlx::SqliteConnection;
 use super::open::open_existing;
 use super::refused::{Refused, damaged, explain};
 use super::schema::{applied, pending};
-use super::{DatabaseFailure, Location, Lock};
+use super::{Location, Lock};
+use crate::foundation::db::DatabaseFailure;
 
 /// What `vestibule db status` shows.
 #[derive(Debug, serde::Serialize)]

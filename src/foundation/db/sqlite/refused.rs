@@ -2,8 +2,8 @@
 
 use std::{fmt, io};
 
-use super::failure::code;
 use super::{Location, Lock};
+use crate::foundation::db::failure::code;
 
 /// Why a database is not opened: a sentence that says what to do.
 #[derive(Debug)]

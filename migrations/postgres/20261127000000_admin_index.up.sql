@@ -1,0 +1,2 @@
+-- It is so already.
+SELECT 1;

@@ -1,0 +1,2 @@
+DROP INDEX users_admin;
+CREATE INDEX users_admin ON users (id) WHERE admin = 1;
