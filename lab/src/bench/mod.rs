@@ -36,7 +36,7 @@ pub struct Bench {
     quick: bool,
     #[arg(long, global = true)]
     json: bool,
-    /// Put the figures into this document, between its two marks
+    /// Put the figures into this document, between its two marks; those of other parts stay there
     #[arg(long, global = true, value_name = "FILE")]
     write: Option<PathBuf>,
 }

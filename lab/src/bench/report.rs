@@ -47,16 +47,75 @@ impl Report {
         self.0.iter().flat_map(|part| &part.measured)
     }
 
-    /// The parts in turn, then the goals.
     fn markdown(&self) -> String {
-        let parts = self.0.iter();
-        let parts = parts.map(|part| format!("### {}\n\n{}\n\n", part.name, part.text.trim_end()));
-        let goals = goals::table(self.measured());
-        format!("{}### Goals\n\n{goals}\n", parts.collect::<String>())
+        self.0.iter().map(Part::markdown).collect()
     }
 
-    /// Replaces what an earlier run wrote into the document.
+    /// Replaces what earlier runs wrote into the document of the same parts; what they wrote of others stays.
     pub fn write(&self, document: &Path) -> Outcome {
-        SECTION.write(document, &format!("\n{}", self.markdown()))
+        let earlier = SECTION.read(document)?;
+        let mut parts = subsections(&earlier);
+        for part in &self.0 {
+            let text = part.markdown();
+            match parts.iter_mut().find(|(name, _)| *name == part.name) {
+                Some((_, earlier)) => *earlier = text,
+                None => parts.push((part.name, text)),
+            }
+        }
+        let body: String = parts.into_iter().map(|(_, text)| text).collect();
+        SECTION.write(document, &format!("\n{body}"))
+    }
+}
+
+impl Part {
+    /// With its goals.
+    fn markdown(&self) -> String {
+        let Self { name, text, .. } = self;
+        let goals = goals::table(&self.measured);
+        format!("{HEADING}{name}\n\n{}\n\n{goals}\n", text.trim_end())
+    }
+}
+
+const HEADING: &str = "### ";
+
+/// Each with its name and its heading.
+fn subsections(section: &str) -> Vec<(&str, String)> {
+    let texts = section.split(HEADING).skip(1);
+    let names = texts
+        .clone()
+        .map(|text| text.lines().next().unwrap_or_default());
+    names
+        .zip(texts.map(|text| format!("{HEADING}{text}")))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn part(name: &'static str, text: &str) -> Part {
+        Part {
+            name,
+            text: text.to_owned(),
+            json: Value::Null,
+            measured: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn parts_that_were_not_measured_again_stay_as_they_were() {
+        let document = tempfile::NamedTempFile::new().unwrap();
+        let Section { begin, end } = SECTION;
+        std::fs::write(document.path(), format!("before\n{begin}\n{end}\nafter")).unwrap();
+        let write = |parts| Report(parts).write(document.path()).unwrap();
+        write(vec![part("check", "old"), part("cold", "old")]);
+        write(vec![part("check", "new"), part("listing", "new")]);
+        let written = std::fs::read_to_string(document.path()).unwrap();
+        let lines = written
+            .lines()
+            .filter(|line| ["old", "new"].contains(line) || line.starts_with('#'));
+        let expected = ["### check", "new", "### cold", "old", "### listing", "new"];
+        assert_eq!(lines.collect::<Vec<_>>(), expected);
+        assert!(written.starts_with("before\n") && written.ends_with("\nafter"));
     }
 }
