@@ -3,7 +3,6 @@
 
 use prometheus_client::encoding::text;
 use prometheus_client::registry::Registry;
-use rocket::http::ContentType;
 
 /// An empty registry.
 #[must_use]
@@ -11,11 +10,7 @@ pub fn registry() -> Registry {
     Registry::with_prefix("vestibule")
 }
 
-#[must_use]
-pub fn content_type() -> ContentType {
-    ContentType::new("application", "openmetrics-text")
-        .with_params([("version", "1.0.0"), ("charset", "utf-8")])
-}
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 pub(super) fn encode(registry: &Registry) -> String {
     let mut text = String::new();

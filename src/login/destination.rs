@@ -1,6 +1,7 @@
 //! Where a browser goes once it is signed in: a page of this host, or a page of another host, which it
 //! enters through a [`Gateway`].
 
+use hyper::header::RETRY_AFTER;
 use rocket::http::Status;
 use serde::Serialize;
 
@@ -172,7 +173,7 @@ impl Destination {
             ..ContinuePage::to(self.address(), self.host().unwrap_or_default())
         };
         let answer = Answer::page(app, Status::ServiceUnavailable, &page, None)?;
-        Ok(answer.header("Retry-After", WAIT.to_string()))
+        Ok(answer.header(RETRY_AFTER, WAIT.to_string()))
     }
 
     /// The sign-in page's address on the way to here.

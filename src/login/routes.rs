@@ -1,4 +1,5 @@
-use rocket::http::{ContentType, Status};
+use hyper::header::HeaderName;
+use rocket::http::Status;
 use rocket::{FromForm, Route, get, post, routes};
 
 use super::destination::{Destination, Lost};
@@ -10,7 +11,7 @@ use crate::foundation::token::Token;
 use crate::people::passwords::Password;
 use crate::sessions::{CurrentSession, Denied, Session};
 use crate::web::cookies::{DomainCookie, HostCookie};
-use crate::web::{Answer, Failure, Opened, Posted, Refusal, Visit, back_to, with_query};
+use crate::web::{Answer, Failure, Opened, Posted, Refusal, SVG, Visit, back_to, with_query};
 
 /// Where people are sent who asked for no other page.
 const HOME: &str = "/account";
@@ -176,7 +177,7 @@ async fn sign_out_post(
         .cookie(HostCookie::session(&app.settings).expire())
         // Not "cookies": that empties the whole registrable domain. Not "cache": nothing personal is in
         // it, and Chromium goes through every file that it keeps of any site, 16 s for 320 MB.
-        .header("Clear-Site-Data", "\"storage\"".to_owned());
+        .header(HeaderName::from_static("clear-site-data"), "\"storage\"");
     let shared = app.settings.sites.cookie_domain.as_deref();
     Ok(shared.into_iter().fold(answer, |answer, domain| {
         answer.cookie(DomainCookie(domain).expire())
@@ -194,7 +195,7 @@ fn forget(app: &App, _visit: Visit) -> Answer {
         Status::Ok,
         "<svg xmlns=\"http://www.w3.org/2000/svg\"/>".to_owned(),
     )
-    .content_type(ContentType::SVG);
+    .content_type(SVG);
     HostCookie::signed_out(&app.settings)
         .come_and_go()
         .into_iter()

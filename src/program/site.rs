@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use hyper::header::WWW_AUTHENTICATE;
 use rocket::config::{Config, Ident};
 use rocket::http::Status;
 use rocket::outcome::Outcome;
@@ -78,10 +79,10 @@ async fn metrics_text(app: &App, bearer: Bearer<'_>) -> Result<Answer, Failure> 
         count(app, Reason::Unauthenticated);
         let message = "metrics_token is needed: Authorization: Bearer …";
         return Ok(Answer::text(Status::Unauthorized, message.to_owned())
-            .header("WWW-Authenticate", "Bearer".to_owned()));
+            .header(WWW_AUTHENTICATE, "Bearer"));
     }
     let text = app.scrape().await?;
-    Ok(Answer::text(Status::Ok, text).content_type(metrics::content_type()))
+    Ok(Answer::text(Status::Ok, text).content_type(metrics::CONTENT_TYPE))
 }
 
 /// The token of a request's one `Authorization: Bearer` (RFC 6750, 2.1).

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use hyper::header::{COOKIE, HeaderName, LOCATION};
 use rocket::http::Status;
 use serde::Serialize;
 
@@ -84,26 +85,29 @@ pub(super) fn redirect_status(dialect: Dialect, method: &str) -> Status {
     }
 }
 
+const REMOTE_USER: HeaderName = HeaderName::from_static("remote-user");
+const REMOTE_NAME: HeaderName = HeaderName::from_static("remote-name");
+const REMOTE_EMAIL: HeaderName = HeaderName::from_static("remote-email");
+const REMOTE_GROUPS: HeaderName = HeaderName::from_static("remote-groups");
+const TO_REMOVE: HeaderName = HeaderName::from_static("x-envoy-auth-headers-to-remove");
+
 /// Every header that a proxy copies is there once, empty where there is nothing to say: one that is
 /// missing would let the client's own through.
 pub(super) fn allow(request: &ProxyRequest, dialect: Dialect, user: Option<&User>) -> Answer {
     let text = |of: fn(&User) -> String| user.map(of).unwrap_or_default();
-    let mut answer = Answer::text(Status::Ok, String::new())
-        .header("Remote-User", text(|user| user.username.clone()))
-        .header("Remote-Name", text(|user| user.shown_name().to_owned()))
+    let answer = Answer::text(Status::Ok, String::new())
+        .header(REMOTE_USER, text(|user| user.username.clone()))
+        .header(REMOTE_NAME, text(|user| user.shown_name().to_owned()))
         .header(
-            "Remote-Email",
+            REMOTE_EMAIL,
             text(|user| user.email.clone().unwrap_or_default()),
         )
-        .header("Remote-Groups", text(|user| user.groups.join(",")))
-        .header("Cookie", without_ours(request.cookies()));
-    if dialect == Dialect::ExtAuthz {
-        answer = answer.header(
-            "x-envoy-auth-headers-to-remove",
-            REMOVED_BY_ENVOY.to_owned(),
-        );
+        .header(REMOTE_GROUPS, text(|user| user.groups.join(",")))
+        .header(COOKIE, without_ours(request.cookies()));
+    match dialect {
+        Dialect::ExtAuthz => answer.header(TO_REMOVE, REMOVED_BY_ENVOY),
+        Dialect::ForwardAuth | Dialect::AuthRequest => answer,
     }
-    answer
 }
 
 /// The cookies that fit, with the rest of an answer, into the buffer of deploy/nginx; to more nginx says 500.
@@ -131,7 +135,7 @@ pub(super) fn refuse_cookies(
             home(app, &original.host),
             TOO_MANY_COOKIES.trim_start_matches('/')
         );
-        Answer::text(status, String::new()).header("Location", page)
+        Answer::text(status, String::new()).header(LOCATION, page)
     } else {
         error_json_about(status, "cookies_too_large", COOKIES_TOO_LARGE.to_owned())
     };
@@ -158,7 +162,7 @@ pub(super) fn ask_to_sign_in(
     let status = redirect_status(dialect, &original.method);
     let location = sign_in_address(app, &original.host, &rd, &original.method, &flow);
     let answer = Answer::text(status, String::new())
-        .header("Location", location)
+        .header(LOCATION, location)
         .keep_opener();
     if dialect == Dialect::AuthRequest {
         // nginx hands on one cookie; planted ones go when a ticket is exchanged.

@@ -1,5 +1,6 @@
 //! `/.vestibule/enter` of a protected host: a ticket is exchanged for the host's own cookie.
 
+use hyper::header::LOCATION;
 use rocket::http::Status;
 
 use super::flow::{expire_planted, flow_cookie, home, presented, sign_in_address};
@@ -28,7 +29,7 @@ impl Entered {
     /// The refusal, where there is nowhere to go.
     pub fn answer(mut self, status: Status, one_cookie: bool) -> Result<Answer, Refusal> {
         let mut answer = Answer::text(status, String::new())
-            .header("Location", self.to?)
+            .header(LOCATION, self.to?)
             .keep_opener();
         if one_cookie {
             self.cookies.drain(..self.cookies.len().saturating_sub(1));

@@ -1,6 +1,7 @@
 //! `/.vestibule/frame` of a protected host: what a frame shows where nobody is signed in. The sign-in page is
 //! shown in no frame, so this one leads out of it.
 
+use hyper::header::CONTENT_SECURITY_POLICY;
 use rocket::http::Status;
 use serde::Serialize;
 
@@ -36,7 +37,7 @@ pub fn frame(app: &App, host: &Host, query: &str) -> Result<Answer, Error> {
     };
     let answer = Answer::page(app, Status::Unauthorized, &page, None)?;
     let policy = headers::policy_of_framed_page();
-    Ok(answer.header("Content-Security-Policy", policy).challenge())
+    Ok(answer.header(CONTENT_SECURITY_POLICY, policy).challenge())
 }
 
 #[derive(Serialize)]

@@ -1,5 +1,6 @@
 //! Vestibule's own paths at a protected host, of which a proxy asks or which it passes on.
 
+use hyper::header::REFRESH;
 use rocket::http::Status;
 
 use super::answers::{broken, error_json, name_untrusted, redirect_status};
@@ -54,7 +55,7 @@ pub async fn answer_asked(
 /// A browser on its way asks again by itself where the next try may have its turn.
 fn ask_again(answer: Answer, refusal: &Refusal) -> Answer {
     match refusal.status {
-        Status::ServiceUnavailable => answer.header("Refresh", "2".to_owned()),
+        Status::ServiceUnavailable => answer.header(REFRESH, "2"),
         _ => answer,
     }
 }

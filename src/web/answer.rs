@@ -1,9 +1,13 @@
 //! Answers: what handlers give back.
 
+use std::borrow::Cow;
 use std::io::Cursor;
 use std::sync::Arc;
 
-use rocket::http::{ContentType, Header, Status};
+use hyper::header::{
+    ALLOW, CONTENT_TYPE, HeaderName, LOCATION, RETRY_AFTER, SET_COOKIE, WWW_AUTHENTICATE,
+};
+use rocket::http::{Header, Status};
 use rocket::response::{self, Responder, Response};
 use rocket::{Request, serde::json};
 use serde::Serialize;
@@ -15,13 +19,26 @@ use crate::foundation::app::App;
 use crate::foundation::error::Error;
 use crate::foundation::person::Person;
 
+/// A header of an answer.
+pub(crate) type OwnHeader = (HeaderName, Cow<'static, str>);
+
+pub(crate) const HTML: &str = "text/html; charset=utf-8";
+pub(crate) const TEXT: &str = "text/plain; charset=utf-8";
+/// UTF-8 by its definition (RFC 8259, 8.1): it has no charset parameter.
+pub(crate) const JSON: &str = "application/json";
+pub(crate) const CSS: &str = "text/css; charset=utf-8";
+pub(crate) const SVG: &str = "image/svg+xml";
+
+/// Of its own, most times.
+const MOST_HEADERS: usize = 8;
+
 /// A finished answer.
 #[derive(Clone, Debug)]
 pub struct Answer {
     status: Status,
-    content_type: ContentType,
+    content_type: &'static str,
     body: String,
-    headers: Vec<Header<'static>>,
+    headers: Vec<OwnHeader>,
 }
 
 impl Answer {
@@ -36,44 +53,36 @@ impl Answer {
         viewer: Option<&dyn Person>,
     ) -> Result<Self, Error> {
         let body = app.state::<Templates>().render(page, viewer)?;
-        Ok(Self {
-            status,
-            content_type: ContentType::HTML,
-            body,
-            headers: Vec::new(),
-        })
+        Ok(Self::new(status, HTML, body))
     }
 
     /// To a path of this service, with GET.
     #[must_use]
     pub fn see_other(path: &str) -> Self {
-        Self::text(Status::SeeOther, String::new()).header("Location", path.to_owned())
+        Self::text(Status::SeeOther, String::new()).header(LOCATION, path.to_owned())
     }
 
     #[must_use]
     pub fn json<T: Serialize>(status: Status, value: &T) -> Self {
-        let body = json::to_string(value).unwrap_or_default();
-        Self {
-            status,
-            // UTF-8 by its definition (RFC 8259, 8.1): it has no charset parameter.
-            content_type: ContentType::JSON,
-            body,
-            headers: Vec::new(),
-        }
+        Self::new(status, JSON, json::to_string(value).unwrap_or_default())
     }
 
     #[must_use]
     pub fn text(status: Status, body: String) -> Self {
+        Self::new(status, TEXT, body)
+    }
+
+    fn new(status: Status, content_type: &'static str, body: String) -> Self {
         Self {
             status,
-            content_type: ContentType::Plain,
+            content_type,
             body,
-            headers: Vec::new(),
+            headers: Vec::with_capacity(MOST_HEADERS),
         }
     }
 
     #[must_use]
-    pub fn content_type(self, content_type: ContentType) -> Self {
+    pub fn content_type(self, content_type: &'static str) -> Self {
         Self {
             content_type,
             ..self
@@ -81,46 +90,46 @@ impl Answer {
     }
 
     #[must_use]
-    pub fn header(mut self, name: &'static str, value: String) -> Self {
-        self.headers.push(Header::new(name, value));
+    pub fn header(mut self, name: HeaderName, value: impl Into<Cow<'static, str>>) -> Self {
+        self.headers.push((name, value.into()));
         self
     }
 
     /// With a `Set-Cookie`.
     #[must_use]
     pub fn cookie(self, set_cookie: String) -> Self {
-        self.header("Set-Cookie", set_cookie)
+        self.header(SET_COOKIE, set_cookie)
     }
 
     /// A redirect that a window goes through without losing the page that opened it: there is nothing to
     /// see here, which that page could meddle with.
     #[must_use]
     pub fn keep_opener(self) -> Self {
-        self.header(headers::OPENER_POLICY, "unsafe-none".to_owned())
+        self.header(headers::OPENER_POLICY, "unsafe-none")
     }
 
     /// Status, headers and body, for an answer that Rocket does not send.
-    pub(crate) fn into_parts(mut self) -> (Status, Vec<Header<'static>>, String) {
-        self.headers.push(Header::from(self.content_type));
+    pub(crate) fn into_parts(mut self) -> (Status, Vec<OwnHeader>, String) {
+        self.headers.push((CONTENT_TYPE, self.content_type.into()));
         (self.status, self.headers, self.body)
     }
 
     /// Names the challenge of a 401 (RFC 9110, 11.6.1). Never Basic: browsers would ask by themselves.
     #[must_use]
     pub fn challenge(self) -> Self {
-        self.header("WWW-Authenticate", "Vestibule".to_owned())
+        self.header(WWW_AUTHENTICATE, "Vestibule")
     }
 }
 
 impl<'r> Responder<'r, 'static> for Answer {
     fn respond_to(self, _: &'r Request<'_>) -> response::Result<'static> {
+        let (status, headers, body) = self.into_parts();
         let mut response = Response::build();
         response
-            .status(self.status)
-            .header(self.content_type)
-            .sized_body(self.body.len(), Cursor::new(self.body));
-        for header in self.headers {
-            response.header_adjoin(header);
+            .status(status)
+            .sized_body(body.len(), Cursor::new(body));
+        for (name, value) in headers {
+            response.header_adjoin(Header::new(name.as_str().to_owned(), value));
         }
         response.ok()
     }
@@ -238,11 +247,11 @@ impl Refusal {
         };
         let answer = match self.status {
             // RFC 9110, 15.5.6: what is allowed is said.
-            Status::MethodNotAllowed => answer.header("Allow", "GET, HEAD, POST".to_owned()),
+            Status::MethodNotAllowed => answer.header(ALLOW, "GET, HEAD, POST"),
             _ => answer,
         };
         match self.retry_after {
-            Some(wait) => answer.header("Retry-After", wait.as_secs().max(1).to_string()),
+            Some(wait) => answer.header(RETRY_AFTER, wait.as_secs().max(1).to_string()),
             None => answer,
         }
     }

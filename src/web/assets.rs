@@ -3,10 +3,12 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use rocket::http::{ContentType, Status};
+use hyper::header::CACHE_CONTROL;
+use rocket::http::Status;
 use rocket::{Route, get, routes};
 use sha2::{Digest, Sha256};
 
+use crate::web::answer::{CSS, SVG};
 use crate::web::{Answer, AnyHost};
 
 const STYLESHEET: &str = include_str!("../../templates/style.css");
@@ -26,19 +28,16 @@ pub fn routes() -> Vec<Route> {
 
 #[get("/.vestibule/style.css")]
 fn stylesheet(_any: AnyHost) -> Answer {
-    kept(ContentType::CSS, STYLESHEET)
+    kept(CSS, STYLESHEET)
 }
 
 #[get("/.vestibule/icon.svg")]
 fn icon(_any: AnyHost) -> Answer {
-    kept(ContentType::SVG, ICON)
+    kept(SVG, ICON)
 }
 
-fn kept(content_type: ContentType, body: &str) -> Answer {
+fn kept(content_type: &'static str, body: &str) -> Answer {
     Answer::text(Status::Ok, body.to_owned())
         .content_type(content_type)
-        .header(
-            "Cache-Control",
-            "public, max-age=31536000, immutable".to_owned(),
-        )
+        .header(CACHE_CONTROL, "public, max-age=31536000, immutable")
 }

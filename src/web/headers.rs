@@ -3,6 +3,10 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use hyper::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
+    VARY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
 use rocket::http::{Header, Method, Status};
 use rocket::response::Responder;
 use rocket::{Request, Response};
@@ -14,45 +18,48 @@ use super::{Answer, Refusal, wants_json};
 use crate::foundation::app::App;
 
 /// Nothing is loaded but our stylesheet and icon; nothing is framed, nothing runs.
-const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'";
+const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'";
 
 /// Headers of every answer. With `same-origin` browsers still send an Origin with our forms.
-const HEADERS: [(&str, &str); 8] = [
-    ("Content-Security-Policy", CONTENT_SECURITY_POLICY),
-    ("X-Content-Type-Options", "nosniff"),
-    ("X-Frame-Options", "DENY"),
-    ("Referrer-Policy", "same-origin"),
+const HEADERS: [(HeaderName, &str); 8] = [
+    (CONTENT_SECURITY_POLICY, POLICY),
+    (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (X_FRAME_OPTIONS, "DENY"),
+    (REFERRER_POLICY, "same-origin"),
     (OPENER_POLICY, "same-origin"),
-    ("Cross-Origin-Resource-Policy", "same-origin"),
     (
-        "Permissions-Policy",
+        HeaderName::from_static("cross-origin-resource-policy"),
+        "same-origin",
+    ),
+    (
+        HeaderName::from_static("permissions-policy"),
         "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
     ),
-    ("Vary", "Cookie, Accept"),
+    (VARY, "Cookie, Accept"),
 ];
 
 /// A year, as browsers' preload lists ask for.
-const STRICT_TRANSPORT_SECURITY: &str = "max-age=31536000";
+const ONE_YEAR: &str = "max-age=31536000";
 
 /// Nothing of ours may be framed, but one page that says so itself.
 const FRAME_ANCESTORS: &str = "frame-ancestors 'none'";
 
 /// An answer that says nothing of caching is not cached.
-const NOT_CACHED: (&str, &str) = ("Cache-Control", "no-store");
+const NOT_CACHED: (HeaderName, &str) = (CACHE_CONTROL, "no-store");
 
-pub(crate) const OPENER_POLICY: &str = "Cross-Origin-Opener-Policy";
+pub(crate) const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 
 /// The headers that give way to what an answer of ours says.
-const GIVE_WAY: [&str; 3] = [NOT_CACHED.0, "Content-Security-Policy", OPENER_POLICY];
+const GIVE_WAY: [HeaderName; 3] = [CACHE_CONTROL, CONTENT_SECURITY_POLICY, OPENER_POLICY];
 
 /// The policy of a page that any site may frame. Browsers that know `frame-ancestors` heed no X-Frame-Options.
 pub(crate) fn policy_of_framed_page() -> String {
-    CONTENT_SECURITY_POLICY.replace(FRAME_ANCESTORS, "frame-ancestors *")
+    POLICY.replace(FRAME_ANCESTORS, "frame-ancestors *")
 }
 
 /// Whether a header of every answer gives way to what an answer says.
-pub(crate) fn gives_way(name: &str) -> bool {
-    GIVE_WAY.iter().any(|own| own.eq_ignore_ascii_case(name))
+pub(crate) fn gives_way(name: &HeaderName) -> bool {
+    GIVE_WAY.contains(name)
 }
 
 /// What a rocket manages all of whose answers are Vestibule's, not only those of its routes.
@@ -62,8 +69,8 @@ pub(crate) struct WholeSite;
 pub(crate) struct SetByListener;
 
 /// The headers of every answer; some give way to what an answer says ([`gives_way`]).
-pub(crate) fn of_every_answer(app: &App) -> impl Iterator<Item = (&'static str, &'static str)> {
-    let hsts = ("Strict-Transport-Security", STRICT_TRANSPORT_SECURITY);
+pub(crate) fn of_every_answer(app: &App) -> impl Iterator<Item = (HeaderName, &'static str)> {
+    let hsts = (STRICT_TRANSPORT_SECURITY, ONE_YEAR);
     let hsts = app.settings.secure().then_some(hsts);
     HEADERS.into_iter().chain(hsts).chain([NOT_CACHED])
 }
@@ -80,10 +87,10 @@ pub fn secure(app: &App, request: &Request<'_>, response: &mut Response<'_>) {
     }
     // A host sets headers, too. They count for caching, and on redirects, which show nothing.
     let is_redirect = response.status().class().is_redirection();
-    let is_kept = |name| name == NOT_CACHED.0 || is_redirect && name == OPENER_POLICY;
+    let is_kept = |name: &_| *name == CACHE_CONTROL || is_redirect && *name == OPENER_POLICY;
     for (name, value) in of_every_answer(app) {
-        if !is_kept(name) || !response.headers().contains(name) {
-            response.set_raw_header(name, value);
+        if !is_kept(&name) || !response.headers().contains(name.as_str()) {
+            response.set_raw_header(name.as_str().to_owned(), value);
         }
     }
     response.remove_header("Server");

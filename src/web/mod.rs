@@ -23,6 +23,7 @@ mod visit;
 
 pub(crate) use answer::report;
 pub use answer::{Answer, Failure};
+pub(crate) use answer::{OwnHeader, SVG};
 pub use denials::Denied;
 pub use error_page::ErrorPage;
 pub use form::{Fields, Posted};

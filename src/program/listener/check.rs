@@ -12,7 +12,7 @@ use rocket::futures::FutureExt;
 use rocket::http::Status;
 
 use super::Service;
-use super::answer::{Body, add_common_headers, common_headers, set_header, whole};
+use super::answer::{Body, common_headers, whole, with_common_headers};
 use crate::foundation::app::App;
 use crate::sites::{ProxyRequest, authz};
 use crate::web::{Answer, Refusal};
@@ -83,14 +83,6 @@ fn response(answer: Answer, common: &HeaderMap) -> Option<Response<Body>> {
     let (status, headers, body) = answer.into_parts();
     let mut response = Response::new(whole(body.into()));
     *response.status_mut() = StatusCode::from_u16(status.code).ok()?;
-    let headers_mut = response.headers_mut();
-    headers_mut.reserve(common.len() + headers.len());
-    for header in headers {
-        if !set_header(&mut response, header.name.as_str(), &header.value) {
-            tracing::error!(header = %header.name, "an answer is not sent: this header cannot be");
-            return None;
-        }
-    }
-    add_common_headers(&mut response, common);
+    *response.headers_mut() = with_common_headers(common, headers)?;
     Some(response)
 }

@@ -1,17 +1,17 @@
 //! Refusals that are made before Rocket: with the headers and pages of all others.
 
 use hyper::body::Bytes;
-use hyper::header::{ACCEPT, CONNECTION, HeaderValue};
+use hyper::header::{ACCEPT, CONNECTION};
 use hyper::http::request::Parts;
 use hyper::{Response, StatusCode};
-use rocket::http::{Header, Status};
+use rocket::http::Status;
 use tokio_util::either::Either;
 
-use super::answer::{Body, add_common_headers, set_header, whole};
+use super::answer::{Body, whole, with_common_headers};
 use super::{Service, Stream};
 use crate::foundation::app::App;
 use crate::web::denials::count;
-use crate::web::{Refusal, headers};
+use crate::web::{OwnHeader, Refusal, headers};
 
 impl Service {
     /// A refusal, as a page or for a program; then the connection is closed, for what is left of such
@@ -24,13 +24,12 @@ impl Service {
         let plain = PlainRefusal::of(&self.app, refusal, json);
         let mut response = Response::new(whole(Bytes::from(plain.body)));
         *response.status_mut() = StatusCode::from_u16(plain.status.code).unwrap_or_default();
-        let close = HeaderValue::from_static("close");
-        response.headers_mut().insert(CONNECTION, close);
-        for header in &plain.headers {
-            let is_set = set_header(&mut response, header.name.as_str(), &header.value);
-            debug_assert!(is_set, "{} is a constant", header.name);
-        }
-        add_common_headers(&mut response, &self.common);
+        let own = plain
+            .headers
+            .into_iter()
+            .chain([(CONNECTION, "close".into())]);
+        *response.headers_mut() =
+            with_common_headers(&self.common, own).expect("a refusal's headers are constants");
         response
     }
 
@@ -59,14 +58,9 @@ pub(super) fn as_bytes(app: &App, status: u16) -> Vec<u8> {
     let length = plain.body.len();
     let mut page =
         format!("HTTP/1.1 {code} {reason}\r\nconnection: close\r\ncontent-length: {length}\r\n");
-    let mut add = |name: &str, value: &str| {
-        page += &format!("{}: {value}\r\n", name.to_ascii_lowercase());
-    };
-    for header in &plain.headers {
-        add(header.name.as_str(), &header.value);
-    }
-    for (name, value) in headers::of_every_answer(app) {
-        add(name, value);
+    let common = headers::of_every_answer(app).map(|(name, value)| (name, value.into()));
+    for (name, value) in plain.headers.into_iter().chain(common) {
+        page += &format!("{name}: {value}\r\n");
     }
     page += "\r\n";
     page += &plain.body;
@@ -76,7 +70,7 @@ pub(super) fn as_bytes(app: &App, status: u16) -> Vec<u8> {
 struct PlainRefusal {
     status: Status,
     /// Without those of every answer.
-    headers: Vec<Header<'static>>,
+    headers: Vec<OwnHeader>,
     body: String,
 }
 
