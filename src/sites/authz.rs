@@ -36,9 +36,13 @@ pub fn is_for_proxies(path: &str) -> bool {
 /// Whether answering writes what must be finished, as a ticket that is spent.
 #[must_use]
 pub fn writes(request: &ProxyRequest) -> bool {
+    let ticket = enter::PATH.as_bytes();
+    let names_it = |target: &[u8]| target.windows(ticket.len()).any(|part| part == ticket);
     let original = ["x-forwarded-uri", "x-original-url"];
-    let mut targets = original.iter().flat_map(|name| request.all(name));
-    request.path().contains(enter::PATH) || targets.any(|target| target.contains(enter::PATH))
+    let mut headers = request.headers().iter();
+    names_it(request.path().as_bytes())
+        || headers
+            .any(|(name, value)| original.contains(&name.as_str()) && names_it(value.as_bytes()))
 }
 
 /// Answers a proxy; an unexpected state is denied.

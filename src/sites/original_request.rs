@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use url::Url;
 
 use super::host::Host;
-use super::request::ProxyRequest;
+use super::request::{ProxyRequest, text};
 use super::rules::{self, Malformed};
 use crate::foundation::app::App;
 use crate::web::denials::Reason;
@@ -88,14 +88,13 @@ impl OriginalRequest {
         if request.has_body() {
             return Err(malformed("the request", "carries a body"));
         }
-        let headers = ForwardedHeaders(request);
+        let headers = ForwardedHeaders::of(request);
         let parts = match dialect {
             Dialect::ForwardAuth => of_forward_auth(&headers),
             Dialect::AuthRequest => of_auth_request(&headers),
-            Dialect::ExtAuthz => of_ext_authz(&headers),
+            Dialect::ExtAuthz => of_ext_authz(request, &headers),
         }?;
-        let hops: Vec<&str> = request.all("x-forwarded-for").collect();
-        let address = peer::forwarded_address(request.peer, &hops, &app.settings);
+        let address = peer::forwarded_address(request.peer, &headers.hops, &app.settings);
         let original = parts.checked(app, address)?;
         match original.contradicting(&headers, &parts) {
             Some(header) => Err(malformed(header, "contradicts what else the proxy says")),
@@ -120,16 +119,14 @@ impl OriginalRequest {
                 same_scheme(scheme) && rest.strip_suffix(&*taken.uri).is_some_and(same_host)
             })
         };
-        let same_schemes = || {
-            let schemes = headers.0.all(FORWARDED_PROTO);
-            schemes.flat_map(list).all(same_scheme)
-        };
+        let same_schemes = || headers.schemes().all(same_scheme);
         headers
-            .other(FORWARDED_METHOD, same_method)
-            .or_else(|| headers.other(ORIGINAL_METHOD, same_method))
-            .or_else(|| headers.other(FORWARDED_HOST, same_hosts))
-            .or_else(|| headers.other(FORWARDED_URI, |other| other == taken.uri))
-            .or_else(|| headers.other(ORIGINAL_URL, same_url))
+            .forwarded_method
+            .other(same_method)
+            .or_else(|| headers.original_method.other(same_method))
+            .or_else(|| headers.forwarded_host.other(same_hosts))
+            .or_else(|| headers.forwarded_uri.other(|other| other == taken.uri))
+            .or_else(|| headers.original_url.other(same_url))
             .or_else(|| (!same_schemes()).then_some(FORWARDED_PROTO))
     }
 
@@ -239,90 +236,140 @@ const MOST_BYTES: usize = 8_192;
 /// The protected host of a request that a trusted proxy passed on. `None`: it is said twice, or is none.
 #[must_use]
 pub fn passed_on_host(request: &ProxyRequest, app: &App) -> Option<Host> {
-    let headers = ForwardedHeaders(request);
-    let name = match headers.value(FORWARDED_HOST) {
-        Value::Missing => headers.once(HOST),
-        _ => headers.host(),
+    let headers = ForwardedHeaders::of(request);
+    let name = match headers.forwarded_host.value {
+        Value::Missing => headers.host.once(),
+        _ => headers.host_asked_for(),
     };
     Host::parse(name.ok()?, app.settings.url().scheme())
 }
 
-const HOST: &str = "Host";
-const FORWARDED_METHOD: &str = "X-Forwarded-Method";
 const FORWARDED_PROTO: &str = "X-Forwarded-Proto";
-const FORWARDED_HOST: &str = "X-Forwarded-Host";
-const FORWARDED_URI: &str = "X-Forwarded-Uri";
-const ORIGINAL_METHOD: &str = "X-Original-Method";
-const ORIGINAL_URL: &str = "X-Original-URL";
 /// That the browser asked for, wherever it was said.
 const ADDRESS: &str = "the address";
 
 /// The headers in which proxies say something of a request.
-struct ForwardedHeaders<'r>(&'r ProxyRequest);
+struct ForwardedHeaders<'r> {
+    host: Header<'r>,
+    forwarded_method: Header<'r>,
+    forwarded_host: Header<'r>,
+    forwarded_uri: Header<'r>,
+    original_method: Header<'r>,
+    original_url: Header<'r>,
+    /// Proxies in a row add theirs, to the header or in one more.
+    protos: Vec<&'r str>,
+    /// `X-Forwarded-For`.
+    hops: Vec<&'r str>,
+}
 
+/// A header that is there once, if at all.
+struct Header<'r> {
+    name: &'static str,
+    value: Value<'r>,
+}
+
+#[derive(Clone, Copy)]
 enum Value<'r> {
     Missing,
     Once(&'r str),
     Several,
 }
 
-impl<'r> ForwardedHeaders<'r> {
-    fn value(&self, name: &str) -> Value<'r> {
-        let mut values = self.0.headers().get_all(name).iter();
-        match (values.next(), values.next()) {
-            (None, _) => Value::Missing,
-            // No text: nothing is equal to it.
-            (Some(value), None) => Value::Once(std::str::from_utf8(value.as_bytes()).unwrap_or("")),
-            (Some(_), Some(_)) => Value::Several,
-        }
+impl<'r> Header<'r> {
+    fn missing(name: &'static str) -> Self {
+        let value = Value::Missing;
+        Self { name, value }
     }
 
-    fn once(&self, name: &'static str) -> Result<&'r str, Unusable> {
-        match self.value(name) {
+    fn add(&mut self, value: &'r str) {
+        self.value = match self.value {
+            Value::Missing => Value::Once(value),
+            Value::Once(_) | Value::Several => Value::Several,
+        };
+    }
+
+    fn once(&self) -> Result<&'r str, Unusable> {
+        match self.value {
             Value::Once(value) => Ok(value),
-            Value::Missing => Err(malformed(name, "is missing")),
-            Value::Several => Err(malformed(name, "is there more than once")),
+            Value::Missing => Err(malformed(self.name, "is missing")),
+            Value::Several => Err(malformed(self.name, "is there more than once")),
         }
-    }
-
-    /// The scheme, and where it was said. Proxies in a row add theirs, to the header or in one more.
-    fn scheme(&self) -> Result<(&'static str, &'r str), Unusable> {
-        if matches!(self.value(FORWARDED_PROTO), Value::Missing) {
-            return Err(malformed(FORWARDED_PROTO, "is missing"));
-        }
-        one_of(self.0.all(FORWARDED_PROTO).flat_map(list))
-            .map(|scheme| (FORWARDED_PROTO, scheme))
-            .ok_or(malformed(FORWARDED_PROTO, SEVERAL_SCHEMES))
-    }
-
-    fn host(&self) -> Result<&'r str, Unusable> {
-        one_of(list(self.once(FORWARDED_HOST)?))
-            .ok_or(malformed(FORWARDED_HOST, "says more than one host"))
     }
 
     /// The header's name, if it says something else than what is so.
-    fn other(&self, name: &'static str, is_so: impl Fn(&str) -> bool) -> Option<&'static str> {
-        let agrees = match self.value(name) {
+    fn other(&self, is_so: impl Fn(&str) -> bool) -> Option<&'static str> {
+        let agrees = match self.value {
             Value::Missing => true,
             Value::Once(value) => is_so(value),
             Value::Several => false,
         };
-        (!agrees).then_some(name)
+        (!agrees).then_some(self.name)
+    }
+}
+
+impl<'r> ForwardedHeaders<'r> {
+    /// In one pass: each check reads most of them.
+    fn of(request: &'r ProxyRequest) -> Self {
+        let mut read = Self {
+            host: Header::missing("Host"),
+            forwarded_method: Header::missing("X-Forwarded-Method"),
+            forwarded_host: Header::missing("X-Forwarded-Host"),
+            forwarded_uri: Header::missing("X-Forwarded-Uri"),
+            original_method: Header::missing("X-Original-Method"),
+            original_url: Header::missing("X-Original-URL"),
+            protos: Vec::new(),
+            hops: Vec::new(),
+        };
+        for (name, value) in request.headers() {
+            match name.as_str() {
+                "host" => read.host.add(text(value)),
+                "x-forwarded-method" => read.forwarded_method.add(text(value)),
+                "x-forwarded-host" => read.forwarded_host.add(text(value)),
+                "x-forwarded-uri" => read.forwarded_uri.add(text(value)),
+                "x-original-method" => read.original_method.add(text(value)),
+                "x-original-url" => read.original_url.add(text(value)),
+                "x-forwarded-proto" => read.protos.push(text(value)),
+                "x-forwarded-for" => read.hops.push(text(value)),
+                _ => {}
+            }
+        }
+        read
+    }
+
+    fn schemes(&self) -> impl Iterator<Item = &'r str> {
+        self.protos.iter().copied().flat_map(list)
+    }
+
+    /// The scheme, and where it was said.
+    fn scheme(&self) -> Result<(&'static str, &'r str), Unusable> {
+        if self.protos.is_empty() {
+            return Err(malformed(FORWARDED_PROTO, "is missing"));
+        }
+        one_of(self.schemes())
+            .map(|scheme| (FORWARDED_PROTO, scheme))
+            .ok_or(malformed(FORWARDED_PROTO, SEVERAL_SCHEMES))
+    }
+
+    fn host_asked_for(&self) -> Result<&'r str, Unusable> {
+        let forwarded = &self.forwarded_host;
+        one_of(list(forwarded.once()?)).ok_or(malformed(forwarded.name, "says more than one host"))
     }
 }
 
 fn of_forward_auth<'a>(headers: &ForwardedHeaders<'a>) -> Result<Parts<'a>, Unusable> {
+    let method = &headers.forwarded_method;
     Ok(Parts {
-        method: (FORWARDED_METHOD, headers.once(FORWARDED_METHOD)?),
+        method: (method.name, method.once()?),
         scheme: headers.scheme()?,
-        host: headers.host()?,
-        uri: headers.once(FORWARDED_URI)?.into(),
+        host: headers.host_asked_for()?,
+        uri: headers.forwarded_uri.once()?.into(),
     })
 }
 
 fn of_auth_request<'a>(headers: &ForwardedHeaders<'a>) -> Result<Parts<'a>, Unusable> {
-    let none = malformed(ORIGINAL_URL, "is no address");
-    let original = headers.once(ORIGINAL_URL)?;
+    let (address, method) = (&headers.original_url, &headers.original_method);
+    let none = malformed(address.name, "is no address");
+    let original = address.once()?;
     let (scheme, rest) = original.split_once("://").ok_or(none)?;
     let (host, uri) = rest.find('/').map(|at| rest.split_at(at)).ok_or(none)?;
     // A parser that reads another host out of it would be asked about another site.
@@ -333,15 +380,17 @@ fn of_auth_request<'a>(headers: &ForwardedHeaders<'a>) -> Result<Parts<'a>, Unus
         return Err(none);
     }
     Ok(Parts {
-        method: (ORIGINAL_METHOD, headers.once(ORIGINAL_METHOD)?),
-        scheme: (ORIGINAL_URL, scheme),
+        method: (method.name, method.once()?),
+        scheme: (address.name, scheme),
         host,
         uri: uri.into(),
     })
 }
 
-fn of_ext_authz<'a>(headers: &ForwardedHeaders<'a>) -> Result<Parts<'a>, Unusable> {
-    let request = headers.0;
+fn of_ext_authz<'a>(
+    request: &'a ProxyRequest,
+    headers: &ForwardedHeaders<'a>,
+) -> Result<Parts<'a>, Unusable> {
     let uri = request
         .path_and_query()
         .strip_prefix(EXT_AUTHZ)
@@ -349,7 +398,7 @@ fn of_ext_authz<'a>(headers: &ForwardedHeaders<'a>) -> Result<Parts<'a>, Unusabl
     Ok(Parts {
         method: ("the method", request.method.as_str()),
         scheme: headers.scheme()?,
-        host: headers.once(HOST)?,
+        host: headers.host.once()?,
         uri: if uri.starts_with('/') {
             uri.into()
         } else {

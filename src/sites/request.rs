@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 
-use hyper::header::{CONTENT_LENGTH, COOKIE, HeaderMap, HeaderValue, TRANSFER_ENCODING};
+use hyper::header::{
+    CONTENT_LENGTH, COOKIE, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING,
+};
 use hyper::{Method, Uri};
 
 /// The head of a request, and who sent it.
@@ -28,11 +30,12 @@ impl ProxyRequest {
         peer: IpAddr,
         has_body: bool,
     ) -> Self {
-        let is_announced = headers
-            .get_all(CONTENT_LENGTH)
-            .iter()
-            .any(|length| length != "0")
-            || headers.contains_key(TRANSFER_ENCODING);
+        let announces_body = |(name, value): (&HeaderName, &HeaderValue)| match *name {
+            CONTENT_LENGTH => value != "0",
+            TRANSFER_ENCODING => true,
+            _ => false,
+        };
+        let is_announced = headers.iter().any(announces_body);
         make_text(&mut headers);
         Self {
             method,
@@ -66,22 +69,22 @@ impl ProxyRequest {
         &self.headers
     }
 
-    /// All values of a header, by its name in lower case.
-    pub fn all(&self, name: &str) -> impl Iterator<Item = &str> {
-        let values = self.headers.get_all(name).into_iter();
-        // Values are text since `make_text`.
-        values.filter_map(|value| std::str::from_utf8(value.as_bytes()).ok())
-    }
-
     /// The `Cookie` headers.
     pub fn cookies(&self) -> impl Iterator<Item = &str> {
-        self.all(COOKIE.as_str())
+        self.headers.get_all(COOKIE).into_iter().map(text)
     }
+}
+
+/// A value of a request.
+pub fn text(value: &HeaderValue) -> &str {
+    // It is text since `make_text`.
+    std::str::from_utf8(value.as_bytes()).unwrap_or_default()
 }
 
 /// What is no text is replaced, so that what stands beside it is still read.
 fn make_text(headers: &mut HeaderMap) {
-    for value in headers.values_mut() {
+    let is_ascii = |value: &&mut HeaderValue| value.as_bytes().is_ascii();
+    for value in headers.values_mut().filter(|value| !is_ascii(value)) {
         let replaced = match String::from_utf8_lossy(value.as_bytes()) {
             Cow::Borrowed(_) => continue,
             Cow::Owned(text) => HeaderValue::from_bytes(text.as_bytes()),

@@ -224,7 +224,8 @@ fn refusal(head: &Parts, limits: HeadLimits) -> Option<Refusal> {
         if name.as_str().len() + value.len() > limits.field {
             return status(Status::RequestHeaderFieldsTooLarge);
         }
-        let is_text = std::str::from_utf8(value.as_bytes()).is_ok();
+        let value = value.as_bytes();
+        let is_text = value.is_ascii() || std::str::from_utf8(value).is_ok();
         if !is_text && DECISIVE.contains(&name.as_str()) {
             return status(Status::BadRequest);
         }
