@@ -45,11 +45,14 @@ pub fn writes(request: &ProxyRequest) -> bool {
             .any(|(name, value)| original.contains(&name.as_str()) && names_it(value.as_bytes()))
 }
 
-/// Answers a proxy; an unexpected state is denied.
+/// Answers a proxy; an unexpected state is denied. What is seldom done is boxed, here and in what it calls, so that
+/// not every answer carries room for it.
 pub async fn answer(app: &App, request: &ProxyRequest) -> Answer {
     let answered = match dialect(request.path()) {
         Some(dialect) => check(app, request, dialect).await,
-        None if is_own_path(request.path()) => return answer_passed_on(app, request).await,
+        None if is_own_path(request.path()) => {
+            return Box::pin(answer_passed_on(app, request)).await;
+        }
         None => return error_json(Status::NotFound, "not_found"),
     };
     answered.unwrap_or_else(|error| {
@@ -70,7 +73,6 @@ fn dialect(path: &str) -> Option<Dialect> {
 /// Who asks at a protected host.
 type Visitor = Option<Arc<User>>;
 
-/// What is seldom done is boxed, so that not every answer carries room for it.
 async fn check(app: &App, request: &ProxyRequest, dialect: Dialect) -> Result<Answer, Error> {
     let original = match OriginalRequest::read(request, app, dialect) {
         Ok(original) => original,

@@ -10,6 +10,7 @@ use hyper::http::request::Parts;
 use hyper::{Response, StatusCode};
 use rocket::futures::FutureExt;
 use rocket::http::Status;
+use rocket::tokio::task::JoinHandle;
 
 use super::Service;
 use super::answer::{Body, common_headers, whole, with_common_headers};
@@ -20,21 +21,27 @@ use crate::web::{Answer, Refusal};
 impl Service {
     /// A question writes nothing that must be finished: it goes when its connection is cut. What spends
     /// a ticket runs to its end when its client leaves.
-    pub(super) async fn check(
-        self: &Arc<Self>,
+    pub(super) fn check(
+        self: Arc<Self>,
         remote: Option<SocketAddr>,
         head: Parts,
         has_body: bool,
-    ) -> Response<Body> {
+    ) -> impl Future<Output = Response<Body>> + Send {
         let request = proxy_request(remote, head, has_body);
-        if !authz::writes(&request) {
-            return answer(&self.app, &self.common, &request).await;
+        async move {
+            if !authz::writes(&request) {
+                return answer(&self.app, &self.common, &request).await;
+            }
+            self.spawn_answer(request).await.unwrap_or_else(|_| {
+                self.tell(&Refusal::of_status(Status::InternalServerError), true)
+            })
         }
+    }
+
+    fn spawn_answer(self: &Arc<Self>, request: ProxyRequest) -> JoinHandle<Response<Body>> {
         let service = self.clone();
-        let writing = async move { answer(&service.app, &service.common, &request).await };
-        let written = self.running.spawn(writing).await;
-        written
-            .unwrap_or_else(|_| self.tell(&Refusal::of_status(Status::InternalServerError), true))
+        let answering = async move { answer(&service.app, &service.common, &request).await };
+        self.running.spawn(answering)
     }
 }
 
@@ -65,12 +72,10 @@ pub(super) fn peer(remote: Option<SocketAddr>) -> IpAddr {
 }
 
 async fn answer(app: &App, common: &HeaderMap, request: &ProxyRequest) -> Response<Body> {
-    let answering = AssertUnwindSafe(authz::answer(app, request)).catch_unwind();
-    let sent = match answering.await {
-        Ok(answer) => response(answer, common),
-        // The panic hook has logged it.
-        Err(_) => None,
-    };
+    let answering = AssertUnwindSafe(authz::answer(app, request));
+    // The panic hook has logged it.
+    let answered = answering.catch_unwind().await.ok();
+    let sent = answered.and_then(|answer| response(answer, common));
     sent.unwrap_or_else(|| {
         let refusal = Refusal::of_status(Status::InternalServerError);
         response(refusal.answer(None, true), common).expect("its headers are constants")

@@ -1,6 +1,5 @@
 //! One connection: HTTP/1 with an end to all waiting, and our headers on what hyper refuses.
 
-use std::convert::Infallible;
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -11,6 +10,7 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use rocket::futures::FutureExt;
 use rocket::tokio;
 use rocket::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use rocket::tokio::time::timeout;
@@ -40,10 +40,7 @@ pub(super) async fn serve(service: Arc<Service>, stream: Stream, _permit: Permit
     let most_head = service.head_limits(remote).bytes;
     let io = ErrorPages::new(Box::pin(io), service.app.clone(), Arc::clone(&received));
     let shared = service.clone();
-    let respond = service_fn(move |request| {
-        let service = shared.clone();
-        async move { Ok::<_, Infallible>(service.answer(remote, request, is_late).await) }
-    });
+    let respond = service_fn(move |request| shared.answer(remote, request, is_late).never_error());
     let mut connection = pin!(
         http1::Builder::new()
             .timer(TokioTimer::new())

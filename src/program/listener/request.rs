@@ -10,6 +10,8 @@ use hyper::body::{Body as _, Incoming};
 use hyper::header::HOST;
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, Version};
+use rocket::futures::FutureExt;
+use rocket::futures::future::{Either, ready};
 use rocket::http::uri::Origin;
 use rocket::http::{Header, Method as RocketMethod, Status};
 use rocket::local::asynchronous::LocalRequest;
@@ -86,30 +88,32 @@ impl Service {
         }
     }
 
-    pub(super) async fn answer(
-        self: Arc<Self>,
+    /// No `async fn`, which keeps what it was given twice: every connection has room for this future, and each
+    /// request moves it. What is larger than a check is boxed.
+    pub(super) fn answer(
+        self: &Arc<Self>,
         remote: Option<SocketAddr>,
         request: Request<Incoming>,
         is_late: bool,
-    ) -> Response<Body> {
+    ) -> impl Future<Output = Response<Body>> + Send + use<> {
         let (head, body) = request.into_parts();
-        if is_late {
-            return self.refuse(&head, &Refusal::unavailable());
-        }
-        let limits = if is_for_proxies(head.uri.path()) {
+        let is_for_proxies = is_for_proxies(head.uri.path());
+        let limits = if is_for_proxies {
             self.head_limits(remote)
         } else {
             HeadLimits::USUAL
         };
-        if let Some(refusal) = refusal(&head, limits) {
-            return self.refuse(&head, &refusal);
+        let late = is_late.then(Refusal::unavailable);
+        if let Some(refusal) = late.or_else(|| refusal(&head, limits)) {
+            return Either::Right(ready(self.refuse(&head, &refusal)).boxed());
         }
-        if is_for_proxies(head.uri.path()) {
+        let service = self.clone();
+        if is_for_proxies {
             let has_body = !body.is_end_stream();
-            return self.check(remote, head, has_body).await;
+            Either::Left(service.check(remote, head, has_body))
+        } else {
+            Either::Right(service.read_and_dispatch(remote, head, body).boxed())
         }
-        // Boxed: every connection keeps room for this future, and each request moves it.
-        Box::pin(self.read_and_dispatch(remote, head, body)).await
     }
 
     async fn read_and_dispatch(
