@@ -39,8 +39,9 @@ impl Token {
     /// Reads what a browser sent back; `None` for anything but the one spelling of 32 bytes.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
-        Some(Self(bytes.try_into().ok()?))
+        let mut bytes = [0; 32];
+        let length = URL_SAFE_NO_PAD.decode_slice(text, &mut bytes).ok()?;
+        (length == bytes.len()).then_some(Self(bytes))
     }
 
     /// The text for the browser. Never for a log.

@@ -31,13 +31,12 @@ impl Host {
             443
         };
         let name = name.strip_suffix('.').unwrap_or(name);
-        let plain = |c: char| c.is_alphanumeric() || ".-_[]:".contains(c);
-        if name.is_empty() || !name.chars().all(plain) {
-            return None;
-        }
-        let name = UrlHost::parse(name).ok()?.to_string();
-        (!name.ends_with('.')).then_some(Self {
-            name,
+        Some(Self {
+            name: if is_canonical(name) {
+                name.to_owned()
+            } else {
+                canonical(name)?
+            },
             port: port.filter(|port| *port != default),
         })
     }
@@ -51,6 +50,25 @@ impl Host {
     fn parent(&self) -> Option<&str> {
         self.name.split_once('.').map(|(_, parent)| parent)
     }
+}
+
+/// Whether it is a name that [`canonical`] leaves as it is: most names, which need no more looking at.
+fn is_canonical(name: &str) -> bool {
+    let plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.');
+    let last_label = name.rsplit('.').next().unwrap_or_default();
+    // Else it may be an address.
+    let is_no_number = last_label.starts_with(|c: char| c.is_ascii_lowercase());
+    let has_a_label = name.as_bytes().windows(4).any(|part| part == b"xn--");
+    is_no_number && name.bytes().all(plain) && !has_a_label
+}
+
+fn canonical(name: &str) -> Option<String> {
+    let plain = |c: char| c.is_alphanumeric() || ".-_[]:".contains(c);
+    if name.is_empty() || !name.chars().all(plain) {
+        return None;
+    }
+    let name = UrlHost::parse(name).ok()?.to_string();
+    (!name.ends_with('.')).then_some(name)
 }
 
 fn split_port(text: &str) -> Option<(&str, Option<u16>)> {
@@ -116,6 +134,21 @@ impl fmt::Display for Pattern {
         match self {
             Self::Exact(host) => host.fmt(f),
             Self::Below(domain) => write!(f, "*.{domain}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_canonical_name_stays_as_it_is(name in r"(([a-f0-9x.-]|xn--){0,6}\.)?[a-fx][a-f0-9x-]{0,4}") {
+            prop_assume!(is_canonical(&name));
+            prop_assert_eq!(canonical(&name), Some(name));
         }
     }
 }

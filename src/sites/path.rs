@@ -62,7 +62,8 @@ fn all_readings(raw: &str) -> Result<Vec<String>, Unreadable> {
 /// Whether nobody reads it in another way: most paths, which need no more looking at.
 fn is_plain(raw: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_~!$&'()*+,=:@.".contains(&byte);
-    raw.bytes().all(plain) && !raw.contains("//") && !raw.contains("/.")
+    let is_odd = |pair: &[u8]| matches!(pair, b"//" | b"/.");
+    raw.bytes().all(plain) && !raw.as_bytes().windows(2).any(is_odd)
 }
 
 /// The readings that are one step away.

@@ -7,7 +7,7 @@ mod text;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use serde::{Serialize, Serializer};
 use time::OffsetDateTime;
@@ -240,8 +240,10 @@ impl System {
     reason = "the one place that asks the system"
 )]
 fn system_time() -> Timestamp {
-    let nanos = OffsetDateTime::now_utc().unix_timestamp_nanos();
-    Timestamp(i64::try_from(nanos / 1_000).unwrap_or(i64::MAX))
+    match SystemTime::now().duration_since(SystemTime::UNIX_EPOCH) {
+        Ok(since) => Timestamp(micros(since)),
+        Err(before) => Timestamp(-micros(before.duration())),
+    }
 }
 
 impl fmt::Display for ClockFault {
