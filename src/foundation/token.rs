@@ -118,3 +118,27 @@ impl fmt::Debug for TokenHash {
         f.write_str("TokenHash(…)")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_32_bytes_in_their_one_spelling() {
+        let text = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+        let token = text(&[0xfb; 32]);
+        assert_eq!(Token::parse(&token), Some(Token([0xfb; 32])));
+        for other in [
+            text(&[0xfb; 31]),
+            text(&[0xfb; 33]),
+            format!("{token}="),
+            format!("{token} "),
+            token.replace('-', "+"),
+            // Bits beyond the last byte.
+            format!("{}t", &token[..42]),
+            String::new(),
+        ] {
+            assert_eq!(Token::parse(&other), None, "{other}");
+        }
+    }
+}
