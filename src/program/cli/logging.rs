@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tracing::callsite::Identifier;
 use tracing::{Event, Level, Metadata, Subscriber};
-use tracing_appender::non_blocking::WorkerGuard;
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::filter::{FilterExt, LevelFilter, Targets};
 use tracing_subscriber::layer::{Context, Filter, Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
@@ -19,6 +19,9 @@ const AUDIT: &str = "vestibule::audit";
 
 /// Lines a second that one place in the program may write: an attack fills no disk.
 const LINES_A_SECOND: u32 = 50;
+
+/// Lines that wait until they are written, 32 bytes each for their place alone; further ones are dropped.
+const WAITING_LINES: usize = 8_192;
 
 /// Begins to log; what is still on its way is written when the guard is dropped.
 ///
@@ -49,7 +52,9 @@ fn start(settings: &Settings, level: Level) -> WorkerGuard {
         .with_target("vestibule", level)
         .and(Bounded::default());
     // On a thread of its own, which drops lines when nobody reads them: no request waits for a log.
-    let (writer, guard) = tracing_appender::non_blocking(std::io::stderr());
+    let (writer, guard) = NonBlockingBuilder::default()
+        .buffered_lines_limit(WAITING_LINES)
+        .finish(std::io::stderr());
     let layer = tracing_subscriber::fmt::layer()
         .with_writer(writer)
         .log_internal_errors(false)
