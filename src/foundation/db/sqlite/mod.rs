@@ -36,8 +36,9 @@ const READERS: u32 = 4;
 /// Pages of the file that are read straight from the system's cache.
 const MMAP_BYTES: &str = "1073741824";
 
-/// KiB, negative for SQLite: a reader's own copies of pages. They are of the WAL alone, for the file is mapped.
-const READER_CACHE: &str = "-512";
+/// KiB, negative for SQLite: a connection's own copies of pages. A reader's are of the WAL alone, for the file is mapped;
+/// a writer's go to the WAL when there are more, and come from the system's cache again.
+const PAGE_CACHE: &str = "-128";
 
 /// The WAL shrinks back to this after a burst.
 const WAL_BYTES: &str = "67108864";
@@ -80,14 +81,11 @@ impl File {
     }
 
     async fn reading(&self, most: u32) -> Result<SqlitePool, sqlx::Error> {
-        let options = options(self.path())
-            .read_only(true)
-            .pragma("cache_size", READER_CACHE);
         SqlitePoolOptions::new()
             .max_connections(most)
             .acquire_timeout(TIMEOUT)
             .test_before_acquire(false)
-            .connect_with(options)
+            .connect_with(options(self.path()).read_only(true))
             .await
     }
 
@@ -152,6 +150,7 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(TIMEOUT)
         .pragma("mmap_size", MMAP_BYTES)
+        .pragma("cache_size", PAGE_CACHE)
         .pragma("journal_size_limit", WAL_BYTES)
         // What is deleted is overwritten.
         .pragma("secure_delete", "ON")
