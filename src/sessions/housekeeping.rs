@@ -4,8 +4,7 @@
 use std::time::Duration;
 
 use super::last_use::{LastUse, LastUses};
-use super::look_up::CachedSession;
-use super::{by_time, store};
+use super::{by_time, look_up, store};
 use crate::foundation::app::App;
 use crate::foundation::error::Error;
 use crate::foundation::token::TokenHash;
@@ -44,10 +43,8 @@ async fn write_all(app: &App, recorded: &[(TokenHash, LastUse)]) -> Result<(), E
     }
     app.clock.persist(&mut tx).await?;
     tx.commit().await?;
-    for (hash, used) in recorded {
-        if let Some(row) = app.db.cache().snapshot().get::<CachedSession>(&hash.key()) {
-            row.was_used(*used);
-        }
+    for together in recorded.chunks(store::USES_TOGETHER) {
+        look_up::keep_uses(app.db.cache(), together);
     }
     Ok(())
 }

@@ -4,7 +4,7 @@
 //! Memory only ever says yes. Times and the user are judged for each request, and whom they deny is
 //! looked up in the database once more.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use super::Session;
 use super::last_use::{LastUse, LastUses};
@@ -45,12 +45,11 @@ impl LookUps {
     }
 }
 
-/// A session as the database says it, but for its last use, which moves.
+/// A session as the database says it.
 #[derive(Debug)]
 pub struct CachedSession {
     hash: TokenHash,
     session: Session,
-    used: Mutex<LastUse>,
 }
 
 /// What a secret of a protected host stands for. Another session than the one of this token never has it.
@@ -206,15 +205,10 @@ impl Found {
     }
 
     fn keep(joined: Joined, rows: &mut Vec<Arc<dyn Row>>) -> Self {
-        let used = LastUse {
-            at: joined.session.last_seen_at,
-            idle_end: joined.session.idle_expires_at,
-        };
         let user = Arc::new(joined.user);
         let session = Arc::new(CachedSession {
             hash: joined.hash,
             session: joined.session,
-            used: Mutex::new(used),
         });
         rows.push(session.clone());
         rows.push(user.clone());
@@ -227,7 +221,7 @@ impl Found {
         let session = &self.session.session;
         let now = app.clock.now();
         let last_uses = app.state::<LastUses>();
-        let used = last_uses.latest(hash, *self.session.used());
+        let used = last_uses.latest(hash, session.last_use());
         let end = used.idle_end.min(session.max_expires_at);
         if now >= end || self.user.disabled_at.is_some() {
             app.clock.mark_dirty();
@@ -238,25 +232,33 @@ impl Found {
     }
 }
 
-impl CachedSession {
-    /// After a use was written.
-    pub(super) fn was_used(&self, latest: LastUse) {
-        let mut used = self.used();
-        *used = used.later(latest);
-    }
+/// Renews the rows that are kept of sessions whose last uses were written.
+pub(super) fn keep_uses(cache: &Cache, written: &[(TokenHash, LastUse)]) {
+    let generation = cache.generation();
+    let snapshot = cache.snapshot();
+    let used = written.iter().filter_map(|(hash, latest)| {
+        let row = snapshot.get::<CachedSession>(&hash.key())?;
+        Some(row.used(*latest))
+    });
+    let rows: Vec<Arc<dyn Row>> = used.map(|row| Arc::new(row) as _).collect();
+    drop(snapshot);
+    cache.insert(generation, rows);
+}
 
-    fn used(&self) -> std::sync::MutexGuard<'_, LastUse> {
-        self.used.lock().unwrap_or_else(PoisonError::into_inner)
+impl CachedSession {
+    fn used(&self, latest: LastUse) -> Self {
+        let session = self.session.clone();
+        let used = session.last_use().later(latest);
+        Self {
+            hash: self.hash,
+            session: session.used(used),
+        }
     }
 }
 
 impl Live {
     fn into_parts(self) -> (Session, User) {
-        let session = Session {
-            last_seen_at: self.used.at,
-            idle_expires_at: self.used.idle_end,
-            ..self.found.session.session.clone()
-        };
+        let session = self.found.session.session.clone().used(self.used);
         (session, User::clone(&self.found.user))
     }
 }

@@ -9,6 +9,7 @@ mod housekeeping;
 mod last_use;
 pub mod listing;
 mod look_up;
+mod methods;
 mod metrics;
 mod object;
 mod routes;
@@ -32,8 +33,10 @@ pub use crate::web::{Denied, Device};
 
 pub use guard::{Admin, AnyOrigin, CurrentSession, CurrentUser};
 pub use housekeeping::write_last_uses;
+use last_use::LastUse;
 pub use last_use::LastUses;
 pub(crate) use look_up::{cached_at_site, resume, resume_at_site};
+pub use methods::Methods;
 pub use store::Found;
 
 #[must_use]
@@ -53,16 +56,12 @@ pub fn slice() -> Slice {
     })
 }
 
-/// How one signed in; more than one with a second factor.
-pub const PASSWORD: &str = "password";
-
 /// A live session. Its `id` is public; the token that authenticates is with the browser alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
     pub id: Uuid,
     pub user_id: Uuid,
-    /// Authentication methods, such as `password`.
-    pub methods: Vec<String>,
+    pub methods: Methods,
     /// "Keep me signed in".
     pub remember: bool,
     pub created_at: Timestamp,
@@ -80,6 +79,21 @@ impl Session {
     #[must_use]
     pub fn expires_at(&self) -> Timestamp {
         self.idle_expires_at.min(self.max_expires_at)
+    }
+
+    fn last_use(&self) -> LastUse {
+        LastUse {
+            at: self.last_seen_at,
+            idle_end: self.idle_expires_at,
+        }
+    }
+
+    fn used(self, used: LastUse) -> Self {
+        Self {
+            last_seen_at: used.at,
+            idle_expires_at: used.idle_end,
+            ..self
+        }
     }
 
     #[must_use]
@@ -142,7 +156,7 @@ pub async fn start(
     let session = Session {
         id: audit::new_id_at(now),
         user_id,
-        methods: vec![PASSWORD.to_owned()],
+        methods: Methods::PASSWORD,
         remember,
         created_at: now,
         authenticated_at: now,

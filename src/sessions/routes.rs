@@ -5,7 +5,7 @@ use rocket::{Route, get, routes};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{CurrentSession, Denied, Session};
+use super::{CurrentSession, Denied, Methods, Session};
 use crate::foundation::clock::Timestamp;
 use crate::people::users::User;
 use crate::web::{Answer, Failure, Refusal, Visit};
@@ -41,7 +41,7 @@ struct Unauthenticated {
 #[derive(Serialize)]
 struct Described<'a> {
     user: DescribedUser<'a>,
-    session: DescribedSession<'a>,
+    session: DescribedSession,
 }
 
 #[derive(Serialize)]
@@ -55,13 +55,13 @@ struct DescribedUser<'a> {
 }
 
 #[derive(Serialize)]
-struct DescribedSession<'a> {
+struct DescribedSession {
     id: Uuid,
     created_at: Timestamp,
     last_seen_at: Timestamp,
     expires_at: Timestamp,
     authenticated_at: Timestamp,
-    methods: &'a [String],
+    methods: Methods,
 }
 
 fn describe<'a>(session: &'a Session, user: &'a User) -> Described<'a> {
@@ -80,7 +80,7 @@ fn describe<'a>(session: &'a Session, user: &'a User) -> Described<'a> {
             last_seen_at: session.last_seen_at,
             expires_at: session.expires_at(),
             authenticated_at: session.authenticated_at,
-            methods: &session.methods,
+            methods: session.methods,
         },
     }
 }

@@ -6,7 +6,7 @@ use sqlx::Row;
 use crate::foundation::db::{Pool, Query, for_keys, from_row, sized};
 use crate::foundation::token::TokenHash;
 use crate::people::users::{User, user_columns};
-use crate::sessions::Session;
+use crate::sessions::{Methods, Session};
 
 /// The columns that a [`Session`] is read from, beside its user's, of the table `sessions` as `s`.
 macro_rules! session_columns {
@@ -17,11 +17,11 @@ macro_rules! session_columns {
 }
 
 from_row!(Session, |row| {
-    let methods: String = row.try_get("methods")?;
+    let methods: &str = row.try_get("methods")?;
     Ok(Self {
         id: row.try_get("id")?,
         user_id: row.try_get("user_id")?,
-        methods: methods.split(',').map(str::to_owned).collect(),
+        methods: Methods::parse(methods).map_err(|e| sqlx::Error::Decode(e.into()))?,
         remember: row.try_get("remember")?,
         created_at: row.try_get("created_at")?,
         authenticated_at: row.try_get("authenticated_at")?,

@@ -34,7 +34,7 @@ pub(super) async fn insert(
     .bind(hash.as_bytes())
     .bind(session.id)
     .bind(session.user_id)
-    .bind(session.methods.join(","))
+    .bind(session.methods.to_string())
     .bind(session.remember)
     .bind(session.created_at)
     .bind(session.authenticated_at)
