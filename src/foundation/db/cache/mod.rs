@@ -19,7 +19,6 @@
 
 mod rows;
 
-use std::any::Any;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -89,8 +88,7 @@ impl Snapshot<'_> {
             self.cache.want(*key);
             Some(row)
         });
-        let row: Arc<dyn Any + Send + Sync> = row?.clone();
-        row.downcast().ok()
+        row.cloned()
     }
 }
 

@@ -32,26 +32,68 @@ impl Key {
 }
 
 /// A row that is kept, with what it is found by.
-pub trait Row: Any + Send + Sync {
+pub trait Row: AnyRow {
     fn key(&self) -> Key;
 }
 
-/// Rows by their keys, which stand in the rows alone.
+/// A row of whichever type.
+pub trait AnyRow: Any + Send + Sync {
+    /// A table for rows of this type, with this one in it.
+    fn into_table(self: Arc<Self>) -> Box<dyn Table>;
+}
+
+impl<T: Row> AnyRow for T {
+    fn into_table(self: Arc<Self>) -> Box<dyn Table> {
+        let mut table = Typed(HashTable::new());
+        table.insert_typed(self);
+        Box::new(table)
+    }
+}
+
+/// Rows by their keys, which stand in the rows alone: a table for each type, whose places are half as large as
+/// those for rows of any type.
 #[derive(Default)]
-pub(super) struct Rows(HashTable<Arc<dyn Row>>);
+pub(super) struct Rows(Vec<Box<dyn Table>>);
 
 impl Rows {
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.0.iter().map(|table| table.len()).sum()
     }
 
-    pub fn get(&self, key: &Key) -> Option<&Arc<dyn Row>> {
-        self.0.find(key.spread(), |row| row.key() == *key)
+    pub fn get<T: Row>(&self, key: &Key) -> Option<&Arc<T>> {
+        let mut tables = self.0.iter().map(|table| &**table as &dyn Any);
+        let Typed::<T>(rows) = tables.find_map(|table| table.downcast_ref())?;
+        rows.find(key.spread(), |row| row.key() == *key)
     }
 
     pub fn insert(&mut self, row: Arc<dyn Row>) {
+        if !self.0.iter_mut().any(|table| table.insert(&row)) {
+            self.0.push(row.into_table());
+        }
+    }
+
+    pub fn remove(&mut self, key: &Key) -> Option<Arc<dyn Row>> {
+        let removed = self.0.iter_mut().filter_map(|table| table.remove(key));
+        removed.last()
+    }
+}
+
+/// Rows of one type.
+pub trait Table: Any + Send + Sync {
+    fn len(&self) -> usize;
+
+    /// False: the row is of another type.
+    fn insert(&mut self, row: &Arc<dyn Row>) -> bool;
+
+    fn remove(&mut self, key: &Key) -> Option<Arc<dyn Row>>;
+}
+
+struct Typed<T>(HashTable<Arc<T>>);
+
+impl<T: Row> Typed<T> {
+    fn insert_typed(&mut self, row: Arc<T>) {
         let key = row.key();
-        let spread = |row: &Arc<dyn Row>| row.key().spread();
+        let spread = |row: &Arc<T>| row.key().spread();
         match self
             .0
             .entry(key.spread(), |other| other.key() == key, spread)
@@ -60,9 +102,20 @@ impl Rows {
             Entry::Vacant(entry) => drop(entry.insert(row)),
         }
     }
+}
 
-    pub fn remove(&mut self, key: &Key) -> Option<Arc<dyn Row>> {
+impl<T: Row> Table for Typed<T> {
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn insert(&mut self, row: &Arc<dyn Row>) -> bool {
+        let row: Arc<dyn Any + Send + Sync> = row.clone();
+        row.downcast().map(|row| self.insert_typed(row)).is_ok()
+    }
+
+    fn remove(&mut self, key: &Key) -> Option<Arc<dyn Row>> {
         let entry = self.0.find_entry(key.spread(), |row| row.key() == *key);
-        entry.ok().map(|entry| entry.remove().0)
+        entry.ok().map(|entry| entry.remove().0 as Arc<dyn Row>)
     }
 }
