@@ -38,11 +38,12 @@ from_row!(User, |row| {
     })
 });
 
-/// Group names hold no comma.
+/// Group names hold no comma. The list takes no more room than it needs, for many users are kept in memory.
 fn group_list(joined: Option<String>) -> Vec<String> {
-    joined
-        .map(|names| names.split(',').map(str::to_owned).collect())
-        .unwrap_or_default()
+    let names = joined.iter().flat_map(|names| names.split(','));
+    let mut list: Vec<String> = names.map(str::to_owned).collect();
+    list.shrink_to_fit();
+    list
 }
 
 /// `None`: there is no such user. The name is compared as [`canonical_name`] spells it.
