@@ -52,6 +52,9 @@ pub struct CachedSession {
     session: Session,
 }
 
+/// Together with the counts of its `Arc` it fills a size of the allocator's; the next one is 160 bytes.
+const _: () = assert!(size_of::<CachedSession>() + 2 * size_of::<usize>() <= 128);
+
 /// What a secret of a protected host stands for. Another session than the one of this token never has it.
 struct SiteSecret {
     secret: TokenHash,

@@ -35,7 +35,7 @@ impl Model {
     }
 
     fn step(&mut self, what: u32, row: u8) {
-        match what % 7 {
+        match what % 8 {
             0 => self.commit(row),
             6 => {
                 let before = self.cache.last_id().expect("asked before");
@@ -57,6 +57,13 @@ impl Model {
                     asked(&self.cache, newest, changes);
                     self.seen = database;
                 }
+            }
+            // A row that is kept is read, to be put in its own place later.
+            7 => {
+                let began = self.cache.generation();
+                let kept = self.cache.snapshot().get::<Read>(&key(row));
+                let renewed = kept.map(|kept| (began, row, Some(kept.1)));
+                self.readings.extend(renewed);
             }
             3 => self.readings.push((self.cache.generation(), row, None)),
             4 => {
