@@ -38,6 +38,9 @@ const LONGEST_REST: Duration = Duration::from_secs(1);
 /// The least that Linux knows: whatever else wants the core comes before.
 const NICE: i32 = 19;
 
+/// KiB, negative for SQLite: its usual 2,000 make the check no faster, and 128 make it slower by two fifths.
+const PAGE_CACHE: &str = "PRAGMA cache_size = -512";
+
 /// What is read keeps the WAL from being emptied. Above this, the table at hand is read to its end without a
 /// rest.
 const LONG_WAL: u64 = 128 * 1024 * 1024;
@@ -109,6 +112,7 @@ impl IntegrityCheck {
         now: Timestamp,
         why: &str,
     ) -> Result<Option<String>, sqlx::Error> {
+        sqlx::raw_sql(PAGE_CACHE).execute(&mut *connection).await?;
         let is_due = |table: &String| {
             let at = checked.get(table).copied().map(Timestamp::from_micros);
             !at.is_some_and(|at| at <= now && now.since(at) < A_WEEK)
