@@ -84,9 +84,13 @@ fn is_short(q: &str) -> bool {
 
 /// The condition that a user `u` is found: a name or the address of mail has this text.
 pub(crate) fn push_match(sql: &mut Builder<'_>, q: &str) {
-    sql.push("'|' || u.search LIKE ")
-        .push_bind(contained(q))
-        .push(" ESCAPE '\\'");
+    sql.push(if is_short(q) {
+        "'|' || u.search LIKE "
+    } else {
+        "u.search LIKE "
+    })
+    .push_bind(contained(q))
+    .push(" ESCAPE '\\'");
 }
 
 /// Users who may be found, as a query of their ids: all that [`push_match`] says yes to, hardly any others.
