@@ -10,7 +10,7 @@ use xtask::run::{Outcome, Stop, failed, root, say};
 use super::check::{TRUSTED, forward_auth};
 use super::databases::{Folder, HUGE, LARGE, SMALL, Seeded, Size};
 use super::goals::{BINARY, GROWTH, MEMORY, Measured};
-use super::listing::Pages;
+use super::listing::{self, Pages};
 use super::plot::{Line, Plot, short};
 use super::report::Part;
 use super::{add_admin, pinned};
@@ -27,7 +27,7 @@ const ROUNDS: usize = 300;
 const QUICK_ROUNDS: usize = 20;
 
 /// Of the pages that list; `bench listing` measures all of them.
-const PAGES: [&str; 3] = ["first page", "far end, by last subject", "search: one user"];
+const PAGES: [&str; 3] = listing::EVERYWHERE;
 
 const KIB: f64 = 1_024.0;
 

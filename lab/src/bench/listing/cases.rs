@@ -23,6 +23,13 @@ const SESSION_ROW: &str = "data-label=\"Device\"";
 const OWN_ROW: &str = "class=\"device\"";
 const USER_ROW: &str = "data-label=\"Email\"";
 
+/// Those that are measured with every number of sessions.
+pub const EVERYWHERE: [&str; 3] = [FIRST, FAR_END, ONE_USER];
+
+const FIRST: &str = "first page";
+const FAR_END: &str = "far end, by last seen";
+const ONE_USER: &str = "search: one user";
+
 /// All of them, in the order in which they are measured.
 pub fn of(samples: &Samples) -> Vec<Case> {
     let mut cases = sessions(samples);
@@ -47,12 +54,8 @@ fn search(name: &'static str, q: &str, least: usize) -> Case {
 
 fn sessions(samples: &Samples) -> Vec<Case> {
     vec![
-        page("first page", "", 50),
-        page(
-            "far end, by last seen",
-            format!("after={}", samples.last_seen),
-            50,
-        ),
+        page(FIRST, "", 50),
+        page(FAR_END, format!("after={}", samples.last_seen), 50),
         page(
             "far end, by start",
             format!("sort=started&after={}", samples.started),
@@ -78,7 +81,7 @@ fn sessions(samples: &Samples) -> Vec<Case> {
 fn searches(samples: &Samples) -> Vec<Case> {
     let network = samples.address.rsplit_once('.').map_or("", |(net, _)| net);
     vec![
-        search("search: one user", &samples.username, 1),
+        search(ONE_USER, &samples.username, 1),
         search("search: how a user's name begins", "anna.b", 1),
         search("search: 250 of 100,000 users", "rosa.s", 0),
         search("search: 2,000 of 100,000 users", "garcia", 1),

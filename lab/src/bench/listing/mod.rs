@@ -14,6 +14,7 @@ use super::latency::{Latency, Limits, Table};
 use super::{ADMIN, add_admin};
 use crate::driver::{self, Client, Instance, Server};
 use crate::sqlite;
+pub use cases::EVERYWHERE;
 use cases::{Case, Expect};
 use samples::Samples;
 
