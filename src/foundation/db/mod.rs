@@ -14,6 +14,7 @@ mod postgres;
 mod sqlite;
 mod timings;
 mod tx;
+mod writer;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -37,6 +38,7 @@ pub use sqlite::{
 };
 pub use timings::Timings;
 pub use tx::Tx;
+use writer::Writer;
 
 /// An answer within a second or none: a person waits, a proxy's patience ends.
 const TIMEOUT: Duration = Duration::from_secs(1);
@@ -52,14 +54,6 @@ pub struct Db {
     beside_a_server: AtomicBool,
     failure: Arc<SetOnce<DatabaseFailure>>,
     probed: Mutex<Option<(Instant, bool)>>,
-}
-
-/// What writes, in each engine's way.
-#[derive(Clone)]
-enum Writer {
-    Sqlite(Arc<sqlite::File>),
-    #[cfg(feature = "postgres")]
-    Postgres(postgres::Writers),
 }
 
 impl Db {
@@ -268,45 +262,6 @@ impl Db {
 
 impl fmt::Display for Db {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.writer {
-            Writer::Sqlite(file) => file.path().display().fmt(f),
-            #[cfg(feature = "postgres")]
-            Writer::Postgres(writers) => writers.fmt(f),
-        }
-    }
-}
-
-impl Writer {
-    async fn begin(&self) -> Result<Connection, sqlx::Error> {
-        Ok(match self {
-            Self::Sqlite(file) => Box::pin(file.begin()).await?.into(),
-            #[cfg(feature = "postgres")]
-            Self::Postgres(writers) => Box::pin(writers.begin()).await?.into(),
-        })
-    }
-
-    /// Waits until the commits that were under way are over.
-    async fn turn(&self) -> Result<(), sqlx::Error> {
-        match self {
-            Self::Sqlite(file) => file.turn().await,
-            #[cfg(feature = "postgres")]
-            Self::Postgres(writers) => Box::pin(writers.begin()).await.map(drop),
-        }
-    }
-
-    fn file(&self) -> Option<&sqlite::File> {
-        match self {
-            Self::Sqlite(file) => Some(file),
-            #[cfg(feature = "postgres")]
-            Self::Postgres(_) => None,
-        }
-    }
-
-    async fn close(&self, is_sound: bool) {
-        match self {
-            Self::Sqlite(file) => file.close(is_sound).await,
-            #[cfg(feature = "postgres")]
-            Self::Postgres(writers) => writers.close().await,
-        }
+        self.writer.fmt(f)
     }
 }

@@ -1,4 +1,3 @@
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,12 +9,9 @@ use rocket::http::Method;
 use rocket::local::asynchronous::Client as Local;
 use rocket::{Build, Rocket};
 use sha2::{Digest, Sha256};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{AssertSqlSafe, Connection as _};
 use tempfile::TempDir;
 use vestibule::foundation::app::App;
 use vestibule::foundation::audit::Actor;
-use vestibule::foundation::db::{self, Db, Location};
 use vestibule::foundation::settings::{Refused, Server};
 use vestibule::open_app_on;
 use vestibule::people::passwords::Password;
@@ -23,7 +19,7 @@ use vestibule::people::users::{self, NewUser, User};
 use vestibule::sessions::write_last_uses;
 use vestibule::{Clock, Settings, Timestamp, Vestibule};
 
-use super::postgres::Database;
+use super::place::Place;
 use super::{Client, ORIGIN, PASSWORD};
 
 /// A whole service with a database, a clock and a folder of its own.
@@ -216,10 +212,7 @@ impl TestApp {
 
     /// All that the database says, row by row.
     pub async fn dump(&self) -> Vec<String> {
-        let rows = match &self.place {
-            Place::Folder(_) => dump_file(self.app.db.path().expect("a file")).await,
-            Place::Server(database) => dump_server(database).await,
-        };
+        let rows = self.place.dump().await;
         // What readiness writes to see that it can be written.
         let probes = ["throttle: 'probe'", "throttle: (probe"];
         let is_probe = |row: &String| probes.iter().any(|probe| row.starts_with(probe));
@@ -289,84 +282,4 @@ pub fn refused_settings(lines: &str) -> String {
 /// Endpoints that proxies ask about, and paths of protected hosts: they have rules of their own.
 pub fn is_for_proxies(path: &str) -> bool {
     path.starts_with("/api/authz/") || path.starts_with("/.vestibule/")
-}
-
-async fn dump_file(file: &Path) -> Vec<String> {
-    let options = SqliteConnectOptions::new().filename(file).read_only(true);
-    let mut connection = SqliteConnection::connect_with(&options)
-        .await
-        .expect("a database");
-    let tables = "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name";
-    let tables: Vec<String> = sqlx::query_scalar(tables)
-        .fetch_all(&mut connection)
-        .await
-        .expect("tables");
-    let mut rows = Vec::new();
-    for table in tables {
-        let columns: Vec<String> =
-            sqlx::query_scalar("SELECT 'quote(\"' || name || '\")' FROM pragma_table_info($1)")
-                .bind(&table)
-                .fetch_all(&mut connection)
-                .await
-                .expect("columns");
-        let query = format!(
-            "SELECT '{table}: ' || concat_ws(', ', {}) FROM \"{table}\" ORDER BY 1",
-            columns.join(", ")
-        );
-        let found: Vec<String> = sqlx::query_scalar(AssertSqlSafe(query))
-            .fetch_all(&mut connection)
-            .await
-            .expect("rows");
-        rows.extend(found);
-    }
-    rows
-}
-
-async fn dump_server(database: &Database) -> Vec<String> {
-    let mut connection = database.connect().await;
-    let tables = "SELECT tablename::TEXT FROM pg_tables WHERE schemaname = 'public' ORDER BY 1";
-    let tables: Vec<String> = sqlx::query_scalar(tables)
-        .fetch_all(&mut connection)
-        .await
-        .expect("tables");
-    let mut rows = Vec::new();
-    for table in tables {
-        let query = format!("SELECT '{table}: ' || t::TEXT FROM {table} t ORDER BY 1");
-        let found: Vec<String> = sqlx::query_scalar(AssertSqlSafe(query))
-            .fetch_all(&mut connection)
-            .await
-            .expect("rows");
-        rows.extend(found);
-    }
-    rows
-}
-
-/// A place for a database of the engine that the run is for.
-#[derive(Clone)]
-enum Place {
-    Folder(Arc<TempDir>),
-    Server(Arc<Database>),
-}
-
-impl Place {
-    async fn new(folder: &Arc<TempDir>) -> Self {
-        if std::env::var("TEST_ENGINE").is_ok_and(|engine| engine == "postgres") {
-            let database = Database::migrated().await.expect("PostgreSQL");
-            return Self::Server(Arc::new(database));
-        }
-        Self::Folder(folder.clone())
-    }
-
-    async fn open(&self, cached_sessions: usize) -> Db {
-        let opened = match self {
-            Self::Folder(folder) => {
-                let path = folder.path().join("vestibule.db");
-                let location = Location::parse(&path.to_string_lossy()).expect("a path");
-                db::prepare(&location).await.expect("a database");
-                Db::open(&location, cached_sessions).await
-            }
-            Self::Server(database) => Db::connect(&database.options(), cached_sessions).await,
-        };
-        opened.expect("a database")
-    }
 }

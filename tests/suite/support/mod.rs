@@ -5,6 +5,7 @@ mod app;
 mod client;
 pub mod engine;
 mod log;
+mod place;
 pub mod postgres;
 pub mod proxy;
 mod wire;

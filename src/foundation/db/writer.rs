@@ -1,0 +1,61 @@
+//! What writes, in each engine's way.
+
+use std::fmt;
+use std::sync::Arc;
+
+#[cfg(feature = "postgres")]
+use super::postgres;
+use super::{Connection, sqlite};
+
+#[derive(Clone)]
+pub(super) enum Writer {
+    Sqlite(Arc<sqlite::File>),
+    #[cfg(feature = "postgres")]
+    Postgres(postgres::Writers),
+}
+
+impl Writer {
+    pub async fn begin(&self) -> Result<Connection, sqlx::Error> {
+        Ok(match self {
+            Self::Sqlite(file) => Box::pin(file.begin()).await?.into(),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(writers) => Box::pin(writers.begin()).await?.into(),
+        })
+    }
+
+    /// Waits until the commits that were under way are over.
+    pub async fn turn(&self) -> Result<(), sqlx::Error> {
+        match self {
+            Self::Sqlite(file) => file.turn().await,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(writers) => Box::pin(writers.begin()).await.map(drop),
+        }
+    }
+
+    pub fn file(&self) -> Option<&sqlite::File> {
+        match self {
+            Self::Sqlite(file) => Some(file),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => None,
+        }
+    }
+
+    pub async fn close(&self, is_sound: bool) {
+        match self {
+            Self::Sqlite(file) => file.close(is_sound).await,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(writers) => writers.close().await,
+        }
+    }
+}
+
+/// Where the database is.
+impl fmt::Display for Writer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(file) => file.path().display().fmt(f),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(writers) => writers.fmt(f),
+        }
+    }
+}
