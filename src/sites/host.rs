@@ -62,7 +62,14 @@ fn is_canonical(name: &str) -> bool {
     is_no_number && name.bytes().all(plain) && !has_a_label
 }
 
+/// Some characters stand for others that no name has, as "⑴" does for "(1)".
 fn canonical(name: &str) -> Option<String> {
+    let read = spelled(name)?;
+    (spelled(&read)? == read).then_some(read)
+}
+
+/// As browsers spell it.
+fn spelled(name: &str) -> Option<String> {
     let plain = |c: char| c.is_alphanumeric() || ".-_[]:".contains(c);
     if name.is_empty() || !name.chars().all(plain) {
         return None;
@@ -143,6 +150,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_name_that_stands_for_what_is_none_is_no_host() {
+        assert_eq!(Host::parse("\u{2474}.example.com", "https"), None);
+        let umlaut = Host::parse("b\u{fc}cher.example.com", "https").expect("a host");
+        assert_eq!(umlaut.name(), "xn--bcher-kva.example.com");
+    }
 
     proptest! {
         #[test]
