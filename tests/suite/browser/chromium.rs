@@ -71,7 +71,7 @@ impl Browser {
     }
 
     async fn open(profile: Arc<TempDir>, scripts: bool, arguments: Vec<String>) -> Self {
-        let (mut driver, address) = Driver::start(profile.clone());
+        let (mut driver, address) = Driver::start(&profile);
         let client = ClientBuilder::new(HttpConnector::new())
             .capabilities(capabilities(profile.path(), scripts, &arguments))
             .connect(&address)
@@ -289,8 +289,14 @@ impl Browser {
 }
 
 impl Driver {
-    /// Starts chromedriver on a free port, and says its address.
-    fn start(profile: Arc<TempDir>) -> (Self, String) {
+    /// Starts chromedriver, and says its address. It chooses a port that is free in IPv4, and ends at once if
+    /// another program has it in IPv6.
+    fn start(profile: &Arc<TempDir>) -> (Self, String) {
+        let mut tries = (0..5).filter_map(|_| Self::try_start(profile.clone()));
+        tries.next().expect("chromedriver says its port")
+    }
+
+    fn try_start(profile: Arc<TempDir>) -> Option<(Self, String)> {
         let mut process = Command::new(DRIVER)
             .arg("--port=0")
             .stdout(Stdio::piped())
@@ -298,20 +304,18 @@ impl Driver {
             .spawn()
             .expect("chromedriver");
         let stdout = process.stdout.take().expect("its output");
-        let port = BufReader::new(stdout)
-            .lines()
-            .map_while(Result::ok)
-            .find_map(|line| {
-                let (_, port) = line.split_once("started successfully on port ")?;
-                Some(port.trim_end_matches('.').to_owned())
-            })
-            .expect("chromedriver says its port");
+        // Ends its process when it is dropped.
         let driver = Self {
             process,
             browser: None,
             profile,
         };
-        (driver, format!("http://127.0.0.1:{port}"))
+        let mut lines = BufReader::new(stdout).lines().map_while(Result::ok);
+        let port = lines.find_map(|line| {
+            let (_, port) = line.split_once("started successfully on port ")?;
+            Some(port.trim_end_matches('.').to_owned())
+        })?;
+        Some((driver, format!("http://127.0.0.1:{port}")))
     }
 }
 
