@@ -289,8 +289,7 @@ impl Browser {
 }
 
 impl Driver {
-    /// Starts chromedriver, and says its address. It chooses a port that is free in IPv4, and ends at once if
-    /// another program has it in IPv6.
+    /// Starts chromedriver, and says its address. One that ends before it says its port is started again.
     fn start(profile: &Arc<TempDir>) -> (Self, String) {
         let mut tries = (0..5).filter_map(|_| Self::try_start(profile.clone()));
         tries.next().expect("chromedriver says its port")

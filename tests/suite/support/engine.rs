@@ -103,6 +103,28 @@ impl Engine {
         texts.unwrap_or_else(|error| panic!("{}: {query}: {error}", self.name()))
     }
 
+    pub async fn tables(&mut self) -> Vec<String> {
+        let tables = match self {
+            Self::Sqlite(_) => "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name",
+            Self::Postgres(..) => {
+                "SELECT tablename::TEXT FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename"
+            }
+        };
+        self.texts(tables).await
+    }
+
+    /// An expression for a row of a table that is read as `t`.
+    pub async fn row(&mut self, table: &str) -> String {
+        match self {
+            Self::Sqlite(_) => {
+                let columns =
+                    format!("SELECT 'quote(\"' || name || '\")' FROM pragma_table_info('{table}')");
+                format!("concat_ws(', ', {})", self.texts(&columns).await.join(", "))
+            }
+            Self::Postgres(..) => "t::TEXT".to_owned(),
+        }
+    }
+
     pub async fn close(self) {
         on!(self, |connection| connection.close().await).expect("a close");
     }
@@ -120,13 +142,12 @@ impl Engine {
         let free = match self {
             Self::Sqlite(_) => "PRAGMA foreign_keys = OFF".to_owned(),
             Self::Postgres(..) => {
-                let tables = "SELECT tablename::TEXT FROM pg_tables WHERE schemaname = 'public'";
                 let free = |table| {
                     format!(
                         "ALTER TABLE {table} DISABLE TRIGGER ALL; ALTER TABLE {table} ENABLE TRIGGER USER;"
                     )
                 };
-                self.texts(tables).await.into_iter().map(free).collect()
+                self.tables().await.into_iter().map(free).collect()
             }
         };
         self.execute(&free).await;

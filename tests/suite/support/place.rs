@@ -1,13 +1,14 @@
 //! Where the database of a test is: in a folder, or on a server.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use sqlx::Connection as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{AssertSqlSafe, Connection as _};
 use tempfile::TempDir;
 use vestibule::foundation::db::{self, Db, Location};
 
+use super::engine::Engine;
 use super::postgres::Database;
 
 /// A place for a database of the engine that the run is for.
@@ -41,63 +42,29 @@ impl Place {
 
     /// All that the database says, row by row.
     pub async fn dump(&self) -> Vec<String> {
+        let mut engine = self.engine().await;
+        let mut rows = Vec::new();
+        for table in engine.tables().await {
+            let row = engine.row(&table).await;
+            let query = format!("SELECT '{table}: ' || {row} FROM {table} AS t ORDER BY 1");
+            rows.extend(engine.texts(&query).await);
+        }
+        rows
+    }
+
+    /// A connection of its own.
+    async fn engine(&self) -> Engine {
         match self {
-            Self::Folder(folder) => dump_file(&file(folder)).await,
-            Self::Server(database) => dump_server(database).await,
+            Self::Folder(folder) => {
+                let options = SqliteConnectOptions::new().filename(file(folder));
+                let connection = SqliteConnection::connect_with(&options.read_only(true)).await;
+                Engine::Sqlite(connection.expect("a database"))
+            }
+            Self::Server(database) => Engine::Postgres(database.connect().await, database.clone()),
         }
     }
 }
 
 fn file(folder: &TempDir) -> PathBuf {
     folder.path().join("vestibule.db")
-}
-
-async fn dump_file(file: &Path) -> Vec<String> {
-    let options = SqliteConnectOptions::new().filename(file).read_only(true);
-    let mut connection = SqliteConnection::connect_with(&options)
-        .await
-        .expect("a database");
-    let tables = "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name";
-    let tables: Vec<String> = sqlx::query_scalar(tables)
-        .fetch_all(&mut connection)
-        .await
-        .expect("tables");
-    let mut rows = Vec::new();
-    for table in tables {
-        let columns: Vec<String> =
-            sqlx::query_scalar("SELECT 'quote(\"' || name || '\")' FROM pragma_table_info($1)")
-                .bind(&table)
-                .fetch_all(&mut connection)
-                .await
-                .expect("columns");
-        let query = format!(
-            "SELECT '{table}: ' || concat_ws(', ', {}) FROM \"{table}\" ORDER BY 1",
-            columns.join(", ")
-        );
-        let found: Vec<String> = sqlx::query_scalar(AssertSqlSafe(query))
-            .fetch_all(&mut connection)
-            .await
-            .expect("rows");
-        rows.extend(found);
-    }
-    rows
-}
-
-async fn dump_server(database: &Database) -> Vec<String> {
-    let mut connection = database.connect().await;
-    let tables = "SELECT tablename::TEXT FROM pg_tables WHERE schemaname = 'public' ORDER BY 1";
-    let tables: Vec<String> = sqlx::query_scalar(tables)
-        .fetch_all(&mut connection)
-        .await
-        .expect("tables");
-    let mut rows = Vec::new();
-    for table in tables {
-        let query = format!("SELECT '{table}: ' || t::TEXT FROM {table} t ORDER BY 1");
-        let found: Vec<String> = sqlx::query_scalar(AssertSqlSafe(query))
-            .fetch_all(&mut connection)
-            .await
-            .expect("rows");
-        rows.extend(found);
-    }
-    rows
 }

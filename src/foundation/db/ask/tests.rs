@@ -1,7 +1,7 @@
 use rocket::futures::FutureExt;
 use tempfile::TempDir;
 
-use crate::foundation::db::{self, Db, Location};
+use crate::foundation::db::{self, Db, Location, Tx};
 
 async fn database() -> (Db, TempDir) {
     let folder = tempfile::tempdir().expect("a folder");
@@ -19,31 +19,24 @@ async fn groups(db: &Db) -> Vec<String> {
 
 const INSERT: &str = "INSERT INTO groups (name) VALUES ($1)";
 
+async fn add(tx: &mut Tx, group: &str) {
+    let added = tx.query(INSERT).bind(group).execute().await;
+    added.expect("a row");
+}
+
 #[rocket::async_test]
 async fn what_was_written_beside_a_statement_that_failed_is_never_committed() {
     let (db, _folder) = database().await;
     let mut tx = db.begin().await.expect("a transaction");
-    tx.query(INSERT)
-        .bind("staff")
-        .execute()
-        .await
-        .expect("a row");
+    add(&mut tx, "staff").await;
     let swallowed = tx.query(INSERT).bind("staff").execute().await;
     assert!(swallowed.is_err());
-    tx.query(INSERT)
-        .bind("others")
-        .execute()
-        .await
-        .expect("a row");
+    add(&mut tx, "others").await;
     let refused = tx.commit().await.expect_err("nothing is committed");
     assert!(refused.to_string().contains("not committed"), "{refused}");
     assert!(groups(&db).await.is_empty());
     let mut tx = db.begin().await.expect("a transaction");
-    tx.query(INSERT)
-        .bind("staff")
-        .execute()
-        .await
-        .expect("a row");
+    add(&mut tx, "staff").await;
     tx.commit().await.expect("a commit");
     assert_eq!(groups(&db).await, ["staff"]);
 }
@@ -52,11 +45,7 @@ async fn what_was_written_beside_a_statement_that_failed_is_never_committed() {
 async fn what_was_written_beside_a_statement_that_was_given_up_is_never_committed() {
     let (db, _folder) = database().await;
     let mut tx = db.begin().await.expect("a transaction");
-    tx.query(INSERT)
-        .bind("staff")
-        .execute()
-        .await
-        .expect("a row");
+    add(&mut tx, "staff").await;
     let given_up = tx.query(INSERT).bind("others").execute().now_or_never();
     assert!(
         given_up.is_none(),
@@ -73,11 +62,7 @@ async fn a_snapshot_goes_on_to_read_what_there_was() {
     let count = "SELECT count(*) FROM groups";
     let before: i64 = snapshot.query(count).scalar().await.expect("a count");
     let mut tx = db.begin().await.expect("a transaction");
-    tx.query(INSERT)
-        .bind("staff")
-        .execute()
-        .await
-        .expect("a row");
+    add(&mut tx, "staff").await;
     tx.commit().await.expect("a commit");
     let after: i64 = snapshot.query(count).scalar().await.expect("a count");
     assert_eq!((before, after), (0, 0));
