@@ -1,12 +1,11 @@
 //! The fairing: opens the database, mounts the slices, keeps house while the server runs.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use rocket::fairing::{self, Fairing, Info, Kind};
 use rocket::{Build, Orbit, Request, Response, Rocket};
 
-use crate::foundation::app::{App, AppBuilder, Work};
+use crate::foundation::app::{App, AppBuilder, Chore};
 use crate::foundation::clock::Clock;
 use crate::foundation::db::{self, Db, Location, Lock};
 use crate::foundation::error::Error;
@@ -90,8 +89,8 @@ impl Fairing for Vestibule {
         }
         app.launch().await;
         rocket::tokio::spawn(check_integrity(app.clone()));
-        for (interval, work) in app.housekeeping() {
-            keep(rocket, app, *interval, *work);
+        for chore in app.housekeeping() {
+            keep(rocket, app, *chore);
         }
     }
 
@@ -139,9 +138,11 @@ pub async fn open_app_on(settings: Settings, clock: Clock, db: Db) -> Result<Arc
     Ok(builder.build())
 }
 
-async fn open(rocket: &Rocket<Build>) -> Result<(Arc<App>, Lock), Box<dyn std::error::Error>> {
+async fn open(
+    rocket: &Rocket<Build>,
+) -> Result<(Arc<App>, Option<Lock>), Box<dyn std::error::Error>> {
     let settings = Settings::of_host(rocket.figment())?;
-    let location = Location::parse(&settings.database_url)?;
+    let location = settings.location()?;
     let lock = db::open_for_serving(&location).await?;
     let app = open_app(settings, Clock::system(), &location).await?;
     Ok((app, lock))
@@ -152,8 +153,8 @@ async fn open(rocket: &Rocket<Build>) -> Result<(Arc<App>, Lock), Box<dyn std::e
 /// # Errors
 /// The database failed; what is left is done the next time.
 pub async fn sweep(app: &App) -> Result<(), Error> {
-    for (_, work) in app.housekeeping() {
-        work(app).await?;
+    for chore in app.housekeeping() {
+        chore.run(app).await?;
     }
     Ok(())
 }
@@ -164,18 +165,18 @@ async fn check_integrity(app: Arc<App>) {
     }
 }
 
-/// Does `work` each `interval` until the server stops.
-fn keep(rocket: &Rocket<Orbit>, app: &Arc<App>, interval: Duration, work: Work) {
+/// Does it again and again until the server stops.
+fn keep(rocket: &Rocket<Orbit>, app: &Arc<App>, chore: Chore) {
     let (app, shutdown) = (app.clone(), rocket.shutdown());
     rocket::tokio::spawn(async move {
-        let mut ticks = rocket::tokio::time::interval(interval);
+        let mut ticks = rocket::tokio::time::interval(chore.interval);
         ticks.set_missed_tick_behavior(rocket::tokio::time::MissedTickBehavior::Delay);
         loop {
             rocket::tokio::select! {
                 () = shutdown.clone() => return,
                 _ = ticks.tick() => {}
             }
-            app.attempt(work).await;
+            app.attempt(chore.run(&app)).await;
         }
     });
 }

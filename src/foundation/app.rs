@@ -18,6 +18,26 @@ use super::throttle::Throttle;
 /// Work that a feature has the service do, such as housekeeping.
 pub type Work = fn(&App) -> BoxFuture<'_, Result<(), Error>>;
 
+/// What is done again and again.
+#[derive(Clone, Copy)]
+pub struct Chore {
+    pub interval: Duration,
+    work: Work,
+    /// For all nodes, by one of them.
+    by_one: bool,
+}
+
+impl Chore {
+    /// # Errors
+    /// The database failed; what is left is done the next time.
+    pub async fn run(&self, app: &App) -> Result<(), Error> {
+        if self.by_one && !app.db.leads() {
+            return Ok(());
+        }
+        (self.work)(app).await
+    }
+}
+
 /// Settings, clock, database, throttle, and what each feature keeps in memory.
 pub struct App {
     pub settings: Settings,
@@ -33,7 +53,7 @@ pub struct App {
 #[derive(Default)]
 struct Hooks {
     launch: Vec<Work>,
-    regularly: Vec<(Duration, Work)>,
+    regularly: Vec<Chore>,
     scrape: Vec<Work>,
     close: Vec<Work>,
 }
@@ -57,13 +77,12 @@ impl App {
     /// Does what is done once the server listens. A failure is logged and does not stop it.
     pub async fn launch(&self) {
         for work in &self.hooks.launch {
-            self.attempt(*work).await;
+            self.attempt(work(self)).await;
         }
     }
 
-    /// What is done again and again, and how often.
     #[must_use]
-    pub fn housekeeping(&self) -> &[(Duration, Work)] {
+    pub fn housekeeping(&self) -> &[Chore] {
         &self.hooks.regularly
     }
 
@@ -81,7 +100,7 @@ impl App {
     /// Writes what is only in memory.
     pub async fn flush(&self) {
         for work in &self.hooks.close {
-            self.attempt(*work).await;
+            self.attempt(work(self)).await;
         }
     }
 
@@ -92,8 +111,8 @@ impl App {
     }
 
     /// Does `work`; what fails is logged, and told to the database if it tells of damage.
-    pub async fn attempt(&self, work: Work) {
-        if let Err(error) = work(self).await {
+    pub async fn attempt(&self, work: impl Future<Output = Result<(), Error>>) {
+        if let Err(error) = work.await {
             tracing::error!("housekeeping: {error}");
             self.note(&error);
         }
@@ -159,7 +178,22 @@ impl AppBuilder {
 
     /// Does `work` each `interval` while the server runs.
     pub fn every(&mut self, interval: Duration, work: Work) {
-        self.hooks.regularly.push((interval, work));
+        let by_one = false;
+        self.hooks.regularly.push(Chore {
+            interval,
+            work,
+            by_one,
+        });
+    }
+
+    /// Has one of the nodes do it for all; for a moment it may be two.
+    pub fn every_by_one(&mut self, interval: Duration, work: Work) {
+        let by_one = true;
+        self.hooks.regularly.push(Chore {
+            interval,
+            work,
+            by_one,
+        });
     }
 
     /// Does `work` before metrics are read, for gauges that are looked up.

@@ -17,15 +17,74 @@ pub(crate) fn setup(builder: &mut AppBuilder) {
     count_database(builder);
     name_build(builder);
     builder.every(MINUTE, |app| Box::pin(keep_time(app)));
-    builder.every(MINUTE, |app| {
+    builder.every_by_one(MINUTE, |app| Box::pin(forget_changes(app)));
+    builder.every_by_one(MINUTE, |app| {
         Box::pin(throttle::sweep(&app.db, app.clock.now()))
     });
+    builder.on_launch(|app| Box::pin(join(app)));
+    builder.every(HEARTBEAT, |app| Box::pin(say_alive(app)));
+    builder.on_close(|app| Box::pin(leave(app)));
+}
+
+/// How often a node says that it is there.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+
+/// Becomes one of the nodes that changes wait for; before that, nothing is answered from memory.
+async fn join(app: &App) -> Result<(), Error> {
+    if let Some(nodes) = app.db.nodes() {
+        let name = app.settings.nodes.name();
+        let mut tx = app.db.begin().await?;
+        nodes
+            .join(
+                &mut tx,
+                &name,
+                env!("CARGO_PKG_VERSION"),
+                app.settings.url().as_str(),
+            )
+            .await?;
+        tx.commit().await?;
+    }
+    Ok(())
+}
+
+async fn say_alive(app: &App) -> Result<(), Error> {
+    let Some(nodes) = app.db.nodes() else {
+        return Ok(());
+    };
+    let mut tx = app.db.begin_apart().await?;
+    let is_joined = nodes.heartbeat(&mut tx).await?;
+    tx.commit().await?;
+    if !is_joined {
+        join(app).await?;
+    }
+    // A node that nobody asks anything goes on to know what was changed.
+    Ok(app.db.ask().await?)
+}
+
+async fn leave(app: &App) -> Result<(), Error> {
+    if let Some(nodes) = app.db.nodes() {
+        app.db.suspend_cache();
+        let mut tx = app.db.begin().await?;
+        nodes.leave(&mut tx).await?;
+        tx.commit().await?;
+    }
+    Ok(())
 }
 
 async fn keep_time(app: &App) -> Result<(), Error> {
-    let mut tx = app.db.begin().await?;
+    let mut tx = app.db.begin_apart().await?;
     app.clock.persist(&mut tx).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// What every cache has seen by now.
+async fn forget_changes(app: &App) -> Result<(), Error> {
+    let mut tx = app.db.begin().await?;
     app.db.prune_invalidations(&mut tx).await?;
+    if let Some(nodes) = app.db.nodes() {
+        nodes.prune(&mut tx).await?;
+    }
     tx.commit().await?;
     Ok(())
 }

@@ -64,7 +64,13 @@ pub(crate) async fn verify_password(
     let stored = secret
         .as_ref()
         .and_then(|secret| Some((secret.password_hash.as_deref()?, secret.password_form)));
-    let verdict = app.state::<Hasher>().verify(password, stored).await?;
+    let verdict = match app.state::<Hasher>().verify(password, stored).await {
+        Ok(verdict) => verdict,
+        Err(error) => {
+            app.attempt(reservation.release(&app.db)).await;
+            return Err(error);
+        }
+    };
     let changed_at = match secret {
         Some(secret) if verdict != Verdict::Wrong && secret.disabled_at.is_none() => {
             secret.password_changed_at

@@ -15,6 +15,9 @@ pub const WRITE_INTERVAL: Duration = Duration::from_secs(1);
 /// How often ended sessions are looked for.
 pub const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 
+/// Far longer than another node keeps a last use to itself.
+const UNWRITTEN: Duration = Duration::from_secs(120);
+
 /// Rows a transaction, so that a sign-in waits a few milliseconds at most.
 const BATCH: u32 = 500;
 
@@ -37,7 +40,7 @@ pub async fn write_last_uses(app: &App) -> Result<(), Error> {
 }
 
 async fn write_all(app: &App, recorded: &[(TokenHash, LastUse)]) -> Result<(), Error> {
-    let mut tx = app.db.begin().await?;
+    let mut tx = app.db.begin_apart().await?;
     for together in recorded.chunks(store::USES_TOGETHER) {
         store::touch(&mut tx, together).await?;
     }
@@ -63,7 +66,10 @@ pub async fn sweep(app: &App) -> Result<(), Error> {
 
 async fn mark_expired(app: &App) -> Result<usize, Error> {
     let now = app.clock.now();
-    let expired = store::expired(app.db.reader(), now, BATCH).await?;
+    // Another node may know of a use that is not written yet.
+    let is_shared = app.db.nodes().is_some();
+    let idle_since = now.minus(if is_shared { UNWRITTEN } else { Duration::ZERO });
+    let expired = store::expired(app.db.reader(), now, idle_since, BATCH).await?;
     if expired.is_empty() {
         return Ok(0);
     }

@@ -47,7 +47,7 @@ pub fn slice() -> Slice {
         builder.every(housekeeping::WRITE_INTERVAL, |app| {
             Box::pin(write_last_uses(app))
         });
-        builder.every(housekeeping::SWEEP_INTERVAL, |app| {
+        builder.every_by_one(housekeeping::SWEEP_INTERVAL, |app| {
             Box::pin(housekeeping::sweep(app))
         });
         builder.on_close(|app| Box::pin(write_last_uses(app)));

@@ -50,7 +50,7 @@ pub fn slice() -> Slice {
         builder.manage(policy::Cached::default());
         builder.manage(DenialLog::default());
         builder.manage(gateway::registered());
-        builder.every(SWEEP_INTERVAL, |app| Box::pin(tickets::sweep(app)));
+        builder.every_by_one(SWEEP_INTERVAL, |app| Box::pin(tickets::sweep(app)));
         Ok(())
     })
 }

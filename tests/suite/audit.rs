@@ -4,7 +4,6 @@ use std::process::Command;
 
 use vestibule::account::lifecycle;
 use vestibule::foundation::audit::{Actor, Entry, Filter, list, sanitize};
-use vestibule::login::first_admin::SetupCode;
 use vestibule::people::passwords::Password;
 use vestibule::people::users::Changes;
 
@@ -41,7 +40,7 @@ async fn told(app: &TestApp) -> Vec<String> {
 #[rocket::async_test]
 async fn aud_01_whatever_a_person_does_gives_one_record() {
     let app = TestApp::start().await;
-    let code = app.app.state::<SetupCode>().renew(app.clock.now()).reveal();
+    let code = app.setup_code().await;
     let mut root = app.anonymous();
     let wrong = [("code", "x"), ("username", "root"), ("password", PASSWORD)];
     root.post("/setup", &wrong).await;

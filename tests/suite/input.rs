@@ -8,7 +8,7 @@ use rocket::http::uri::Origin;
 use rocket::tokio::runtime::Runtime;
 use vestibule::account::lifecycle;
 use vestibule::foundation::audit::Actor;
-use vestibule::login::first_admin::SetupCode;
+use vestibule::foundation::token::Token;
 use vestibule::people::passwords::Password;
 use vestibule::people::users::{self, Changes, NewUser};
 
@@ -364,7 +364,7 @@ const INJECTIONS: [&str; 12] = [
 async fn inp_05_sql_in_a_field_is_text() {
     let app = TestApp::with("throttle.address_tries = 10000\nthrottle.account_tries = 10000").await;
     let mut alice = app.signed_in("alice").await;
-    let code = app.app.state::<SetupCode>().renew(app.clock.now()).reveal();
+    let code = app.setup_code().await;
     for sql in INJECTIONS {
         let quoted: String = url::form_urlencoded::byte_serialize(sql.as_bytes()).collect();
         for fields in [
@@ -437,7 +437,7 @@ async fn inp_05_sql_in_a_field_is_text() {
 
 /// sqlx takes SQL that is not a constant only where `AssertSqlSafe` says so.
 #[test]
-fn inp_05_sql_is_put_together_of_constants_but_for_a_file_name_that_is_quoted() {
+fn inp_05_sql_is_put_together_of_constants_but_for_names_that_are_quoted() {
     fn places(folder: &std::path::Path, found: &mut Vec<String>) {
         for entry in std::fs::read_dir(folder).expect("a folder") {
             let path = entry.expect("an entry").path();
@@ -463,7 +463,14 @@ fn inp_05_sql_is_put_together_of_constants_but_for_a_file_name_that_is_quoted() 
         .collect();
     assert_eq!(
         names,
-        ["foundation/db/ask.rs", "foundation/db/sqlite/copy.rs"],
+        [
+            "foundation/db/ask.rs",
+            "foundation/db/copy/end.rs",
+            "foundation/db/copy/end.rs",
+            "foundation/db/copy/end.rs",
+            "foundation/db/postgres/status.rs",
+            "foundation/db/sqlite/copy.rs"
+        ],
         "each place is looked at by a person, then listed here"
     );
 }
@@ -538,10 +545,11 @@ async fn inp_07_a_session_is_found_by_the_hash_of_its_secret() {
 #[rocket::async_test]
 async fn inp_07_of_the_set_up_code_only_a_hash_is_kept() {
     let app = TestApp::start().await;
-    let code = app.app.state::<SetupCode>().renew(app.clock.now());
-    let kept = format!("{:?}", app.app.state::<SetupCode>());
-    assert!(kept.contains("TokenHash(…)"), "{kept}");
+    let code = Token::parse(&app.setup_code().await).expect("a code");
     assert_eq!(format!("{code:?}"), "Token(…)");
+    let kept = app.dump().await.join("\n");
+    assert!(kept.contains("setup: "), "{kept}");
+    assert!(!kept.contains(&code.reveal()), "{kept}");
 }
 
 #[rocket::async_test]

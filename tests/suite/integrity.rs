@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::FileExt as _;
+use std::path::Path;
 use std::time::Duration;
 
 use rocket::futures::future::join;
@@ -50,8 +51,12 @@ impl Large {
         large
     }
 
+    fn path(&self) -> &Path {
+        self.location.path().expect("a file")
+    }
+
     async fn connect(&self) -> SqliteConnection {
-        let options = SqliteConnectOptions::new().filename(self.location.path());
+        let options = SqliteConnectOptions::new().filename(self.path());
         SqliteConnection::connect_with(&options)
             .await
             .expect("a database")
@@ -141,7 +146,7 @@ async fn flt_05_a_database_that_changed_while_it_was_closed_is_checked_again() {
     assert!(log.contains("has changed since"), "{log}");
 
     // A copy of the same bytes is on other sectors of the disk.
-    let path = large.location.path();
+    let path = large.path();
     let copy = path.with_extension("copy");
     fs::copy(path, &copy).expect("a copy");
     fs::rename(&copy, path).expect("a rename");
@@ -164,7 +169,7 @@ async fn flt_05_damage_to_any_table_or_index_of_a_large_database_is_found() {
     let file = fs::OpenOptions::new()
         .read(true)
         .write(true)
-        .open(large.location.path())
+        .open(large.path())
         .expect("a file");
     for (name, root) in roots {
         let at = u64::from(root - 1) * 4096;

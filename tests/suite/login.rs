@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use rocket::http::Method;
 use vestibule::account::lifecycle;
 use vestibule::foundation::audit::Actor;
-use vestibule::login::first_admin::SetupCode;
 use vestibule::people::passwords::Hasher;
 use vestibule::people::users::{self, Changes};
 
@@ -304,8 +303,8 @@ async fn log_06_a_user_name_has_one_spelling() {
 #[rocket::async_test]
 async fn log_06_a_name_has_no_blanks_at_its_ends_wherever_it_is_typed() {
     let app = TestApp::start().await;
-    let code = app.app.state::<SetupCode>().renew(app.clock.now());
-    let made = set_up(&mut app.anonymous(), &code.reveal(), " owner\u{200b}").await;
+    let code = app.setup_code().await;
+    let made = set_up(&mut app.anonymous(), &code, " owner\u{200b}").await;
     assert_eq!(made.status, 303);
     let new = users::NewUser {
         username: "\u{a0}Bob ".to_owned(),
@@ -437,7 +436,7 @@ async fn set_up(client: &mut Client, code: &str, username: &str) -> Answer {
 #[rocket::async_test]
 async fn log_08_the_first_admin_needs_the_code_which_is_good_once() {
     let app = TestApp::start().await;
-    let code = app.app.state::<SetupCode>().renew(app.clock.now()).reveal();
+    let code = app.setup_code().await;
     let other = app.app.state::<Hasher>().computed();
     for wrong in ["", "x", &"A".repeat(43), &code[..42]] {
         assert_eq!(
@@ -461,10 +460,10 @@ async fn log_08_the_first_admin_needs_the_code_which_is_good_once() {
 #[rocket::async_test]
 async fn log_08_the_code_ends_after_an_hour_and_once_there_is_an_admin() {
     let app = TestApp::start().await;
-    let code = app.app.state::<SetupCode>().renew(app.clock.now()).reveal();
+    let code = app.setup_code().await;
     app.wait(Duration::from_secs(60 * 60)).await;
     assert_eq!(set_up(&mut app.anonymous(), &code, "eve").await.status, 403);
-    let code = app.app.state::<SetupCode>().renew(app.clock.now()).reveal();
+    let code = app.setup_code().await;
     app.admin().await;
     assert_eq!(set_up(&mut app.anonymous(), &code, "eve").await.status, 404);
     assert_eq!(app.sql("SELECT username FROM users").await, ["admin"]);

@@ -34,6 +34,7 @@ mod login;
 mod memory;
 mod metrics;
 mod nginx;
+mod nodes;
 mod pages;
 mod panics;
 mod parsers;

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use vestibule::account::lifecycle;
 use vestibule::foundation::audit::Actor;
-use vestibule::login::first_admin::SetupCode;
 use vestibule::people::passwords::{Hasher, Password, Weakness, check};
 use vestibule::people::users::{self, Changes};
 
@@ -230,7 +229,7 @@ async fn pwd_04_every_way_to_a_password_is_judged() {
         made.expect("a database"),
         Err(users::Refused::Weak(Weakness::Common))
     );
-    let code = app.app.state::<SetupCode>().renew(app.clock.now()).reveal();
+    let code = app.setup_code().await;
     let fields = [
         ("code", code.as_str()),
         ("username", "root"),

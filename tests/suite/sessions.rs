@@ -10,7 +10,7 @@ use rocket::futures::future::{Either, join, join_all, select};
 use rocket::tokio::task::yield_now;
 use vestibule::account::lifecycle;
 use vestibule::foundation::audit::Actor;
-use vestibule::login::first_admin::SetupCode;
+use vestibule::foundation::token::Token;
 use vestibule::people::users::Changes;
 use vestibule::sessions::write_last_uses;
 
@@ -57,10 +57,8 @@ async fn ses_01_a_secret_is_32_random_bytes() {
     for _ in 0..8 {
         secrets.insert(app.sign_in_again("alice").await.token());
     }
-    // The set-up code comes from the same generator, and costs no password's hash.
-    for _ in 0..20_000 {
-        secrets.insert(app.app.state::<SetupCode>().renew(app.clock.now()).reveal());
-    }
+    // The same generator, without a password's hash for each.
+    secrets.extend((0..20_000).map(|_| Token::generate().reveal()));
     assert_eq!(secrets.len(), 20_008, "all differ");
 
     let mut ones = [0_u32; 256];
@@ -547,7 +545,7 @@ async fn bru_10_guessing_secrets_writes_nothing_and_shuts_nobody_out() {
     let mut guesser = app.anonymous();
     let ((), log) = crate::support::logged(async {
         for _ in 0..2_000 {
-            let guess = app.app.state::<SetupCode>().renew(app.clock.now()).reveal();
+            let guess = Token::generate().reveal();
             guesser.cookies.insert("__Host-vestibule".to_owned(), guess);
             assert_eq!(guesser.session().await.status, 401);
         }

@@ -6,7 +6,7 @@ mod text;
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use serde::{Serialize, Serializer};
@@ -117,6 +117,8 @@ enum Source {
 #[derive(Debug)]
 struct System {
     monotonic: Mutex<MonotonicClock>,
+    /// What other nodes have told: what one has refused for its time, none takes a moment later.
+    told_elsewhere: OnceLock<Arc<AtomicI64>>,
     /// Whether something was refused for its time since the time was written last.
     dirty: AtomicBool,
 }
@@ -129,6 +131,7 @@ impl Clock {
         let monotonic = MonotonicClock::since(system_time(), Instant::now());
         Self(Source::System(Arc::new(System {
             monotonic: Mutex::new(monotonic),
+            told_elsewhere: OnceLock::new(),
             dirty: AtomicBool::new(false),
         })))
     }
@@ -139,6 +142,9 @@ impl Clock {
     /// The database failed.
     pub async fn resume(&self, db: &Db) -> Result<(), Error> {
         let mark = store::told(db.reader()).await?;
+        if let (Source::System(system), Some(told)) = (&self.0, db.told()) {
+            let _ = system.told_elsewhere.set(told);
+        }
         if let Source::System(system) = &self.0
             && mark.0 > 0
         {
@@ -218,6 +224,9 @@ impl Clock {
 impl System {
     fn now(&self) -> Timestamp {
         let mut monotonic = self.monotonic();
+        if let Some(told) = self.told_elsewhere.get() {
+            monotonic.raise(Timestamp(told.load(Ordering::Relaxed)), Instant::now());
+        }
         let (told, turned) = monotonic.tell(system_time(), Instant::now());
         if turned {
             match monotonic.fault() {

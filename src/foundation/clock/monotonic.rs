@@ -48,6 +48,14 @@ impl MonotonicClock {
         self.fault
     }
 
+    /// Another has told this time.
+    pub fn raise(&mut self, mark: Timestamp, at: Instant) {
+        if mark > self.told {
+            self.told = mark;
+            self.at = at;
+        }
+    }
+
     /// The time, never before any that was told; and whether the fault is new or over.
     pub fn tell(&mut self, system: Timestamp, at: Instant) -> (Timestamp, bool) {
         let passed = at.saturating_duration_since(self.at);

@@ -9,6 +9,9 @@ use rocket::futures::future::BoxFuture;
 use sqlx::error::BoxDynError;
 use sqlx::{Arguments as _, AssertSqlSafe, SqlSafeStr, SqlStr};
 
+#[cfg(feature = "postgres")]
+use super::postgres;
+
 pub(crate) use engine::from_row;
 pub use engine::{Bind, Connection, Engine, Executor, Pool, Read};
 use engine::{On, on_each};
@@ -32,10 +35,30 @@ macro_rules! run {
             query.bound.map_err(sqlx::Error::Encode)?;
             let mut is_sound = query.executor.is_sound;
             let was_sound = is_sound.as_deref_mut().is_none_or(mem::take);
-            let outcome = on_each!(query.executor.on, |$connection, arguments| {
-                let $prepared = $prepare(query.sql, arguments);
-                $call
-            });
+            let outcome = match query.executor.on {
+                On::SqlitePool($connection, arguments) => {
+                    let $prepared = $prepare(query.sql, arguments);
+                    $call.await
+                }
+                On::Sqlite($connection, arguments) => {
+                    let $prepared = $prepare(query.sql, arguments);
+                    $call.await
+                }
+                #[cfg(feature = "postgres")]
+                On::PgPool(pool, arguments) => {
+                    let mut lease = postgres::Lease::of(pool).await?;
+                    let $prepared = $prepare(query.sql, arguments);
+                    let $connection = &mut *lease;
+                    let outcome = postgres::in_time($call).await;
+                    lease.give_back_after(&outcome);
+                    outcome
+                }
+                #[cfg(feature = "postgres")]
+                On::Pg($connection, arguments) => {
+                    let $prepared = $prepare(query.sql, arguments);
+                    postgres::in_time($call).await
+                }
+            };
             if let Some(is_sound) = is_sound {
                 *is_sound = was_sound && outcome.is_ok();
             }
@@ -71,9 +94,7 @@ impl<'c> Query<'c> {
     /// # Errors
     /// There is no row, or the database failed.
     pub fn one<T: Read>(self) -> Answer<'c, T> {
-        run!(self, sqlx::query_as_with, |query, on| query
-            .fetch_one(on)
-            .await)
+        run!(self, sqlx::query_as_with, |query, on| query.fetch_one(on))
     }
 
     /// The first row, if there is one.
@@ -82,16 +103,13 @@ impl<'c> Query<'c> {
     /// The database failed.
     pub fn optional<T: Read>(self) -> Answer<'c, Option<T>> {
         run!(self, sqlx::query_as_with, |query, on| query
-            .fetch_optional(on)
-            .await)
+            .fetch_optional(on))
     }
 
     /// # Errors
     /// The database failed.
     pub fn all<T: Read>(self) -> Answer<'c, Vec<T>> {
-        run!(self, sqlx::query_as_with, |query, on| query
-            .fetch_all(on)
-            .await)
+        run!(self, sqlx::query_as_with, |query, on| query.fetch_all(on))
     }
 
     /// The only column of the first row, which there has to be.
@@ -134,8 +152,7 @@ impl<'c> Query<'c> {
     /// The database failed.
     pub fn execute(self) -> Answer<'c, u64> {
         run!(self, sqlx::query_with, |query, on| {
-            let done = query.execute(on).await;
-            done.map(|done| done.rows_affected())
+            query.execute(on).map_ok(|done| done.rows_affected())
         })
     }
 }

@@ -1,10 +1,12 @@
 //! The table that says which rows were changed, whoever changed them.
 
 use super::cache::Key;
+#[cfg(feature = "postgres")]
+use super::postgres;
 use super::{Connection, Engine, Executor, Query};
 
 /// More than this is read as a change of everything.
-const MOST: i64 = 4_096;
+pub(super) const MOST: i64 = 4_096;
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Changes {
@@ -13,23 +15,13 @@ pub(super) enum Changes {
 }
 
 /// What was changed after the invalidation `last_id`, and the last one now. `None`: nothing is known of before.
+///
+/// On SQLite, where there is one writer at a time: ids are in the order of commits.
 pub(super) async fn since<'c>(
     executor: impl Into<Executor<'c>>,
     last_id: Option<i64>,
 ) -> Result<(i64, Changes), sqlx::Error> {
     let executor = executor.into();
-    match executor.engine() {
-        Engine::Sqlite => by_id(executor, last_id).await,
-        #[cfg(feature = "postgres")]
-        Engine::Postgres => by_transaction(executor, last_id).await,
-    }
-}
-
-/// One writer at a time: ids are in the order of commits.
-async fn by_id(
-    executor: Executor<'_>,
-    last_id: Option<i64>,
-) -> Result<(i64, Changes), sqlx::Error> {
     let Some(last_id) = last_id else {
         let newest = Query::on(executor, "SELECT coalesce(max(id), 0) FROM invalidations")
             .scalar()
@@ -53,36 +45,23 @@ async fn by_id(
     Ok((newest, changes))
 }
 
-/// A transaction has its number before it commits. So the last is the oldest that may still be under way, and what
-/// was written from it on is read again: some keys come twice, and none is missed.
-#[cfg(feature = "postgres")]
-async fn by_transaction(
-    executor: Executor<'_>,
+/// What a transaction knows just before its commit: the same, and whether there is a change of its own.
+pub(super) async fn at_commit(
+    connection: &mut Connection,
     last_id: Option<i64>,
-) -> Result<(i64, Changes), sqlx::Error> {
-    let rows: Vec<(i64, bool, Option<Vec<u8>>)> = Query::on(
-        executor,
-        "SELECT CAST(CAST(pg_snapshot_xmin(s) AS TEXT) AS BIGINT), i.id IS NOT NULL, i.key
-         FROM pg_current_snapshot() s LEFT JOIN invalidations i ON i.txid >= CAST(CAST($1 AS TEXT) AS XID8) LIMIT $2",
-    )
-    .bind(last_id.map(|last_id| last_id.to_string()))
-    .bind(MOST)
-    .all()
-    .await?;
-    let (oldest, ..) = rows.first().ok_or(sqlx::Error::RowNotFound)?;
-    let changes = match last_id {
-        None => Changes::All,
-        Some(_) if rows.len() as i64 == MOST => Changes::All,
-        Some(_) => read(
-            rows.iter()
-                .filter(|(_, is_row, _)| *is_row)
-                .map(|(.., key)| key),
-        ),
-    };
-    Ok((*oldest, changes))
+) -> Result<(i64, Changes, bool), sqlx::Error> {
+    match Executor::from(&mut *connection).engine() {
+        Engine::Sqlite => {
+            let (newest, changes) = since(connection, last_id).await?;
+            let is_change = changes != Changes::Keys(Vec::new());
+            Ok((newest, changes, is_change))
+        }
+        #[cfg(feature = "postgres")]
+        Engine::Postgres => postgres::at_commit(connection, last_id).await,
+    }
 }
 
-fn read<'r>(keys: impl Iterator<Item = &'r Option<Vec<u8>>>) -> Changes {
+pub(super) fn read<'r>(keys: impl Iterator<Item = &'r Option<Vec<u8>>>) -> Changes {
     let keys = keys.map(|key| key_of(key.as_deref()?));
     keys.collect::<Option<_>>()
         .map_or(Changes::All, Changes::Keys)

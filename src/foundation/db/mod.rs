@@ -5,20 +5,28 @@
 //! ([`Db::cached`]).
 
 mod ask;
+mod asker;
 mod cache;
+pub mod copy;
 mod failure;
 mod gather;
+mod grants;
 mod invalidations;
+mod location;
+mod migrations;
+mod nodes;
 #[cfg(feature = "postgres")]
 mod postgres;
+mod refused;
 mod sqlite;
+mod status;
 mod timings;
 mod tx;
 mod writer;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 use std::{fmt, io};
 
@@ -28,14 +36,19 @@ use crate::foundation::clock::Timestamp;
 
 pub(crate) use ask::from_row;
 pub use ask::{Bind, Builder, Connection, Engine, Executor, Pool, Query, Read};
+use asker::Asker;
 pub use cache::{ACKNOWLEDGE_AFTER, Cache, Generation, Key, Row, Snapshot};
 pub use failure::DatabaseFailure;
 pub use gather::Gather;
 pub(crate) use gather::{for_keys, sized};
-pub use sqlite::{
-    Location, Lock, Refused, Status, backup, check, migrate, open_for_serving, prepare, restore,
-    status,
-};
+pub use grants::grants;
+pub use location::{Location, backup, check, open_for_serving, prepare, restore, status};
+pub use nodes::{Node, Nodes, running};
+#[cfg(feature = "postgres")]
+pub use postgres::Server;
+pub use refused::Refused;
+pub use sqlite::Lock;
+pub use status::{ServerStatus, Status};
 pub use timings::Timings;
 pub use tx::Tx;
 use writer::Writer;
@@ -47,8 +60,7 @@ const TIMEOUT: Duration = Duration::from_secs(1);
 pub struct Db {
     writer: Writer,
     reader: Pool,
-    /// Asks for invalidations: a connection of its own, for which no write and no page is waited.
-    asker: Pool,
+    asker: Asker,
     timings: Timings,
     cache: Arc<Cache>,
     beside_a_server: AtomicBool,
@@ -60,39 +72,29 @@ impl Db {
     /// Opens a database that [`prepare`] has made ready.
     ///
     /// # Errors
-    /// The file cannot be opened for writing.
+    /// The file cannot be opened for writing, or the server cannot be reached.
     pub async fn open(location: &Location, cached_sessions: usize) -> Result<Self, sqlx::Error> {
-        let file = sqlite::File::open(location).await?;
-        let (reader, asker) = (file.readers().await?, file.asker().await?);
-        let writer = Writer::Sqlite(Arc::new(file));
-        Ok(Self::new(
-            writer,
-            reader.into(),
-            asker.into(),
-            cached_sessions,
-        ))
+        let (writer, reader, asker) = match location {
+            Location::File(location) => {
+                let file = sqlite::File::open(location).await?;
+                let (reader, asker) = (file.readers().await?.into(), file.asker().await?.into());
+                (Writer::Sqlite(Arc::new(file)), reader, Asker::Sqlite(asker))
+            }
+            #[cfg(feature = "postgres")]
+            Location::Server(server) => {
+                let connections = postgres::Connections::open(server).await?;
+                let asker = Asker::Postgres(connections.asker);
+                (
+                    Writer::Postgres(Arc::new(connections.writers)),
+                    connections.reader,
+                    asker,
+                )
+            }
+        };
+        Ok(Self::new(writer, reader, asker, cached_sessions))
     }
 
-    /// Connects to a database of PostgreSQL's that has all migrations.
-    ///
-    /// # Errors
-    /// The server cannot be reached.
-    #[cfg(feature = "postgres")]
-    pub async fn connect(
-        options: &sqlx::postgres::PgConnectOptions,
-        cached_sessions: usize,
-    ) -> Result<Self, sqlx::Error> {
-        let writers = postgres::Writers::connect(options).await?;
-        let (reader, asker) = postgres::readers(options).await?;
-        Ok(Self::new(
-            Writer::Postgres(writers),
-            reader,
-            asker,
-            cached_sessions,
-        ))
-    }
-
-    fn new(writer: Writer, reader: Pool, asker: Pool, cached_sessions: usize) -> Self {
+    fn new(writer: Writer, reader: Pool, asker: Asker, cached_sessions: usize) -> Self {
         Self {
             writer,
             reader,
@@ -110,15 +112,32 @@ impl Db {
     /// # Errors
     /// Another writer did not finish in time, the database cannot be written, or it is in [`DatabaseFailure`].
     pub async fn begin(&self) -> Result<Tx, sqlx::Error> {
+        self.begin_by(self.writer.begin()).await
+    }
+
+    /// Begins to write what is decided by nothing that is read before, and what no cache has: where nodes share a
+    /// database, without waiting for a turn.
+    ///
+    /// # Errors
+    /// As [`Db::begin`].
+    pub async fn begin_apart(&self) -> Result<Tx, sqlx::Error> {
+        self.begin_by(self.writer.begin_apart()).await
+    }
+
+    async fn begin_by(
+        &self,
+        begin: impl Future<Output = Result<Connection, sqlx::Error>>,
+    ) -> Result<Tx, sqlx::Error> {
         if let Some(failure) = self.failure() {
             return Err(io::Error::other(failure.to_string()).into());
         }
         let began = Instant::now();
         Ok(Tx::new(
-            self.writer.begin().await?,
+            begin.await?,
             began,
             self.timings.writes.clone(),
             self.cache.clone(),
+            self.writer.clone(),
             self.beside_a_server.load(Ordering::Relaxed),
             self.failure.clone(),
         ))
@@ -149,10 +168,45 @@ impl Db {
     /// # Errors
     /// The database failed.
     pub(crate) async fn prune_invalidations(&self, tx: &mut Tx) -> Result<(), sqlx::Error> {
-        match self.cache.last_id() {
+        let seen = self.cache.last_id();
+        let prunable = match self.nodes() {
+            Some(nodes) => seen.map(|oldest| nodes.prunable(oldest)),
+            None => seen,
+        };
+        match prunable {
             Some(last_id) => invalidations::prune(tx, last_id).await,
             None => Ok(()),
         }
+    }
+
+    /// The processes that serve this database, where there can be several.
+    #[must_use]
+    pub fn nodes(&self) -> Option<&Nodes> {
+        self.writer.nodes()
+    }
+
+    /// Whether the housekeeping of all nodes is this one's.
+    #[must_use]
+    pub fn leads(&self) -> bool {
+        self.nodes().is_none_or(Nodes::leads)
+    }
+
+    /// From now on nothing is answered from memory.
+    pub(crate) fn suspend_cache(&self) {
+        self.cache.suspend();
+    }
+
+    /// The latest time that any node has told, in Unix microseconds, where there can be several.
+    pub(crate) fn told(&self) -> Option<Arc<AtomicI64>> {
+        self.asker.told()
+    }
+
+    /// Asks now whether anything was changed.
+    ///
+    /// # Errors
+    /// It is not known.
+    pub(crate) async fn ask(&self) -> Result<(), sqlx::Error> {
+        self.cache.question(&self.asker, &self.writer).await
     }
 
     #[must_use]

@@ -9,7 +9,7 @@ use rocket::tokio::time::sleep;
 
 use super::cache::{ACKNOWLEDGE_AFTER, Cache};
 use super::invalidations::{self, Changes};
-use super::{Connection, DatabaseFailure};
+use super::{Connection, DatabaseFailure, Writer};
 
 /// A write transaction; what is not committed is rolled back.
 pub struct Tx {
@@ -18,6 +18,8 @@ pub struct Tx {
     writes: Histogram,
     cache: Arc<Cache>,
     is_bulk: bool,
+    /// Who may know of others that have something in memory.
+    writer: Writer,
     beside_a_server: bool,
     failure: Arc<SetOnce<DatabaseFailure>>,
 }
@@ -29,6 +31,7 @@ impl Tx {
         began: Instant,
         writes: Histogram,
         cache: Arc<Cache>,
+        writer: Writer,
         beside_a_server: bool,
         failure: Arc<SetOnce<DatabaseFailure>>,
     ) -> Self {
@@ -38,6 +41,7 @@ impl Tx {
             writes,
             cache,
             is_bulk: false,
+            writer,
             beside_a_server,
             failure,
         }
@@ -60,7 +64,9 @@ impl Tx {
             invalidations::end_bulk(&mut self.inner).await?;
         }
         let last_id = self.cache.last_id();
-        let changes = invalidations::since(&mut self.inner, last_id).await?;
+        let (last_id, changes, is_change) =
+            invalidations::at_commit(&mut self.inner, last_id).await?;
+        let is_elsewhere = is_change && self.is_elsewhere().await?;
         let mut outcome = Outcome {
             cache: self.cache,
             changes: None,
@@ -72,13 +78,23 @@ impl Tx {
                 tracing::error!("{failure}: {error}");
             }
         })?;
-        outcome.changes = Some(changes);
+        outcome.changes = Some((last_id, changes));
         drop(outcome);
-        if self.beside_a_server {
+        if is_elsewhere {
             sleep(ACKNOWLEDGE_AFTER).await;
         }
         self.writes.observe(self.began.elapsed().as_secs_f64());
         Ok(())
+    }
+}
+
+impl Tx {
+    /// Whether another process may have in memory what was changed.
+    async fn is_elsewhere(&mut self) -> Result<bool, sqlx::Error> {
+        match self.writer.nodes() {
+            Some(nodes) if !self.beside_a_server => nodes.others(&mut self.inner).await,
+            _ => Ok(self.beside_a_server),
+        }
     }
 }
 

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 #[cfg(feature = "postgres")]
 use super::postgres;
-use super::{Connection, sqlite};
+use super::{Connection, Nodes, sqlite};
 
 #[derive(Clone)]
 pub(super) enum Writer {
     Sqlite(Arc<sqlite::File>),
     #[cfg(feature = "postgres")]
-    Postgres(postgres::Writers),
+    Postgres(Arc<postgres::Writers>),
 }
 
 impl Writer {
@@ -23,12 +23,29 @@ impl Writer {
         })
     }
 
+    pub async fn begin_apart(&self) -> Result<Connection, sqlx::Error> {
+        match self {
+            Self::Sqlite(_) => self.begin().await,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(writers) => Ok(Box::pin(writers.begin_apart()).await?.into()),
+        }
+    }
+
     /// Waits until the commits that were under way are over.
     pub async fn turn(&self) -> Result<(), sqlx::Error> {
         match self {
             Self::Sqlite(file) => file.turn().await,
             #[cfg(feature = "postgres")]
             Self::Postgres(writers) => Box::pin(writers.begin()).await.map(drop),
+        }
+    }
+
+    /// Where several processes may serve one database.
+    pub fn nodes(&self) -> Option<&Nodes> {
+        match self {
+            Self::Sqlite(_) => None,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(writers) => Some(writers.nodes()),
         }
     }
 

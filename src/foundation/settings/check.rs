@@ -35,13 +35,17 @@ impl Settings {
             .public_url
             .get_or_insert_with(|| Url::parse(&default).expect("a URL by its making"))
             .clone();
+        let unreadable = [
+            self.read_database_password().err(),
+            self.read_metrics_secret().err(),
+        ];
         let faults: Vec<String> = [
+            unreadable.into_iter().flatten().collect(),
             self.public_url_faults(&url),
             self.site_faults(&url),
             self.session_faults(),
             self.password_faults(),
             self.other_faults(),
-            self.read_metrics_secret().err().into_iter().collect(),
             server.faults(),
         ]
         .concat();
@@ -180,6 +184,33 @@ impl Settings {
             .collect()
     }
 
+    /// Where the database is.
+    ///
+    /// # Errors
+    /// The settings name none, or contradict each other.
+    pub fn location(&self) -> Result<Location, String> {
+        let location = Location::parse(&self.database_url);
+        self.at(location.map_err(|fault| format!("database_url: {fault}"))?)
+    }
+
+    /// A database that is named elsewhere, with what the settings say of it.
+    ///
+    /// # Errors
+    /// The settings contradict the address.
+    pub fn at(&self, location: Location) -> Result<Location, String> {
+        let password = self.database_password.as_ref().map(Secret::reveal);
+        location.with(password, self.database.schema.as_deref())
+    }
+
+    fn read_database_password(&mut self) -> Result<(), String> {
+        if let Some(path) = &self.database_password_file {
+            let read = Secret::read(path);
+            self.database_password =
+                Some(read.map_err(|why| format!("database_password_file: {why}"))?);
+        }
+        Ok(())
+    }
+
     fn read_metrics_secret(&mut self) -> Result<(), String> {
         let (key, secret) = match (&self.metrics_token, &self.metrics_token_file) {
             (None, None) => return Ok(()),
@@ -220,13 +251,7 @@ impl Settings {
                 faults.push(format!("throttle.{key}_interval: must be between 1s and 1d, so that nobody is shut out for good"));
             }
         }
-        if !self.database_url.starts_with("sqlite:") {
-            // The address may hold a password: only its scheme is repeated.
-            let scheme = self.database_url.split(':').next().unwrap_or_default();
-            faults.push(format!("database_url: {scheme}: is not supported by this version; write sqlite: and a path, like sqlite:vestibule.db"));
-        } else if let Err(fault) = Location::parse(&self.database_url) {
-            faults.push(fault);
-        }
+        faults.extend(self.location().err());
         if let Some(folder) = self
             .templates_dir
             .as_ref()

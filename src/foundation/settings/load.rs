@@ -9,6 +9,7 @@ use std::path::Path;
 use rocket::figment::providers::{Format, Serialized, Toml};
 use rocket::figment::value::{Dict, Map, Value};
 use rocket::figment::{Error, Figment, Metadata, Profile, Provider, Source};
+use url::Url;
 
 use super::environment::{Environment, SERVER_KEYS, not_taken};
 use super::secret::is_read_only;
@@ -47,6 +48,9 @@ impl Effective {
     pub fn load(sources: &Sources) -> Result<Self, Refused> {
         let profile = selected_profile(&sources.environment);
         let environment = Environment::read(&sources.environment)?;
+        if let Some(address) = sources.database {
+            refuse_password(address).map_err(|fault| format!("--database: {fault}"))?;
+        }
         let mut figment = Figment::from(Serialized::defaults(Server::default()))
             .merge(Serialized::default(TABLE, Settings::default()))
             .merge(file(sources.file, &profile)?);
@@ -118,6 +122,21 @@ pub(super) fn of_host(figment: &Figment) -> Result<Settings, Refused> {
         port,
         ..Server::default()
     })
+}
+
+/// For an address on the command line: everybody on the machine sees a program's arguments.
+///
+/// # Errors
+/// There is a password in it.
+pub fn refuse_password(address: &str) -> Result<(), String> {
+    match Url::parse(address) {
+        Ok(url) if url.password().is_some() => Err(
+            "the address holds a password, which every user of this machine can read here; give it in DATABASE_URL, \
+             in database_password_file, or in a password file (PGPASSFILE)"
+                .to_owned(),
+        ),
+        _ => Ok(()),
+    }
 }
 
 fn selected_profile(environment: &[(OsString, OsString)]) -> Profile {

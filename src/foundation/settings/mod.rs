@@ -19,7 +19,7 @@ use rocket::serde::{Deserialize, Serialize};
 use url::Url;
 
 pub use check::Refused;
-pub use load::{Effective, Origin, Sources};
+pub use load::{Effective, Origin, Sources, refuse_password};
 pub use secret::Secret;
 pub(crate) use secret::without_line_end;
 
@@ -42,8 +42,16 @@ pub struct Settings {
     pub public_url: Option<Url>,
     /// Allows an http `public_url` off loopback, as on a home network without certificates.
     pub insecure_http: bool,
-    /// `sqlite:` and a path, seen from the working directory.
+    /// `sqlite:` and a path, seen from the working directory, or `postgres://USER@HOST/DATABASE`.
+    #[serde(serialize_with = "text::without_password")]
     pub database_url: String,
+    /// A file that holds the password of a postgres:// address, which others cannot read.
+    pub database_password_file: Option<PathBuf>,
+    /// What that file holds.
+    #[serde(skip)]
+    pub(crate) database_password: Option<Secret>,
+    pub database: Database,
+    pub nodes: Nodes,
     /// Addresses and networks whose X-Forwarded-* headers are believed. None by default.
     #[serde(with = "text::networks")]
     pub trusted_proxies: Vec<IpNet>,
@@ -75,6 +83,10 @@ impl Default for Settings {
             public_url: None,
             insecure_http: false,
             database_url: "sqlite:vestibule.db".to_owned(),
+            database_password_file: None,
+            database_password: None,
+            database: Database::default(),
+            nodes: Nodes::default(),
             trusted_proxies: Vec::new(),
             sessions: Sessions::default(),
             passwords: Passwords::default(),
@@ -89,6 +101,35 @@ impl Default for Settings {
             templates_dir: None,
             listen: None,
         }
+    }
+}
+
+/// How a database on a server is used.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Database {
+    /// The schema that the tables are in, on a server that others use, too; `public` if not set.
+    pub schema: Option<String>,
+}
+
+/// Several servers on one database of PostgreSQL's.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Nodes {
+    /// What this one is called; the name of the machine if not set.
+    pub name: Option<String>,
+}
+
+impl Nodes {
+    #[must_use]
+    pub fn name(&self) -> String {
+        let machine = || {
+            rustix::system::uname()
+                .nodename()
+                .to_string_lossy()
+                .into_owned()
+        };
+        self.name.clone().unwrap_or_else(machine)
     }
 }
 

@@ -1,7 +1,7 @@
 //! How addresses, durations and networks are written in settings.
 
 use rocket::serde::de::{Error, IntoDeserializer};
-use rocket::serde::{Deserialize, Deserializer};
+use rocket::serde::{Deserialize, Deserializer, Serializer};
 use url::Url;
 
 /// `https://auth.example.com`. What is no URL is not repeated: it may hold a password.
@@ -9,6 +9,17 @@ pub fn url<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Url>, D::Error> 
     let text = Option::<String>::deserialize(from)?;
     let parsed = text.map(|text| Url::parse(&text)).transpose();
     parsed.map_err(|e| D::Error::custom(format!("{e}; write it like https://auth.example.com")))
+}
+
+/// An address, without a password that is in it.
+pub fn without_password<S: Serializer>(address: &str, to: S) -> Result<S::Ok, S::Error> {
+    match Url::parse(address) {
+        Ok(mut url) if url.password().is_some() => {
+            let _ = url.set_password(None);
+            to.serialize_str(url.as_str())
+        }
+        _ => to.serialize_str(address),
+    }
 }
 
 /// One of an enum's names, in capitals too: `INFO`.

@@ -1,7 +1,7 @@
 //! One limiter for every path that checks a password or a code.
 //!
-//! Each user name and each address has a bucket of tries. A try is reserved in memory before a
-//! hash is computed, so that parallel tries cannot overrun the limit; a failure is written before
+//! Each user name and each address has a bucket of tries. A try is reserved before a hash is computed, so that parallel
+//! tries cannot overrun the limit: in memory, or in the database where nodes share it. A failure is written before
 //! it is answered, so that a restart forgets none. A bucket is one number, the moment at which it
 //! is full again (the generic cell rate algorithm, ITU-T I.371): a failure moves it on by an interval.
 
@@ -90,6 +90,9 @@ impl Throttle {
         address: IpAddr,
     ) -> Result<Reserved, Error> {
         let buckets = self.buckets(account, known, address);
+        if db.nodes().is_some() {
+            return take(db, now, buckets).await;
+        }
         let mut slots = Vec::new();
         let mut retry_after = Duration::ZERO;
         for bucket in &buckets {
@@ -107,7 +110,7 @@ impl Throttle {
         }
         Ok(Reserved::Granted(Reservation {
             buckets,
-            _slots: slots,
+            held: Held::InMemory(slots),
         }))
     }
 
@@ -139,19 +142,63 @@ impl Bucket {
     }
 }
 
-/// A try that may be made. Dropped without a word, as on a crash or a 503, it is given back.
+/// Where nodes share the counts: a try is taken from them before the hash is computed.
+async fn take(db: &Db, now: Timestamp, buckets: Vec<Bucket>) -> Result<Reserved, Error> {
+    let mut retry_after = Duration::ZERO;
+    let mut is_last = false;
+    let mut tx = db.begin_apart().await?;
+    for bucket in &buckets {
+        let full_at = store::take_try(&mut tx, &bucket.name, now, bucket.interval).await?;
+        let before = full_at.minus(bucket.interval);
+        retry_after = retry_after.max(bucket.wait(now, before, 1));
+        is_last |= bucket.wait(now, full_at, 1) > Duration::ZERO;
+    }
+    if retry_after > Duration::ZERO {
+        return Ok(Reserved::Throttled { retry_after });
+    }
+    tx.commit().await?;
+    let held = Held::Taken { is_last };
+    Ok(Reserved::Granted(Reservation { buckets, held }))
+}
+
+/// A try that may be made. Dropped without a word, as on a crash, it is given back: at once where it is in memory, with
+/// its interval where it was taken from the database.
 #[derive(Debug)]
 pub struct Reservation {
     buckets: Vec<Bucket>,
-    _slots: Vec<Slot>,
+    held: Held,
+}
+
+#[derive(Debug)]
+enum Held {
+    InMemory(#[expect(dead_code, reason = "held until it is dropped")] Vec<Slot>),
+    Taken { is_last: bool },
 }
 
 impl Reservation {
+    /// Gives the try back, as for a check that was not made.
+    ///
+    /// # Errors
+    /// The database failed; the try comes back with its interval.
+    pub async fn release(self, db: &Db) -> Result<(), Error> {
+        if let Held::Taken { .. } = self.held {
+            let mut tx = db.begin_apart().await?;
+            for bucket in &self.buckets {
+                store::give_back(&mut tx, &bucket.name, bucket.interval).await?;
+            }
+            tx.commit().await?;
+        }
+        Ok(())
+    }
+
     /// Writes that the try failed; says whether it was the last one for now.
     ///
     /// # Errors
     /// The database failed; the caller answers with an error then.
     pub async fn failed(&self, tx: &mut Connection, now: Timestamp) -> Result<bool, Error> {
+        if let Held::Taken { is_last } = self.held {
+            return Ok(is_last);
+        }
         let mut exhausted = false;
         for bucket in &self.buckets {
             let full_at = store::take_try(tx, &bucket.name, now, bucket.interval).await?;
@@ -165,12 +212,12 @@ impl Reservation {
     /// # Errors
     /// The database failed.
     pub async fn succeeded(&self, tx: &mut Connection) -> Result<(), Error> {
-        for bucket in self
-            .buckets
-            .iter()
-            .filter(|bucket| bucket.name.starts_with("account "))
-        {
-            store::fill(tx, &bucket.name).await?;
+        for bucket in &self.buckets {
+            if bucket.name.starts_with("account ") {
+                store::fill(tx, &bucket.name).await?;
+            } else if let Held::Taken { .. } = self.held {
+                store::give_back(tx, &bucket.name, bucket.interval).await?;
+            }
         }
         Ok(())
     }

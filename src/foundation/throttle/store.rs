@@ -32,6 +32,20 @@ pub(super) async fn take_try(
         .await
 }
 
+pub(super) async fn give_back(
+    connection: &mut Connection,
+    bucket: &str,
+    interval: Duration,
+) -> Result<(), sqlx::Error> {
+    connection
+        .query("UPDATE throttle SET full_at = full_at - $2 WHERE bucket = $1")
+        .bind(bucket)
+        .bind(i64::try_from(interval.as_micros()).unwrap_or(i64::MAX))
+        .execute()
+        .await?;
+    Ok(())
+}
+
 pub(super) async fn fill(connection: &mut Connection, bucket: &str) -> Result<(), sqlx::Error> {
     connection
         .query("DELETE FROM throttle WHERE bucket = $1")

@@ -1,17 +1,16 @@
 //! The first admin: made once, by whoever holds the code that the server printed.
 
+pub mod code;
 mod routes;
+mod store;
 
-use std::io::Write;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::foundation::app::App;
 use crate::foundation::audit::{self, Actor, Event, Record};
-use crate::foundation::clock::Timestamp;
 use crate::foundation::error::Error;
 use crate::foundation::throttle::Reserved;
-use crate::foundation::token::{Token, TokenHash};
+use crate::foundation::token::Token;
 use crate::people::passwords::{Hasher, Password};
 use crate::people::users::{self, NewUser, Refused};
 use crate::sessions::{self, Device};
@@ -22,59 +21,9 @@ use routes::SetupPage;
 #[must_use]
 pub fn slice() -> Slice {
     Slice::new(routes::routes(), vec![PageKind::of::<SetupPage>()]).with_setup(|builder| {
-        builder.manage(SetupCode::default());
-        builder.on_launch(|app| Box::pin(announce(app)));
+        builder.on_launch(|app| Box::pin(code::announce(app)));
         Ok(())
     })
-}
-
-/// On a first start, prints the link that makes the first admin.
-async fn announce(app: &App) -> Result<(), Error> {
-    if is_open(app).await? {
-        let code = app.state::<SetupCode>().renew(app.clock.now());
-        let link = app.settings.link(&format!("/setup?code={}", code.reveal()));
-        // Not println: a standard output that fails is no reason to stop.
-        let printed = writeln!(
-            std::io::stdout(),
-            "  Set up     {link}\n             makes the first admin; good for an hour, and once"
-        );
-        if let Err(error) = printed {
-            tracing::warn!(
-                "the set-up link could not be printed: {error}; a restart makes another"
-            );
-        }
-    }
-    Ok(())
-}
-
-/// How long a code is good. A restart gives a new one.
-const LIFETIME: Duration = Duration::from_secs(60 * 60);
-
-/// The code that opens the set-up. It is in memory only, and only its hash.
-#[derive(Debug, Default)]
-pub struct SetupCode(Mutex<Option<(TokenHash, Timestamp)>>);
-
-impl SetupCode {
-    /// Makes a code, in place of an earlier one.
-    #[must_use]
-    pub fn renew(&self, now: Timestamp) -> Token {
-        let code = Token::generate();
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) =
-            Some((code.hash(), now.plus(LIFETIME)));
-        code
-    }
-
-    fn is(&self, code: &str, now: Timestamp) -> bool {
-        let known = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // Hashes are compared: what is learnt from the time it takes is of no use.
-        Token::parse(code)
-            .zip(known)
-            .is_some_and(|(code, (hash, end))| code.hash() == hash && now < end)
-    }
-
-    fn spend(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
-    }
 }
 
 /// What the set-up form holds.
@@ -128,13 +77,15 @@ pub async fn make_first_admin(
         Reserved::Granted(reservation) => reservation,
         Reserved::Throttled { retry_after } => return Ok(Outcome::Throttled(retry_after)),
     };
-    if !app.state::<SetupCode>().is(&form.code, now) {
+    if !code::is_good(app, &form.code).await? {
         let mut tx = app.db.begin().await?;
         reservation.failed(&mut tx, now).await?;
         let record = Record::anonymous(Event::Setup).refused();
         audit::commit(tx, now, &Actor::visitor(device.address), &[record]).await?;
         return Ok(Outcome::WrongCode);
     }
+    // What is wrong from here on is no guess.
+    reservation.release(&app.db).await?;
     let new = NewUser {
         username: form.username,
         admin: true,
@@ -157,7 +108,7 @@ pub async fn make_first_admin(
     };
     let (token, session) = sessions::start(app, &mut tx, user.id, device, false).await?;
     let record = Record::of(Event::Setup, &user).session(session.id);
+    store::delete_code(&mut tx).await?;
     audit::commit(tx, now, &Actor::user(&user, device.address), &[record]).await?;
-    app.state::<SetupCode>().spend();
     Ok(Outcome::Made(token))
 }

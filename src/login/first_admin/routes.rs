@@ -56,7 +56,7 @@ async fn answer_setup(app: &App, visit: &Visit, form: SetupForm) -> Result<Answe
         Outcome::Throttled(wait) => return Err(Refusal::throttled(wait).into()),
         Outcome::WrongCode => (
             Status::Forbidden,
-            "That set-up code is not good, or not any more. Restart the server: it prints a new link.".to_owned(),
+            "That set-up code is not good, or not any more. `vestibule setup link` makes a new one, as does a restart of the server.".to_owned(),
         ),
         Outcome::Refused(refused) => (Status::UnprocessableEntity, refused.to_string()),
     };

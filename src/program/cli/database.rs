@@ -5,11 +5,11 @@ use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::hardening::own_database;
-use super::{Done, logging, output, runtime};
+use super::{Done, Fault, logging, output, runtime};
 use crate::foundation::audit::{self, Actor, Event, Record};
 use crate::foundation::clock::Clock;
-use crate::foundation::db::{self, Location};
-use crate::foundation::settings::{Effective, Settings};
+use crate::foundation::db::{self, Location, Node};
+use crate::foundation::settings::{Effective, Settings, refuse_password};
 use crate::vestibule::open_app;
 
 #[derive(Subcommand)]
@@ -29,6 +29,28 @@ pub enum Command {
     /// though the lock remembers it is reported as gone.
     #[command(after_help = "Example: vestibule db check")]
     Check,
+    /// Copies everything into an empty database, from SQLite to PostgreSQL or back, and marks the first as moved
+    ///
+    /// Stop all servers first. Nobody has to sign in again.
+    #[command(
+        after_help = "Example: vestibule db copy sqlite:vestibule.db postgres://vestibule@db.example.com/vestibule"
+    )]
+    Copy {
+        from: String,
+        to: String,
+        #[arg(long)]
+        json: bool,
+    },
+    /// Prints the SQL for a role of PostgreSQL's that serves and cannot change what tables there are
+    #[command(after_help = "Example: vestibule db grants | psql --dbname vestibule")]
+    Grants {
+        /// The role that migrates
+        #[arg(long, default_value = "vestibule_owner")]
+        owner: String,
+        /// The role that serves
+        #[arg(long, default_value = "vestibule_app")]
+        app: String,
+    },
     /// Writes a copy to FILE, also while the server runs
     #[command(after_help = "Example: vestibule db backup /backup/vestibule-2026-11-24.db")]
     Backup { file: PathBuf },
@@ -39,14 +61,24 @@ pub enum Command {
 
 pub fn run(command: &Command, effective: Effective) -> Done {
     let _logging = logging::init_for_command(&effective.settings);
-    let location = own_database(&effective.settings.database_url)?;
+    let settings = effective.settings;
+    let location = own_database(&settings);
     runtime(1)?.block_on(async {
+        if let Command::Copy { from, to, json } = command {
+            return copy(&settings, from, to, *json).await;
+        }
+        let location = location?;
         match command {
+            Command::Copy { .. } => Ok(()),
+            Command::Grants { owner, app } => {
+                let schema = settings.database.schema.as_deref().unwrap_or("public");
+                output::say(&db::grants(owner, app, schema))
+            }
             Command::Migrate => migrate(&location).await,
             Command::Status { json } => status(&location, *json).await,
             Command::Check => check(&location).await,
             Command::Backup { file } => backup(&location, file).await,
-            Command::Restore { file } => restore(effective.settings, &location, file).await,
+            Command::Restore { file } => restore(settings, &location, file).await,
         }
     })
 }
@@ -66,62 +98,106 @@ async fn status(location: &Location, json: bool) -> Done {
     if json {
         return output::json(&status);
     }
-    let lines = [
+    let server = if status.served {
+        "running"
+    } else {
+        "not running"
+    };
+    let migrations = format!(
+        "{} applied, {} pending",
+        status.applied.len(),
+        status.pending.len()
+    );
+    let mut lines = vec![
         (
             "Database",
             format!("{} ({} KiB)", status.database, status.bytes / 1024),
         ),
-        (
-            "Migrations",
-            format!(
-                "{} applied, {} pending",
-                status.applied.len(),
-                status.pending.len()
-            ),
-        ),
+        ("Migrations", migrations),
         ("Users", status.users.to_string()),
         ("Live sessions", status.live_sessions.to_string()),
-        (
-            "Server",
-            if status.served {
-                "running"
-            } else {
-                "not running"
-            }
-            .to_owned(),
-        ),
+        ("Server", server.to_owned()),
     ];
+    if let Some(server) = &status.server {
+        lines.push(("PostgreSQL", server.version.clone()));
+        lines.push(("A fail-over loses", server.at_failover().to_owned()));
+        lines.extend(server.nodes.iter().map(|node| ("Node", describe(node))));
+    }
     output::fields(&lines)
+}
+
+fn describe(node: &Node) -> String {
+    let leader = if node.leads {
+        ", does the housekeeping"
+    } else {
+        ""
+    };
+    let Node {
+        name,
+        address,
+        version,
+        seen_at,
+        ..
+    } = node;
+    format!("{name} at {address}, version {version}, seen {seen_at}{leader}")
 }
 
 async fn check(location: &Location) -> Done {
     let faults = db::check(location).await?;
     if faults.is_empty() {
-        return output::say(&format!("{} is sound.", location.path().display()));
+        return output::say(&format!("{location} is sound."));
     }
     output::say(&faults.join("\n"))?;
-    Err(format!(
-        "{} is damaged; restore a backup with `vestibule db restore FILE`",
-        location.path().display()
-    )
-    .into())
+    Err(format!("{location} is damaged; restore a backup with `vestibule db restore FILE`").into())
+}
+
+/// An address of a command's, with the password that the settings have.
+fn named(settings: &Settings, address: &str) -> Result<Location, Fault> {
+    refuse_password(address)?;
+    let location = Location::parse(address)?;
+    if location.path().is_some() {
+        return Ok(location);
+    }
+    Ok(settings.at(location)?)
+}
+
+async fn copy(settings: &Settings, from: &str, to: &str, json: bool) -> Done {
+    let (from, to) = (named(settings, from)?, named(settings, to)?);
+    let bar = ProgressBar::new(db::copy::count(&from).await?).with_style(style(
+        "{bar:40} {human_pos} of {human_len} rows, {eta} left",
+    ));
+    let now = Clock::system().now();
+    let copied = db::copy::copy(&from, &to, now, &|rows| bar.set_position(rows)).await;
+    bar.finish_and_clear();
+    let copied = copied?;
+    if json {
+        return output::json(&copied);
+    }
+    let rows: u64 = copied.iter().map(|copied| copied.rows).sum();
+    let tables = copied.len();
+    output::say(&format!(
+        "Copied {rows} rows of {tables} tables to {to}, and compared them. {from} is marked as moved.\nNow set database_url, and start."
+    ))
 }
 
 async fn backup(location: &Location, file: &Path) -> Done {
-    with_progress(location.path(), file, db::backup(location, file)).await?;
+    let original = location.path().map(size);
+    with_progress(original, file, db::backup(location, file)).await?;
     output::say(&format!("Wrote {}.", file.display()))
 }
 
 async fn restore(settings: Settings, location: &Location, file: &Path) -> Done {
     let stamp = Clock::system().now().to_string().replace(':', "");
-    let kept = with_progress(
-        file,
-        &location.beside(".restoring"),
-        db::restore(location, file, &stamp),
-    )
-    .await?;
+    let restoring = db::restore(location, file, &stamp);
+    let kept = match location.path() {
+        Some(path) => {
+            let incoming = path.with_added_extension("restoring");
+            with_progress(Some(size(file)), &incoming, restoring).await?
+        }
+        None => with_progress(None, file, restoring).await?,
+    };
     record_restore(settings, location, file).await?;
-    output::say(&format!("Restored {}.", location.path().display()))?;
+    output::say(&format!("Restored {location}."))?;
     kept.map_or(Ok(()), |kept| {
         output::say(&format!(
             "The database that was there is kept as {}.",
@@ -143,13 +219,14 @@ async fn record_restore(settings: Settings, location: &Location, file: &Path) ->
     Ok(())
 }
 
-/// Shows how far a copy has come, on a terminal: its size against that of the original.
-async fn with_progress<T>(original: &Path, copy: &Path, work: impl Future<Output = T>) -> T {
-    let size = |path: &Path| std::fs::metadata(path).map_or(0, |metadata| metadata.len());
+/// Shows how far a copy has come, on a terminal: its size, against that of the original where it will be like that.
+async fn with_progress<T>(original: Option<u64>, copy: &Path, work: impl Future<Output = T>) -> T {
     let partial = copy.with_added_extension("partial");
-    let style = ProgressStyle::with_template("{bar:40} {bytes} of about {total_bytes}, {eta} left");
-    let bar = ProgressBar::new(size(original))
-        .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    let bar = match original {
+        Some(bytes) => ProgressBar::new(bytes)
+            .with_style(style("{bar:40} {bytes} of about {total_bytes}, {eta} left")),
+        None => ProgressBar::no_length().with_style(style("{spinner} {bytes}, {elapsed}")),
+    };
     let mut ticks = rocket::tokio::time::interval(Duration::from_millis(100));
     rocket::tokio::pin!(work);
     loop {
@@ -161,4 +238,12 @@ async fn with_progress<T>(original: &Path, copy: &Path, work: impl Future<Output
             _ = ticks.tick() => bar.set_position(size(&partial)),
         }
     }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+fn size(path: &Path) -> u64 {
+    std::fs::metadata(path).map_or(0, |metadata| metadata.len())
 }

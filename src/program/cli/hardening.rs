@@ -10,6 +10,7 @@ use rustix::process::{
 
 use super::Fault;
 use crate::foundation::db::Location;
+use crate::foundation::settings::Settings;
 
 /// Nobody else reads what the program has in memory or writes to files, and a flood of connections
 /// does not run out of descriptors sooner than it must.
@@ -39,15 +40,18 @@ pub fn harden() {
 /// # Errors
 /// It is named wrongly; or root would work on another user's database, and leave files beside it
 /// that its owner cannot open.
-pub fn own_database(url: &str) -> Result<Location, Fault> {
-    let location = Location::parse(url)?;
-    let owner = fs::metadata(location.path()).map(|file| file.uid());
+pub fn own_database(settings: &Settings) -> Result<Location, Fault> {
+    let location = settings.location()?;
+    let Some(path) = location.path() else {
+        return Ok(location);
+    };
+    let owner = fs::metadata(path).map(|file| file.uid());
     match owner {
         Ok(owner) if geteuid().is_root() && owner != 0 => Err(format!(
             "{}: belongs to the user with the id {owner}, whose server could not open what root leaves beside it; \
              run this as that user: sudo -u '#{owner}' vestibule …, or, in a container, with docker exec --user {owner}, \
              docker run --user {owner}, or runAsUser: {owner} in the pod's securityContext",
-            location.path().display()
+            path.display()
         )
         .into()),
         _ => Ok(location),

@@ -15,6 +15,7 @@ mod password;
 mod rule;
 mod serve;
 mod session;
+mod setup;
 mod signals;
 mod site;
 mod usage;
@@ -75,6 +76,9 @@ enum Command {
     Rule(rule::Command),
     /// Says what would be answered to a request at a protected site, and why
     Explain(explain::Explain),
+    /// Makes the link for the first admin
+    #[command(subcommand)]
+    Setup(setup::Command),
     /// Migrates, checks, backs up and restores the database
     #[command(subcommand)]
     Db(database::Command),
@@ -129,6 +133,7 @@ fn dispatch(cli: Cli) -> Done {
         }
         Command::Config(command) => config::run(&command, &sources),
         Command::Serve => serve::run(Effective::load(&sources)?),
+        Command::Setup(command) => setup::run(&command, Effective::load(&sources)?),
         Command::Db(command) => database::run(&command, Effective::load(&sources)?),
         Command::User(command) => user::run(command, Effective::load(&sources)?),
         Command::Session(command) => session::run(&command, Effective::load(&sources)?),
@@ -142,7 +147,7 @@ fn dispatch(cli: Cli) -> Done {
 
 /// Opens the database for a command, making it ready first.
 async fn open(effective: Effective) -> Result<Arc<App>, Fault> {
-    let location = own_database(&effective.settings.database_url)?;
+    let location = own_database(&effective.settings)?;
     db::prepare(&location).await?;
     let app = open_app(effective.settings, Clock::system(), &location).await?;
     app.db.acknowledge_beside_a_server();

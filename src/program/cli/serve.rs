@@ -22,7 +22,7 @@ async fn serve(effective: Effective) -> Done {
     let Effective {
         settings, server, ..
     } = effective;
-    let location = own_database(&settings.database_url)?;
+    let location = own_database(&settings)?;
     // Held until the process ends.
     let _lock = db::open_for_serving(&location).await?;
     let app = open_app(settings, Clock::system(), &location).await?;

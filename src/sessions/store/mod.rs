@@ -213,14 +213,16 @@ pub(super) async fn count_live(pool: &Pool) -> Result<i64, sqlx::Error> {
         .await
 }
 
-/// Token hashes of sessions that ended by time and are not marked yet. In the order of an index that
-/// has their times.
+/// Token hashes of sessions that ended by time and are not marked yet, idle ones since `idle_since`. In the order of
+/// an index that has their times.
 pub(super) async fn expired(
     pool: &Pool,
     now: Timestamp,
+    idle_since: Timestamp,
     limit: u32,
 ) -> Result<Vec<TokenHash>, sqlx::Error> {
-    pool.query("SELECT token_hash FROM sessions WHERE ended_at IS NULL AND (idle_expires_at <= $1 OR expires_at <= $1) ORDER BY last_seen_at LIMIT $2")
+    pool.query("SELECT token_hash FROM sessions WHERE ended_at IS NULL AND (idle_expires_at <= $1 OR expires_at <= $2) ORDER BY last_seen_at LIMIT $3")
+        .bind(idle_since)
         .bind(now)
         .bind(i64::from(limit))
         .scalars()

@@ -28,9 +28,12 @@ const COMMANDS: &[&str] = &[
     "rule remove",
     "explain",
     "doctor",
+    "setup link",
     "db migrate",
     "db status",
     "db check",
+    "db copy",
+    "db grants",
     "db backup",
     "db restore",
     "config show",
@@ -58,7 +61,7 @@ fn the_help_of_every_command_has_an_example() {
 #[test]
 fn the_list_of_commands_here_is_whole() {
     let machine = Machine::new();
-    for group in ["", "user", "session", "audit", "db", "config"] {
+    for group in ["", "user", "session", "audit", "setup", "db", "config"] {
         let mut arguments: Vec<&str> = group.split_whitespace().collect();
         arguments.push("--help");
         let help = machine.cli(&arguments).done().out;

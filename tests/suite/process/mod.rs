@@ -11,7 +11,7 @@ mod freshness;
 mod front;
 mod hardening;
 mod hostile;
-mod keep_alive;
+pub mod keep_alive;
 mod kill;
 mod litestream;
 mod load;

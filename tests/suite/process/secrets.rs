@@ -140,7 +140,9 @@ fn sec_04_a_password_in_an_address_is_not_repeated() {
             &["user", "list"],
         ] {
             let ran = machine.cli(arguments);
-            assert_eq!(ran.code, 1, "{value}");
+            // An address of PostgreSQL's is a setting like others; nobody answers there.
+            let is_shown = arguments[0] == "config" && value.starts_with("postgres:");
+            assert_eq!(ran.code, i32::from(!is_shown), "{value}");
             assert!(!format!("{ran:?}").contains("canary"), "{ran:?}");
         }
     }
@@ -148,8 +150,12 @@ fn sec_04_a_password_in_an_address_is_not_repeated() {
         "--database",
         "postgres://vestibule:canary@db.example.com/vestibule",
     ];
-    let ran = Machine::new().cli(&[&database[..], &["config", "show"]].concat());
-    assert!(!format!("{ran:?}").contains("canary"), "{ran:?}");
+    let err = (Machine::new().cli(&[&database[..], &["config", "show"]].concat())).failed();
+    assert!(
+        err.contains("--database") && err.contains("database_password_file"),
+        "{err}"
+    );
+    assert!(!err.contains("canary"), "{err}");
 }
 
 #[test]

@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use vestibule::foundation::app::App;
 use vestibule::foundation::audit::Actor;
 use vestibule::foundation::settings::{Refused, Server};
+use vestibule::login::first_admin::code;
 use vestibule::open_app_on;
 use vestibule::people::passwords::Password;
 use vestibule::people::users::{self, NewUser, User};
@@ -103,6 +104,11 @@ impl TestApp {
         let answer = client.sign_in(username, PASSWORD).await;
         assert_eq!(answer.status, 303, "{username} signs in: {}", answer.body);
         client
+    }
+
+    /// The code that opens the set-up.
+    pub async fn setup_code(&self) -> String {
+        code::renew(&self.app).await.expect("a database").reveal()
     }
 
     /// A browser in which an admin has signed in.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use sqlx::Connection as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use tempfile::TempDir;
-use vestibule::foundation::db::{self, Db, Location};
+use vestibule::foundation::db::{self, Db, Location, Server};
 
 use super::engine::Engine;
 use super::postgres::Database;
@@ -35,7 +35,10 @@ impl Place {
                 db::prepare(&location).await.expect("a database");
                 Db::open(&location, cached_sessions).await
             }
-            Self::Server(database) => Db::connect(&database.options(), cached_sessions).await,
+            Self::Server(database) => {
+                let server = Location::from(Server::of(database.options()));
+                Db::open(&server, cached_sessions).await
+            }
         };
         opened.expect("a database")
     }

@@ -88,6 +88,20 @@ impl Database {
         options(&self.name, self.server)
     }
 
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where its server listens.
+    pub fn socket(&self) -> PathBuf {
+        self.server.folder.join(".s.PGSQL.5432")
+    }
+
+    /// As programs are told of it that reach it over a port of this machine's.
+    pub fn url_by(&self, port: u16) -> String {
+        format!("postgres://postgres@127.0.0.1:{port}/{}", self.name)
+    }
+
     /// As programs are told of it.
     pub fn url(&self) -> String {
         let folder = self.server.folder.display();

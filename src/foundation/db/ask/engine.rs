@@ -8,6 +8,9 @@ use sqlx::{
     postgres::{PgArguments, PgRow},
 };
 
+#[cfg(feature = "postgres")]
+use crate::foundation::db::postgres;
+
 use super::{Builder, Query};
 
 /// What each engine takes for a `$n`.
@@ -92,7 +95,7 @@ pub struct Connection {
 enum Inner {
     Sqlite(Transaction<'static, Sqlite>),
     #[cfg(feature = "postgres")]
-    Postgres(Transaction<'static, Postgres>),
+    Postgres(postgres::Transaction),
 }
 
 /// What a statement runs on.
@@ -195,7 +198,9 @@ impl Pool {
             #[cfg(feature = "postgres")]
             Self::Postgres(pool) => {
                 let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-                Box::pin(pool.begin_with(begin)).await?.into()
+                Box::pin(postgres::Transaction::begin(pool, begin))
+                    .await?
+                    .into()
             }
         })
     }
@@ -219,8 +224,8 @@ impl From<Transaction<'static, Sqlite>> for Connection {
 }
 
 #[cfg(feature = "postgres")]
-impl From<Transaction<'static, Postgres>> for Connection {
-    fn from(transaction: Transaction<'static, Postgres>) -> Self {
+impl From<postgres::Transaction> for Connection {
+    fn from(transaction: postgres::Transaction) -> Self {
         Self {
             inner: Inner::Postgres(transaction),
             is_sound: true,

@@ -19,6 +19,11 @@ async fn groups(db: &Db) -> Vec<String> {
 
 const INSERT: &str = "INSERT INTO groups (name) VALUES ($1)";
 
+/// Counts for a while before it inserts, so that it can be given up meanwhile.
+const LONG_INSERT: &str = "WITH RECURSIVE counted (n) AS
+         (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < 300000)
+     INSERT INTO groups (name) SELECT 'others' FROM counted WHERE n = 300000";
+
 async fn add(tx: &mut Tx, group: &str) {
     let added = tx.query(INSERT).bind(group).execute().await;
     added.expect("a row");
@@ -46,7 +51,7 @@ async fn what_was_written_beside_a_statement_that_was_given_up_is_never_committe
     let (db, _folder) = database().await;
     let mut tx = db.begin().await.expect("a transaction");
     add(&mut tx, "staff").await;
-    let given_up = tx.query(INSERT).bind("others").execute().now_or_never();
+    let given_up = tx.query(LONG_INSERT).execute().now_or_never();
     assert!(
         given_up.is_none(),
         "it was over before it could be given up"

@@ -25,8 +25,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
-use super::invalidations::{self, Changes};
-use super::{Pool, Writer};
+use super::invalidations::Changes;
+use super::{Asker, Writer};
 use rows::Rows;
 
 pub use rows::{Key, Row};
@@ -166,12 +166,12 @@ impl Cache {
 
     /// Drops what was changed, up to the invalidation `last_id`.
     pub(super) fn drop_changed(&self, last_id: i64, changes: &Changes) {
-        let saw = |state: &mut State| state.last_id = state.last_id.max(Some(last_id));
         match changes {
-            Changes::All => self.clear(saw),
+            // Of another server, it may be less than before.
+            Changes::All => self.clear(|state| state.last_id = Some(last_id)),
             Changes::Keys(keys) => {
                 let mut state = self.write();
-                saw(&mut state);
+                state.last_id = state.last_id.max(Some(last_id));
                 state.drop_keys(keys);
             }
         }
@@ -191,7 +191,7 @@ impl Cache {
     }
 
     /// Asks what was changed, one question at a time.
-    pub(super) fn ask(self: &Arc<Self>, asker: &Pool, writer: &Writer) {
+    pub(super) fn ask(self: &Arc<Self>, asker: &Asker, writer: &Writer) {
         if self.asking.swap(true, Ordering::AcqRel) {
             return;
         }
@@ -204,13 +204,15 @@ impl Cache {
         });
     }
 
-    async fn question(&self, asker: &Pool, writer: &Writer) -> Result<(), sqlx::Error> {
+    /// # Errors
+    /// Whether anything was changed is not known, or a commit may happen yet.
+    pub(super) async fn question(&self, asker: &Asker, writer: &Writer) -> Result<(), sqlx::Error> {
         let doubts = self.doubts();
         if doubts != self.read().settled {
             writer.turn().await?;
         }
         let sent_at = Instant::now();
-        let (last_id, changes) = invalidations::since(asker, self.last_id()).await?;
+        let (last_id, changes) = asker.ask(self.last_id()).await?;
         self.answered(sent_at, doubts, last_id, &changes);
         Ok(())
     }

@@ -8,9 +8,10 @@ use sqlx::Connection as _;
 use super::copy::{copy_into, remove};
 use super::files::sync_folder;
 use super::open::{open_existing, take_lock};
-use super::refused::{Refused, explain};
+use super::refused::explain;
 use super::schema::applied;
 use super::{Location, status};
+use crate::foundation::db::Refused;
 
 /// Writes a consistent copy to `file`, with every change that was acknowledged before it began.
 ///

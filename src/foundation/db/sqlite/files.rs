@@ -30,8 +30,7 @@ impl Location {
         let path = path.split('?').next().unwrap_or_default();
         if path.is_empty() || path == ":memory:" {
             return Err(
-                "database_url: names no file; write sqlite: and a path, like sqlite:vestibule.db"
-                    .to_owned(),
+                "names no file; write sqlite: and a path, like sqlite:vestibule.db".to_owned(),
             );
         }
         let path = PathBuf::from(path);

@@ -19,9 +19,10 @@ use sqlx::{Connection as _, SqliteConnection};
 use super::Location;
 use super::files::create_private;
 use super::open::open_existing;
-use super::refused::{Refused, explain};
+use super::refused::explain;
 use super::status::faults;
 use crate::foundation::clock::{DAY, Timestamp};
+use crate::foundation::db::Refused;
 use crate::foundation::db::failure::{DatabaseFailure, is_interrupted};
 
 /// How long a table counts as checked.

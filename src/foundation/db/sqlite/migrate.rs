@@ -5,10 +5,12 @@ use sqlx::{Connection as _, SqliteConnection};
 
 use super::copy::copy_into;
 use super::files::{create_private, sync_folder};
-use super::open::{connect, refuse_lost, take_lock};
-use super::refused::{Refused, explain, failed, newer_than_us};
+use super::open::{connect, refuse_lost, refuse_moved, take_lock};
+use super::refused::{explain, failed};
 use super::schema::{MIGRATIONS, applied, pending, require_sqlite};
 use super::{Location, Lock, options, status};
+use crate::foundation::db::Refused;
+use crate::foundation::db::migrations::newer_than_us;
 
 /// For a command: creates or migrates the database where that is needed, under the lock.
 ///
@@ -17,7 +19,8 @@ use super::{Location, Lock, options, status};
 pub async fn prepare(location: &Location) -> Result<(), Refused> {
     refuse_lost(location)?;
     if location.path().exists() && pending(location).await?.is_empty() {
-        return make_private(location);
+        make_private(location)?;
+        return refuse_moved(location).await;
     }
     let mut lock = take_lock(location)?;
     migrate(location, &mut lock).await.map(drop)
@@ -41,6 +44,7 @@ pub async fn open_for_serving(location: &Location) -> Result<Lock, Refused> {
         status::refuse_damaged(location).await?;
     }
     migrate(location, &mut lock).await?;
+    refuse_moved(location).await?;
     Ok(lock)
 }
 
@@ -134,7 +138,7 @@ fn make_private(location: &Location) -> Result<(), Refused> {
 
 fn explain_migration(location: &Location, error: MigrateError) -> Refused {
     match error {
-        MigrateError::VersionMissing(version) => newer_than_us(location, version),
+        MigrateError::VersionMissing(version) => newer_than_us(&location.path().display(), version),
         MigrateError::Execute(error) => explain(location, &error),
         other => Refused(format!(
             "{}: the migration was not made, and nothing was changed: {other}",

@@ -20,16 +20,16 @@ use std::path::Path;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection as _, Sqlite, SqlitePool, Transaction};
 
-use super::{TIMEOUT, failure};
+use super::{Refused, TIMEOUT, failure};
 use crate::foundation::clock::Timestamp;
 use integrity::IntegrityCheck;
 
 pub use backup::{backup, restore};
 pub use files::Location;
 pub use lock::Lock;
-pub use migrate::{migrate, open_for_serving, prepare};
-pub use refused::Refused;
-pub use status::{Status, check, status};
+pub use migrate::{open_for_serving, prepare};
+pub use open::{connect_current, take_lock};
+pub use status::{check, status};
 
 const READERS: u32 = 4;
 

@@ -3,10 +3,13 @@
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection as _, SqliteConnection};
 
-use super::refused::{Refused, explain, newest_copy};
-use super::{Location, Lock};
+use super::refused::{explain, newest_copy};
+use super::schema::pending;
+use super::{Location, Lock, options};
+use crate::foundation::db::Refused;
+use crate::foundation::db::migrations::{MOVED, moved_to, require_current};
 
-pub(super) fn take_lock(location: &Location) -> Result<Lock, Refused> {
+pub fn take_lock(location: &Location) -> Result<Lock, Refused> {
     let path = Lock::path(location);
     match Lock::take(location) {
         Ok(Some(lock)) => Ok(lock),
@@ -41,6 +44,25 @@ pub(super) fn refuse_lost(location: &Location) -> Result<(), Refused> {
         "{path}: the database is gone, though there was one here ({path}.lock remembers it). Bring it back with \
          `vestibule db restore FILE`{copy}, or remove {path}.lock, {path}-wal and {path}-shm to begin with an empty one"
     )))
+}
+
+/// # Errors
+/// It was copied to another database, which is served in its place.
+pub(super) async fn refuse_moved(location: &Location) -> Result<(), Refused> {
+    let mut connection = open_existing(location).await?;
+    let moved = sqlx::query_scalar(MOVED).fetch_optional(&mut connection);
+    let target: Option<String> = moved.await.map_err(|e| explain(location, &e))?;
+    target.map_or(Ok(()), |target| {
+        Err(moved_to(&location.path().display(), &target))
+    })
+}
+
+/// For a copy of all of it: of this program's version, and served by nobody.
+pub async fn connect_current(location: &Location) -> Result<SqliteConnection, Refused> {
+    open_existing(location).await?;
+    require_current(&location.path().display(), &pending(location).await?)?;
+    refuse_moved(location).await?;
+    connect(location, options(location.path()).foreign_keys(true)).await
 }
 
 pub(super) async fn connect(

@@ -1,21 +1,10 @@
 //! Why a database is not opened, as sentences that say what to do.
 
-use std::{fmt, io};
+use std::io;
 
 use super::{Location, Lock};
+use crate::foundation::db::Refused;
 use crate::foundation::db::failure::code;
-
-/// Why a database is not opened: a sentence that says what to do.
-#[derive(Debug)]
-pub struct Refused(pub String);
-
-impl fmt::Display for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Refused {}
 
 /// SQLite's result codes as sentences: <https://sqlite.org/rescode.html>.
 pub(super) fn explain(location: &Location, error: &sqlx::Error) -> Refused {
@@ -75,11 +64,4 @@ pub(super) fn newest_copy(location: &Location) -> String {
 
 pub(super) fn failed(location: &Location, error: &io::Error) -> Refused {
     Refused(format!("{}: {error}", location.path().display()))
-}
-
-pub(super) fn newer_than_us(location: &Location, version: i64) -> Refused {
-    Refused(format!(
-        "{}: the database is newer than this program (it has migration {version}); start the newer vestibule",
-        location.path().display()
-    ))
 }

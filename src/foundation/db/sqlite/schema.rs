@@ -5,8 +5,10 @@ use sqlx::migrate::Migrator;
 use sqlx::sqlite::SqliteConnectOptions;
 
 use super::Location;
+use super::Lock;
 use super::open::connect;
-use super::refused::{Refused, explain, newer_than_us};
+use super::refused::{damaged, explain};
+use crate::foundation::db::{Refused, migrations};
 
 /// As sqlx.toml names them; sqlx-cli applies the same.
 pub(super) static MIGRATIONS: Migrator = sqlx::migrate!();
@@ -22,35 +24,24 @@ pub(super) async fn pending(location: &Location) -> Result<Vec<i64>, Refused> {
     let mut connection = connect(location, options).await?;
     let failed = |e: sqlx::Error| explain(location, &e);
     let applied = applied(&mut connection).await.map_err(failed)?;
-    if applied.is_empty() && has_tables(&mut connection).await.map_err(failed)? {
-        return Err(Refused(format!(
-            "{}: this is not a database of Vestibule's; name another file",
-            location.path().display()
-        )));
-    }
-    let first = MIGRATIONS.iter().next().map(|migration| migration.version);
-    if let Some(other) = applied.first()
-        && first.is_some_and(|first| !applied.contains(&first))
-    {
-        return Err(Refused(format!(
-            "{}: this is not a database of Vestibule's: another program keeps its migrations there ({other} and others). \
-             Vestibule needs a file of its own; name one with VESTIBULE_DATABASE_URL, or database_url in the settings",
-            location.path().display()
-        )));
-    }
-    if let Some(newer) = applied
+    let newest = MIGRATIONS.iter().map(|migration| migration.version).max();
+    let is_nobodys =
+        |version: &&i64| Some(**version) < newest && !MIGRATIONS.version_exists(**version);
+    if let Some(version) = applied
         .iter()
-        .find(|version| !MIGRATIONS.version_exists(**version))
+        .find(is_nobodys)
+        .filter(|_| Lock::remembers(location))
     {
-        return Err(newer_than_us(location, *newer));
+        let how = format!("it has the migration {version}, which no version of Vestibule has");
+        return Err(damaged(location, &how));
     }
-    let ours = MIGRATIONS
-        .iter()
-        .filter(|m| m.migration_type.is_up_migration());
-    Ok(ours
-        .map(|m| m.version)
-        .filter(|version| !applied.contains(version))
-        .collect())
+    let is_foreign = applied.is_empty() && has_tables(&mut connection).await.map_err(failed)?;
+    migrations::pending(
+        &MIGRATIONS,
+        &location.path().display(),
+        &applied,
+        is_foreign,
+    )
 }
 
 pub(super) async fn applied(connection: &mut SqliteConnection) -> Result<Vec<i64>, sqlx::Error> {

@@ -5,23 +5,12 @@ use std::fs;
 use sqlx::SqliteConnection;
 
 use super::open::open_existing;
-use super::refused::{Refused, damaged, explain};
+use super::refused::{damaged, explain};
 use super::schema::{applied, pending};
 use super::{Location, Lock};
 use crate::foundation::db::DatabaseFailure;
-
-/// What `vestibule db status` shows.
-#[derive(Debug, serde::Serialize)]
-pub struct Status {
-    pub database: String,
-    pub bytes: u64,
-    pub applied: Vec<i64>,
-    pub pending: Vec<i64>,
-    pub users: i64,
-    pub live_sessions: i64,
-    /// Whether a server holds the lock.
-    pub served: bool,
-}
+use crate::foundation::db::Refused;
+use crate::foundation::db::status::{COUNTS, Status};
 
 /// # Errors
 /// The file is missing, no database, or newer than this program.
@@ -33,7 +22,7 @@ pub async fn status(location: &Location) -> Result<Status, Refused> {
     let (users, live_sessions) = if applied.is_empty() {
         (0, 0)
     } else {
-        sqlx::query_as("SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM sessions WHERE ended_at IS NULL)")
+        sqlx::query_as(COUNTS)
             .fetch_one(&mut connection)
             .await
             .map_err(failed)?
@@ -48,6 +37,7 @@ pub async fn status(location: &Location) -> Result<Status, Refused> {
         users,
         live_sessions,
         served,
+        server: None,
     })
 }
 

@@ -1,0 +1,3 @@
+DROP TABLE moved;
+DROP TABLE setup;
+DROP TABLE nodes;

@@ -1,0 +1,73 @@
+//! Which server is asked. After a fail-over there may be two that answer, and only one of them knows the last changes.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use sqlx::PgConnection;
+
+/// A history of the database, and one run of its server: another of either may not have what was written before. A
+/// standby does not answer this.
+macro_rules! identity {
+    () => {
+        "substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8) || ' ' || CAST(pg_postmaster_start_time() AS TEXT)"
+    };
+}
+pub(super) use identity;
+
+/// The server that all connections are of, once one has said who it is.
+#[derive(Debug, Default)]
+pub struct Primary(Mutex<Option<Known>>);
+
+#[derive(Debug)]
+struct Known {
+    identity: String,
+    /// When another was asked before.
+    since: Option<Instant>,
+}
+
+impl Primary {
+    /// Takes the server that a question was answered by; says whether it is another than before.
+    pub fn is_another(&self, identity: &str) -> bool {
+        let mut known = self.lock();
+        let before = known.as_ref().map(|known| known.identity == identity);
+        if before == Some(true) {
+            return false;
+        }
+        *known = Some(Known {
+            identity: identity.to_owned(),
+            since: before.map(|_| Instant::now()),
+        });
+        before.is_some()
+    }
+
+    /// Refuses a new connection to a standby, or to another server.
+    pub async fn require(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+        let identity: String = sqlx::query_scalar(concat!("SELECT ", identity!()))
+            .persistent(false)
+            .fetch_one(connection)
+            .await?;
+        let mut known = self.lock();
+        let known = known.get_or_insert_with(|| Known {
+            identity: identity.clone(),
+            since: None,
+        });
+        if known.identity == identity {
+            Ok(())
+        } else {
+            Err(sqlx::Error::Protocol(
+                "this is another server than the one that was asked last".into(),
+            ))
+        }
+    }
+
+    /// Whether a connection is younger than the last change of the server.
+    pub fn is_younger(&self, age: Duration) -> bool {
+        let known = self.lock();
+        let since = known.as_ref().and_then(|known| known.since);
+        since.is_none_or(|since| age <= since.elapsed())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Known>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,117 @@
+//! What nodes and the database survive.
+
+use std::fs;
+
+use super::{Cluster, check};
+use crate::process::{Browser, Machine, Server, is_there, wait_for};
+use crate::support::PASSWORD;
+
+/// nginx with the shipped file, in front of these nodes.
+fn nginx(cluster: &Cluster, machine: &Machine) -> Server {
+    let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/nodes/upstream.conf");
+    let mut upstream = fs::read_to_string(shipped).expect("a file");
+    for (at, node) in cluster.nodes.iter().enumerate() {
+        let shipped = format!("127.0.0.1:{}", 8001 + at);
+        upstream = upstream.replace(&shipped, &format!("127.0.0.1:{}", node.machine.port));
+    }
+    let text = format!(
+        "daemon off; master_process off; pid nginx.pid; error_log stderr; events {{}}
+         http {{
+             access_log off; client_body_temp_path b; proxy_temp_path p; fastcgi_temp_path f; uwsgi_temp_path u;
+             scgi_temp_path s;
+             {upstream}
+             server {{
+                 listen 127.0.0.1:{};
+                 location / {{
+                     proxy_pass http://vestibule;
+                     proxy_set_header Host $http_host;
+                     proxy_set_header X-Forwarded-For $remote_addr;
+                 }}
+             }}
+         }}",
+        machine.port
+    );
+    fs::write(machine.path("nginx.conf"), text).expect("a file");
+    let mut command = machine.command("nginx");
+    command
+        .arg("-p")
+        .arg(machine.path(""))
+        .args(["-c", "nginx.conf", "-e", "stderr"]);
+    Server::spawn(command)
+}
+
+#[test]
+fn who_is_signed_in_stays_so_while_one_node_after_another_is_killed_and_started() {
+    if !is_there("nginx", "nginx asks the node that is left") {
+        return;
+    }
+    let front = Machine::new();
+    let public_url = format!("http://localhost:{}", front.port);
+    let Some(mut cluster) = Cluster::start_with(3, &[("VESTIBULE_PUBLIC_URL", public_url)]) else {
+        return;
+    };
+    let _nginx = nginx(&cluster, &front);
+    wait_for("nginx", || {
+        std::net::TcpStream::connect(("127.0.0.1", front.port)).ok()
+    });
+    cluster.nodes[0].machine.add_user("alice", &[]);
+    let mut alice: Browser = front.anonymous();
+    assert_eq!(alice.sign_in("alice", PASSWORD).status, 303);
+    for turn in 0..3 {
+        let node = &mut cluster.nodes[turn];
+        node.server.signal(rustix::process::Signal::KILL);
+        node.server.ended();
+        for _ in 0..20 {
+            assert_eq!(alice.session().status, 200);
+        }
+        node.server = node.machine.start();
+    }
+    assert_eq!(alice.post("/logout", &[]).status, 303);
+    for _ in 0..20 {
+        assert_eq!(alice.session().status, 401);
+    }
+}
+
+#[test]
+fn a_killed_node_loses_nothing_that_it_has_acknowledged() {
+    let Some(mut cluster) = Cluster::start(2) else {
+        return;
+    };
+    cluster.nodes[0].machine.add_user("alice", &[]);
+    let sessions = cluster.sessions(20);
+    for session in &sessions {
+        assert_eq!(
+            cluster.nodes[0]
+                .browser(session)
+                .post("/logout", &[])
+                .status,
+            303
+        );
+    }
+    cluster.nodes.remove(0).server.kill();
+    for session in &sessions {
+        assert_eq!(check(&mut cluster.nodes[0].asking(session)), 401);
+    }
+    let more = cluster.sessions(1).remove(0);
+    assert_eq!(
+        cluster.nodes[0].browser(&more).post("/logout", &[]).status,
+        303
+    );
+}
+
+#[test]
+fn nodes_go_on_when_their_connections_are_ended() {
+    let Some(cluster) = Cluster::start(2) else {
+        return;
+    };
+    cluster.nodes[0].machine.add_user("alice", &[]);
+    let session = cluster.sessions(1).remove(0);
+    cluster.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()",
+    );
+    for node in &cluster.nodes {
+        wait_for("an answer", || {
+            (check(&mut node.asking(&session)) == 200).then_some(())
+        });
+    }
+}
