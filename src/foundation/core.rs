@@ -23,8 +23,14 @@ pub(crate) fn setup(builder: &mut AppBuilder) {
     });
     builder.on_launch(|app| Box::pin(join(app)));
     builder.every(HEARTBEAT, |app| Box::pin(say_alive(app)));
+    builder.every(CONFIRM, |app| {
+        Box::pin(async { Ok(app.db.confirm().await?) })
+    });
     builder.on_close(|app| Box::pin(leave(app)));
 }
+
+/// Often enough for one that is lost to make no difference.
+const CONFIRM: Duration = Duration::from_millis(500);
 
 /// How often a node says that it is there.
 const HEARTBEAT: Duration = Duration::from_secs(5);

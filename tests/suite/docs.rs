@@ -10,9 +10,10 @@ use serde_json::{Value, json};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 /// Their default is not one value, so the documents say it in words.
-const IN_WORDS: [(&str, &str); 10] = [
+const IN_WORDS: [(&str, &str); 11] = [
     ("database_password_file", "none"),
     ("database.schema", "none"),
+    ("database.confirm", "none"),
     ("nodes.name", "host name"),
     ("listen", "none"),
     ("sites.cookie_domain", "none"),
@@ -124,11 +125,12 @@ fn rocket_toml_changes_nothing_until_it_is_edited() {
 }
 
 /// Settings that contradict the others' defaults.
-const APART: [&str; 4] = [
+const APART: [&str; 5] = [
     "metrics_token_file",
     "sites.cookie_domain",
     "database_password_file",
     "database.schema",
+    "database.confirm",
 ];
 
 #[test]

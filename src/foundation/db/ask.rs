@@ -45,8 +45,8 @@ macro_rules! run {
                     $call.await
                 }
                 #[cfg(feature = "postgres")]
-                On::PgPool(pool, arguments) => {
-                    let mut lease = postgres::Lease::of(pool).await?;
+                On::PgPool(connections, arguments) => {
+                    let mut lease = connections.lease().await?;
                     let $prepared = $prepare(query.sql, arguments);
                     let $connection = &mut *lease;
                     let outcome = postgres::in_time($call).await;

@@ -24,6 +24,15 @@ impl Asker {
         }
     }
 
+    /// Whether what the database says is still so: its server was not replaced.
+    pub fn is_believed(&self) -> bool {
+        match self {
+            Self::Sqlite(_) => true,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(asker) => asker.is_believed(),
+        }
+    }
+
     pub fn told(&self) -> Option<Arc<AtomicI64>> {
         match self {
             Self::Sqlite(_) => None,

@@ -52,18 +52,23 @@ impl Location {
         Err("this build has no PostgreSQL; build it with the feature `postgres`".to_owned())
     }
 
-    /// With the password of `database_password_file`, and the schema of `database.schema`, which a server's takes.
+    /// With the password of `database_password_file`, `database.schema` and `database.confirm`, which a server's takes.
     ///
     /// # Errors
-    /// A file takes neither; or they are not what a server takes. The sentence names the key.
-    pub fn with(self, password: Option<&str>, schema: Option<&str>) -> Result<Self, String> {
+    /// A file takes none of them; or they are not what a server takes. The sentence names the key.
+    pub fn with(
+        self,
+        password: Option<&str>,
+        schema: Option<&str>,
+        confirm: Option<bool>,
+    ) -> Result<Self, String> {
         match self {
-            Self::File(_) if password.is_some() || schema.is_some() => Err(
-                "database_password_file, database.schema: are for a database_url of PostgreSQL's alone".to_owned(),
+            Self::File(_) if password.is_some() || schema.is_some() || confirm.is_some() => Err(
+                "database_password_file, database.schema, database.confirm: are for a database_url of PostgreSQL's alone".to_owned(),
             ),
             Self::File(_) => Ok(self),
             #[cfg(feature = "postgres")]
-            Self::Server(server) => server.with(password, schema).map(Self::from),
+            Self::Server(server) => Ok(server.with(password, schema)?.confirmed(confirm).into()),
         }
     }
 

@@ -82,13 +82,9 @@ impl Db {
             }
             #[cfg(feature = "postgres")]
             Location::Server(server) => {
-                let connections = postgres::Connections::open(server).await?;
-                let asker = Asker::Postgres(connections.asker);
-                (
-                    Writer::Postgres(Arc::new(connections.writers)),
-                    connections.reader,
-                    asker,
-                )
+                let (writers, reader, asker) = postgres::open(server).await?;
+                let writer = Writer::Postgres(Arc::new(writers));
+                (writer, reader, Asker::Postgres(asker))
             }
         };
         Ok(Self::new(writer, reader, asker, cached_sessions))
@@ -155,7 +151,15 @@ impl Db {
         if due {
             self.cache.ask(&self.asker, &self.writer);
         }
-        snapshot
+        snapshot.filter(|_| self.asker.is_believed())
+    }
+
+    /// Finds out whether the server may still be believed. To be called twice a second.
+    ///
+    /// # Errors
+    /// It may have been replaced: nothing is read or written.
+    pub(crate) async fn confirm(&self) -> Result<(), sqlx::Error> {
+        self.writer.confirm().await
     }
 
     #[must_use]

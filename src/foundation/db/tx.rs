@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use prometheus_client::metrics::histogram::Histogram;
 use rocket::tokio::sync::SetOnce;
-use rocket::tokio::time::sleep;
+use rocket::tokio::time::{sleep, sleep_until};
 
 use super::cache::{ACKNOWLEDGE_AFTER, Cache};
 use super::invalidations::{self, Changes};
@@ -82,6 +82,9 @@ impl Tx {
         drop(outcome);
         if is_elsewhere {
             sleep(ACKNOWLEDGE_AFTER).await;
+        }
+        if is_change && let Some(at) = self.writer.acknowledges_at() {
+            sleep_until(at.into()).await;
         }
         self.writes.observe(self.began.elapsed().as_secs_f64());
         Ok(())

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Instant;
 
 #[cfg(feature = "postgres")]
 use super::postgres;
@@ -37,6 +38,23 @@ impl Writer {
             Self::Sqlite(file) => file.turn().await,
             #[cfg(feature = "postgres")]
             Self::Postgres(writers) => Box::pin(writers.begin()).await.map(drop),
+        }
+    }
+
+    /// Until when a change is not acknowledged.
+    pub fn acknowledges_at(&self) -> Option<Instant> {
+        match self {
+            Self::Sqlite(_) => None,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(writers) => writers.acknowledges_at(),
+        }
+    }
+
+    pub async fn confirm(&self) -> Result<(), sqlx::Error> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(writers) => writers.confirm().await,
         }
     }
 

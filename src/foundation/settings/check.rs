@@ -199,7 +199,11 @@ impl Settings {
     /// The settings contradict the address.
     pub fn at(&self, location: Location) -> Result<Location, String> {
         let password = self.database_password.as_ref().map(Secret::reveal);
-        location.with(password, self.database.schema.as_deref())
+        location.with(
+            password,
+            self.database.schema.as_deref(),
+            self.database.confirm,
+        )
     }
 
     fn read_database_password(&mut self) -> Result<(), String> {

@@ -110,6 +110,9 @@ impl Default for Settings {
 pub struct Database {
     /// The schema that the tables are in, on a server that others use, too; `public` if not set.
     pub schema: Option<String>,
+    /// Lets nobody pass unless a standby has confirmed a write within two seconds; by itself where a standby is
+    /// synchronous.
+    pub confirm: Option<bool>,
 }
 
 /// Several servers on one database of PostgreSQL's.

@@ -3,8 +3,9 @@
 use std::fs;
 
 use super::{Cluster, check};
-use crate::process::{Browser, Machine, Server, is_there, wait_for};
+use crate::process::{Browser, Machine, Server, is_there, run, wait_for};
 use crate::support::PASSWORD;
+use crate::support::postgres::Database;
 
 /// nginx with the shipped file, in front of these nodes.
 fn nginx(cluster: &Cluster, machine: &Machine) -> Server {
@@ -114,4 +115,27 @@ fn nodes_go_on_when_their_connections_are_ended() {
             (check(&mut node.asking(&session)) == 200).then_some(())
         });
     }
+}
+
+#[test]
+fn atk_07_a_server_whose_synchronous_standby_confirms_nothing_is_not_believed() {
+    let Some(database) = run(Database::alone()) else {
+        return;
+    };
+    let cluster = Cluster::on(database, 1, &[]);
+    cluster.nodes[0].machine.add_user("alice", &[]);
+    let session = cluster.sessions(1).remove(0);
+    let mut asking = cluster.nodes[0].asking(&session);
+    assert_eq!(check(&mut asking), 200);
+    cluster.execute("ALTER SYSTEM SET synchronous_standby_names = 'gone'");
+    cluster.execute("SELECT pg_reload_conf()");
+    wait_for("the node to believe nothing", || {
+        (check(&mut asking) == 503).then_some(())
+    });
+    assert_eq!(check(&mut asking), 503);
+    cluster.execute("ALTER SYSTEM RESET synchronous_standby_names");
+    cluster.execute("SELECT pg_reload_conf()");
+    wait_for("the node to believe it again", || {
+        (check(&mut asking) == 200).then_some(())
+    });
 }

@@ -52,7 +52,10 @@ impl Cluster {
 
     /// With settings of all nodes.
     pub fn start_with(nodes: usize, settings: &[(&'static str, String)]) -> Option<Self> {
-        let database = run(Database::empty())?;
+        Some(Self::on(run(Database::empty())?, nodes, settings))
+    }
+
+    pub fn on(database: Database, nodes: usize, settings: &[(&'static str, String)]) -> Self {
         let mut cluster = Self {
             database,
             nodes: Vec::new(),
@@ -61,7 +64,7 @@ impl Cluster {
         for _ in 0..nodes {
             cluster.add();
         }
-        Some(cluster)
+        cluster
     }
 
     pub fn add(&mut self) -> &Node {

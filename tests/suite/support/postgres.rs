@@ -60,14 +60,26 @@ impl Database {
         Self::copy("migrated").await
     }
 
+    /// With no table, on a server of its own, whose settings a test may change.
+    pub async fn alone() -> Option<Self> {
+        let programs = programs();
+        let is_here = required(programs.is_some(), "PostgreSQL");
+        let server = Server::start(&programs.filter(|_| is_here)?).await;
+        // It ends with the tests, as the shared one does.
+        Self::copy_on(Box::leak(Box::new(server)), "template1").await
+    }
+
     /// With no table.
     pub async fn empty() -> Option<Self> {
         Self::copy("template1").await
     }
 
     async fn copy(template: &str) -> Option<Self> {
+        Self::copy_on(server().await?, template).await
+    }
+
+    async fn copy_on(server: &'static Server, template: &str) -> Option<Self> {
         static NUMBER: AtomicUsize = AtomicUsize::new(0);
-        let server = server().await?;
         let name = format!("t_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
         let mut connection = connect("postgres", server).await;
         let done = mem::take(&mut *server.done.lock().expect("a lock"));

@@ -4,7 +4,7 @@ use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Encode, FromRow, Sqlite, SqliteConnection, SqlitePool, Transaction, Type};
 #[cfg(feature = "postgres")]
 use sqlx::{
-    PgConnection, PgPool, Postgres,
+    PgConnection, Postgres,
     postgres::{PgArguments, PgRow},
 };
 
@@ -80,7 +80,7 @@ pub enum Engine {
 pub enum Pool {
     Sqlite(SqlitePool),
     #[cfg(feature = "postgres")]
-    Postgres(PgPool),
+    Postgres(postgres::Connections),
 }
 
 /// A transaction.
@@ -110,7 +110,7 @@ pub(super) enum On<'c> {
     SqlitePool(&'c SqlitePool, SqliteArguments),
     Sqlite(&'c mut SqliteConnection, SqliteArguments),
     #[cfg(feature = "postgres")]
-    PgPool(&'c PgPool, PgArguments),
+    PgPool(&'c postgres::Connections, PgArguments),
     #[cfg(feature = "postgres")]
     Pg(&'c mut PgConnection, PgArguments),
 }
@@ -172,13 +172,6 @@ impl From<SqlitePool> for Pool {
     }
 }
 
-#[cfg(feature = "postgres")]
-impl From<PgPool> for Pool {
-    fn from(pool: PgPool) -> Self {
-        Self::Postgres(pool)
-    }
-}
-
 impl Pool {
     pub fn query(&self, sql: &'static str) -> Query<'_> {
         Query::on(self, sql)
@@ -209,7 +202,7 @@ impl Pool {
         match self {
             Self::Sqlite(pool) => pool.close().await,
             #[cfg(feature = "postgres")]
-            Self::Postgres(pool) => pool.close().await,
+            Self::Postgres(connections) => connections.pool.close().await,
         }
     }
 }

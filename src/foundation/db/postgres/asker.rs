@@ -11,7 +11,8 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection as _, FromRow, PgConnection};
 
 use super::TIMEOUT;
-use super::primary::{Primary, identity};
+use super::fence::Fence;
+use super::primary::{Primary, identity, synchronous};
 use crate::foundation::db::invalidations::{Changes, MOST, read};
 use crate::foundation::db::{Connection, Nodes};
 
@@ -23,6 +24,7 @@ struct Inner {
     options: PgConnectOptions,
     connection: Mutex<Option<Answered>>,
     primary: Arc<Primary>,
+    fence: Arc<Fence>,
     nodes: Arc<Nodes>,
     /// The latest time that any node has told, in microseconds.
     told: Arc<AtomicI64>,
@@ -39,7 +41,9 @@ const FORGOTTEN_AFTER: Duration = Duration::from_secs(30);
 const QUESTION: &str = concat!(
     "SELECT CAST(CAST(pg_snapshot_xmin(s) AS TEXT) AS BIGINT) AS oldest, ",
     identity!(),
-    " AS identity, (SELECT told FROM clock) AS told,
+    " AS identity, ",
+    synchronous!(),
+    " AS is_synchronous, (SELECT told FROM clock) AS told,
          EXISTS (SELECT FROM nodes WHERE id = $2 AND left_at IS NULL) AS is_joined, i.id IS NOT NULL AS is_row, i.key
      FROM pg_current_snapshot() s
      LEFT JOIN invalidations i ON i.txid >= CAST(CAST($1 AS TEXT) AS XID8) LIMIT $3"
@@ -49,6 +53,7 @@ const QUESTION: &str = concat!(
 struct Row {
     oldest: i64,
     identity: String,
+    is_synchronous: bool,
     told: i64,
     is_joined: bool,
     is_row: bool,
@@ -56,14 +61,24 @@ struct Row {
 }
 
 impl Asker {
-    pub fn new(options: PgConnectOptions, primary: Arc<Primary>, nodes: Arc<Nodes>) -> Self {
+    pub fn new(
+        options: PgConnectOptions,
+        primary: Arc<Primary>,
+        fence: Arc<Fence>,
+        nodes: Arc<Nodes>,
+    ) -> Self {
         Self(Arc::new(Inner {
             options,
             connection: Mutex::default(),
             primary,
+            fence,
             nodes,
             told: Arc::default(),
         }))
+    }
+
+    pub fn is_believed(&self) -> bool {
+        self.0.fence.is_believed()
     }
 
     pub fn told(&self) -> &Arc<AtomicI64> {
@@ -77,11 +92,11 @@ impl Asker {
     pub async fn ask(&self, last_id: Option<i64>) -> Result<(i64, Changes), sqlx::Error> {
         let mut place = self.0.connection.lock().await;
         let sent_at = Instant::now();
-        // Put back when it has answered.
+        // Put back when it has answered. To a server that may have been replaced it is opened anew, for the address may
+        // lead to another by now.
+        let is_good = |at: Instant| at.elapsed() < FORGOTTEN_AFTER && self.is_believed();
         let (connection, last_id) = match place.take() {
-            Some(Answered(connection, at)) if at.elapsed() < FORGOTTEN_AFTER => {
-                (Some(connection), last_id)
-            }
+            Some(Answered(connection, at)) if is_good(at) => (Some(connection), last_id),
             _ => (None, None),
         };
         let asked = timeout(TIMEOUT, self.ask_on(connection, last_id)).await;
@@ -117,6 +132,7 @@ impl Asker {
     fn read(&self, last_id: Option<i64>, rows: Vec<Row>) -> Result<(i64, Changes), sqlx::Error> {
         let first = rows.first().ok_or(sqlx::Error::RowNotFound)?;
         self.0.told.fetch_max(first.told, Ordering::Relaxed);
+        self.0.fence.set_synchronous(first.is_synchronous);
         if self.0.primary.is_another(&first.identity) {
             return Ok((first.oldest, Changes::All));
         }

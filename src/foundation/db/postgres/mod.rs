@@ -5,6 +5,7 @@
 
 mod asker;
 mod backup;
+mod fence;
 mod migrate;
 mod primary;
 mod schema;
@@ -14,20 +15,22 @@ mod transaction;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Instant;
 
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use uuid::Uuid;
 
 use super::{Nodes, Pool, TIMEOUT};
-use primary::Primary;
+use fence::Fence;
+use primary::{Primary, synchronous};
 
 pub use asker::{Asker, at_commit};
 pub use backup::{backup, restore};
 pub use migrate::{connect_current, prepare};
 pub use server::Server;
 pub use status::{check, status};
-pub use transaction::{Lease, Transaction, in_time};
+pub use transaction::{Connections, Transaction, in_time};
 
 const READERS: u32 = 4;
 const WRITERS: u32 = 6;
@@ -46,42 +49,60 @@ const LIMITS: [(&str, &str); 3] = [
 
 /// Connections that write.
 pub struct Writers {
-    pool: PgPool,
+    connections: Connections,
     server: Server,
+    primary: Arc<Primary>,
     nodes: Arc<Nodes>,
 }
 
-/// The connections of one process.
-pub struct Connections {
-    pub writers: Writers,
-    pub reader: Pool,
-    pub asker: Asker,
+/// Opens the connections of one process: those that write, those that read, and the one that asks.
+pub async fn open(server: &Server) -> Result<(Writers, Pool, Asker), sqlx::Error> {
+    let primary = Arc::new(Primary::default());
+    let nodes = Arc::new(Nodes::new(Uuid::now_v7()));
+    let (reading, writing) = (session(server, true), session(server, false));
+    let fence = Arc::new(Fence::new(writing.clone(), server.confirm()));
+    let reader = pool(reading.clone(), READERS, &primary).await?;
+    fence.set_synchronous(is_synchronous(&reader).await?);
+    fence.confirm().await?;
+    let connections = |pool| Connections {
+        pool,
+        fence: fence.clone(),
+    };
+    let asker = Asker::new(reading, primary.clone(), fence.clone(), nodes.clone());
+    let writers = Writers {
+        connections: connections(pool(writing, WRITERS, &primary).await?),
+        server: server.clone(),
+        primary,
+        nodes,
+    };
+    Ok((writers, Pool::Postgres(connections(reader)), asker))
 }
 
-impl Connections {
-    pub async fn open(server: &Server) -> Result<Self, sqlx::Error> {
-        let primary = Arc::new(Primary::default());
-        let nodes = Arc::new(Nodes::new(Uuid::now_v7()));
-        let reading = session(server, true);
-        Ok(Self {
-            asker: Asker::new(reading.clone(), primary.clone(), nodes.clone()),
-            reader: pool(reading, READERS, &primary).await?.into(),
-            writers: Writers {
-                pool: pool(session(server, false), WRITERS, &primary).await?,
-                server: server.clone(),
-                nodes,
-            },
-        })
-    }
+async fn is_synchronous(pool: &PgPool) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar(concat!("SELECT ", synchronous!()))
+        .fetch_one(pool)
+        .await
 }
 
 impl Writers {
     pub async fn begin(&self) -> Result<Transaction, sqlx::Error> {
-        Transaction::begin(&self.pool, BEGIN).await
+        Transaction::begin(&self.connections, BEGIN).await
     }
 
     pub async fn begin_apart(&self) -> Result<Transaction, sqlx::Error> {
-        Transaction::begin(&self.pool, "BEGIN").await
+        Transaction::begin(&self.connections, "BEGIN").await
+    }
+
+    /// Until when a change is not acknowledged: a node may still believe the server that this one has replaced.
+    pub fn acknowledges_at(&self) -> Option<Instant> {
+        let is_fenced = self.connections.fence.is_required();
+        is_fenced.then(|| self.primary.since() + fence::ACKNOWLEDGE_AFTER)
+    }
+
+    /// # Errors
+    /// The server may have been replaced.
+    pub async fn confirm(&self) -> Result<(), sqlx::Error> {
+        self.connections.fence.confirm().await
     }
 
     pub fn nodes(&self) -> &Nodes {
@@ -89,7 +110,8 @@ impl Writers {
     }
 
     pub async fn close(&self) {
-        self.pool.close().await;
+        self.connections.pool.close().await;
+        self.connections.fence.close().await;
     }
 }
 

@@ -14,6 +14,14 @@ macro_rules! identity {
 }
 pub(super) use identity;
 
+/// Whether a commit returns only when a standby has it.
+macro_rules! synchronous {
+    () => {
+        "current_setting('synchronous_standby_names') <> '' AND current_setting('synchronous_commit') <> 'local'"
+    };
+}
+pub(super) use synchronous;
+
 /// The server that all connections are of, once one has said who it is.
 #[derive(Debug, Default)]
 pub struct Primary(Mutex<Option<Known>>);
@@ -21,8 +29,9 @@ pub struct Primary(Mutex<Option<Known>>);
 #[derive(Debug)]
 struct Known {
     identity: String,
-    /// When another was asked before.
-    since: Option<Instant>,
+    since: Instant,
+    /// Another was asked before.
+    is_second: bool,
 }
 
 impl Primary {
@@ -35,7 +44,8 @@ impl Primary {
         }
         *known = Some(Known {
             identity: identity.to_owned(),
-            since: before.map(|_| Instant::now()),
+            since: Instant::now(),
+            is_second: before.is_some(),
         });
         before.is_some()
     }
@@ -49,7 +59,8 @@ impl Primary {
         let mut known = self.lock();
         let known = known.get_or_insert_with(|| Known {
             identity: identity.clone(),
-            since: None,
+            since: Instant::now(),
+            is_second: false,
         });
         if known.identity == identity {
             Ok(())
@@ -63,8 +74,16 @@ impl Primary {
     /// Whether a connection is younger than the last change of the server.
     pub fn is_younger(&self, age: Duration) -> bool {
         let known = self.lock();
-        let since = known.as_ref().and_then(|known| known.since);
-        since.is_none_or(|since| age <= since.elapsed())
+        let second = known.as_ref().filter(|known| known.is_second);
+        second.is_none_or(|known| age <= known.since.elapsed())
+    }
+
+    /// When this server was first seen.
+    pub fn since(&self) -> Instant {
+        let known = self.lock();
+        known
+            .as_ref()
+            .map_or_else(Instant::now, |known| known.since)
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Known>> {

@@ -41,6 +41,7 @@ pub struct Server {
     password: Option<String>,
     tls: Tls,
     schema: String,
+    confirm: Option<bool>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -128,6 +129,7 @@ impl Server {
                 Tls::LessThanVerified
             },
             schema: "public".to_owned(),
+            confirm: None,
         })
     }
 
@@ -170,7 +172,19 @@ impl Server {
             password: None,
             tls: Tls::Enough,
             schema: "public".to_owned(),
+            confirm: None,
         }
+    }
+
+    /// Whether writes have to be confirmed, as `database.confirm` says; with a synchronous standby where it does not.
+    #[must_use]
+    pub fn confirmed(mut self, confirm: Option<bool>) -> Self {
+        self.confirm = confirm;
+        self
+    }
+
+    pub(super) fn confirm(&self) -> Option<bool> {
+        self.confirm
     }
 
     pub(super) fn options(&self) -> &PgConnectOptions {

@@ -3,6 +3,7 @@
 use sqlx::{AssertSqlSafe, PgConnection};
 
 use super::Server;
+use super::primary::synchronous;
 use super::schema::{applied, connect, explain, pending};
 use crate::foundation::db::nodes::RUNNING;
 use crate::foundation::db::status::{COUNTS, ServerStatus, Status};
@@ -38,13 +39,14 @@ async fn read(
     } else {
         Vec::new()
     };
-    let (version, bytes, standbys, synchronous): (String, i64, i64, bool) = sqlx::query_as(
-        "SELECT current_setting('server_version'), pg_database_size(current_database()),
-             (SELECT count(*) FROM pg_stat_replication),
-             current_setting('synchronous_standby_names') <> '' AND current_setting('synchronous_commit') <> 'local'",
-    )
-    .fetch_one(connection)
-    .await?;
+    let (version, bytes, standbys, synchronous): (String, i64, i64, bool) =
+        sqlx::query_as(concat!(
+            "SELECT current_setting('server_version'), pg_database_size(current_database()),
+             (SELECT count(*) FROM pg_stat_replication), ",
+            synchronous!()
+        ))
+        .fetch_one(connection)
+        .await?;
     Ok(Status {
         database: server.to_string(),
         bytes: u64::try_from(bytes).unwrap_or_default(),

@@ -3,6 +3,7 @@
 
 use std::io;
 use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rocket::tokio::runtime::Handle;
@@ -11,6 +12,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::{PgConnection, PgPool, Postgres, raw_sql};
 
 use super::TIMEOUT;
+use super::fence::Fence;
 
 /// The server's own limit for a statement, and what the way takes.
 const LONGEST: Duration = Duration::from_secs(6);
@@ -28,13 +30,22 @@ pub async fn in_time<T>(
 #[derive(Debug)]
 pub struct Lease(Option<PoolConnection<Postgres>>);
 
-impl Lease {
-    pub async fn of(pool: &PgPool) -> Result<Self, sqlx::Error> {
-        pool.acquire()
-            .await
-            .map(|connection| Self(Some(connection)))
-    }
+/// Connections to be used one statement, or one transaction, at a time.
+#[derive(Clone, Debug)]
+pub struct Connections {
+    pub pool: PgPool,
+    pub fence: Arc<Fence>,
+}
 
+impl Connections {
+    pub async fn lease(&self) -> Result<Lease, sqlx::Error> {
+        self.fence.require()?;
+        let connection = self.pool.acquire().await?;
+        Ok(Lease(Some(connection)))
+    }
+}
+
+impl Lease {
     pub fn give_back(mut self) {
         drop(self.0.take());
     }
@@ -74,8 +85,11 @@ impl DerefMut for Lease {
 pub struct Transaction(Option<Lease>);
 
 impl Transaction {
-    pub async fn begin(pool: &PgPool, begin: &'static str) -> Result<Self, sqlx::Error> {
-        let mut transaction = Self(Some(Lease::of(pool).await?));
+    pub async fn begin(
+        connections: &Connections,
+        begin: &'static str,
+    ) -> Result<Self, sqlx::Error> {
+        let mut transaction = Self(Some(connections.lease().await?));
         in_time(raw_sql(begin).execute(&mut *transaction)).await?;
         Ok(transaction)
     }
