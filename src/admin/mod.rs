@@ -1,10 +1,11 @@
-//! The admin's pages: every live session, every user, every record, every protected site, and how things stand.
+//! The admin's pages: every live session, every user, every record, every protected site, every node, and how things stand.
 
 mod audit;
 mod chart;
 mod conflict;
 mod doctor;
 mod export;
+mod nodes;
 mod overview;
 mod query;
 mod sessions;
@@ -22,6 +23,7 @@ pub fn slices() -> Vec<Slice> {
         sites::slice(),
         audit::slice(),
         doctor::slice(),
+        nodes::slice(),
         conflict::slice(),
     ]
 }

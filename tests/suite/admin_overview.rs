@@ -153,3 +153,12 @@ fn days(page: &Answer) -> Vec<Vec<String>> {
         })
         .collect()
 }
+
+#[rocket::async_test]
+async fn the_page_of_nodes_names_the_database() {
+    let app = TestApp::start().await;
+    let page = app.admin().await.get("/admin/nodes").await;
+    assert_eq!(page.status, 200);
+    let text = page.body.replace("&#x2f;", "/");
+    assert!(text.contains(&app.app.db.to_string()), "{text}");
+}

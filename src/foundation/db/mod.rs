@@ -43,7 +43,7 @@ pub use gather::Gather;
 pub(crate) use gather::{for_keys, sized};
 pub use grants::grants;
 pub use location::{Location, backup, check, open_for_serving, prepare, restore, status};
-pub use nodes::{Node, Nodes, running};
+pub use nodes::{Node, Nodes};
 #[cfg(feature = "postgres")]
 pub use postgres::Server;
 pub use refused::Refused;
@@ -189,6 +189,19 @@ impl Db {
         self.writer.nodes()
     }
 
+    /// What there is to say of the server, where there is one.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn server(&self) -> Result<Option<ServerStatus>, sqlx::Error> {
+        if self.nodes().is_none() {
+            return Ok(None);
+        }
+        let facts = self.reader.query(status::SERVER).one().await?;
+        let nodes = nodes::running(&self.reader).await?;
+        Ok(Some(ServerStatus::of(facts, nodes)))
+    }
+
     /// Whether the housekeeping of all nodes is this one's.
     #[must_use]
     pub fn leads(&self) -> bool {
@@ -304,7 +317,12 @@ impl Db {
         )
         .execute()
         .await?;
-        tx.commit().await
+        tx.commit().await?;
+        match self.nodes() {
+            // A node that does not know what was changed answers late, and may be cut off.
+            Some(_) => self.ask().await,
+            None => Ok(()),
+        }
     }
 
     pub async fn close(&self) {

@@ -31,7 +31,23 @@ pub struct ServerStatus {
     pub synchronous: bool,
 }
 
+/// A server's version, its standbys, and whether one of them is synchronous.
+pub(super) const SERVER: &str = "SELECT current_setting('server_version'), (SELECT count(*) FROM pg_stat_replication),
+     current_setting('synchronous_standby_names') <> '' AND current_setting('synchronous_commit') <> 'local'";
+
 impl ServerStatus {
+    pub(super) fn of(
+        (version, standbys, synchronous): (String, i64, bool),
+        nodes: Vec<Node>,
+    ) -> Self {
+        Self {
+            version,
+            nodes,
+            standbys,
+            synchronous,
+        }
+    }
+
     /// What a fail-over would lose.
     #[must_use]
     pub fn at_failover(&self) -> &'static str {

@@ -142,3 +142,24 @@ fn a_node_that_was_struck_off_joins_again() {
         (cluster.number("SELECT count(*) FROM nodes WHERE left_at IS NULL") == 1).then_some(())
     });
 }
+
+#[test]
+fn the_page_of_nodes_and_the_command_say_which_run_and_what_a_fail_over_loses() {
+    let Some(cluster) = Cluster::start(2) else {
+        return;
+    };
+    cluster.nodes[0].machine.add_user("root", &["--admin"]);
+    let page = cluster.nodes[1]
+        .machine
+        .signed_in("root")
+        .get("/admin/nodes");
+    let status = cluster.nodes[0].machine.cli(&["db", "status"]).done().out;
+    for words in ["node-1", "node-2", "all that is in no backup"] {
+        assert!(
+            page.body.to_lowercase().contains(words),
+            "{words}: {}",
+            page.body
+        );
+        assert!(status.contains(words), "{words}: {status}");
+    }
+}

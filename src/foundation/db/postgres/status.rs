@@ -3,10 +3,9 @@
 use sqlx::{AssertSqlSafe, PgConnection};
 
 use super::Server;
-use super::primary::synchronous;
 use super::schema::{applied, connect, explain, pending};
 use crate::foundation::db::nodes::RUNNING;
-use crate::foundation::db::status::{COUNTS, ServerStatus, Status};
+use crate::foundation::db::status::{COUNTS, SERVER, ServerStatus, Status};
 use crate::foundation::db::{DatabaseFailure, Node, Refused};
 
 /// # Errors
@@ -39,12 +38,8 @@ async fn read(
     } else {
         Vec::new()
     };
-    let (version, bytes, standbys, synchronous): (String, i64, i64, bool) =
-        sqlx::query_as(concat!(
-            "SELECT current_setting('server_version'), pg_database_size(current_database()),
-             (SELECT count(*) FROM pg_stat_replication), ",
-            synchronous!()
-        ))
+    let facts = sqlx::query_as(SERVER).fetch_one(&mut *connection).await?;
+    let bytes: i64 = sqlx::query_scalar("SELECT pg_database_size(current_database())")
         .fetch_one(connection)
         .await?;
     Ok(Status {
@@ -55,12 +50,7 @@ async fn read(
         users,
         live_sessions,
         served: !nodes.is_empty(),
-        server: Some(ServerStatus {
-            version,
-            nodes,
-            standbys,
-            synchronous,
-        }),
+        server: Some(ServerStatus::of(facts, nodes)),
     })
 }
 
