@@ -40,7 +40,7 @@ pub async fn write_last_uses(app: &App) -> Result<(), Error> {
 }
 
 async fn write_all(app: &App, recorded: &[(TokenHash, LastUse)]) -> Result<(), Error> {
-    let mut tx = app.db.begin_apart().await?;
+    let mut tx = app.db.begin().await?;
     for together in recorded.chunks(store::USES_TOGETHER) {
         store::touch(&mut tx, together).await?;
     }

@@ -65,14 +65,8 @@ impl LastUses {
     }
 
     pub(super) fn all(&self) -> Vec<(TokenHash, LastUse)> {
-        let mut all: Vec<_> = self
-            .recorded()
-            .iter()
-            .map(|(hash, used)| (*hash, *used))
-            .collect();
-        // Nodes that write the same rows at once wait for each other in one order.
-        all.sort_unstable_by(|(one, _), (other, _)| one.as_bytes().cmp(other.as_bytes()));
-        all
+        let recorded = self.recorded();
+        recorded.iter().map(|(hash, used)| (*hash, *used)).collect()
     }
 
     /// Forgets uses that were written; what was recorded meanwhile stays.

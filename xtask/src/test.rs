@@ -176,10 +176,10 @@ fn path_with_servers() -> OsString {
     path
 }
 
-/// The program as a release has it.
-/// Groups that start the program, which does not run on PostgreSQL yet, or have no database; and tests that look
-/// into SQLite's file, open it as another process does, or break it in its own language.
+/// Groups that start the program on a file of SQLite's or on a server of their own, or have no database; and tests that
+/// look into SQLite's file, open it as another process does, or break it in its own language.
 const ON_SQLITE_ALONE: &[&str] = &[
+    "nodes::",
     "process::",
     "proxies::",
     "browser::",
@@ -206,6 +206,7 @@ const ON_SQLITE_ALONE: &[&str] = &[
     "two_users_who_had_one_name_are_told_apart",
 ];
 
+/// The program as a release has it.
 fn released() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/release/vestibule")
 }

@@ -32,9 +32,9 @@ macro_rules! run {
     ($query:expr, $prepare:path, |$prepared:ident, $connection:ident| $call:expr) => {
         Box::pin(async move {
             let query = $query;
-            query.bound.map_err(sqlx::Error::Encode)?;
             let mut is_sound = query.executor.is_sound;
             let was_sound = is_sound.as_deref_mut().is_none_or(mem::take);
+            query.bound.map_err(sqlx::Error::Encode)?;
             let outcome = match query.executor.on {
                 On::SqlitePool($connection, arguments) => {
                     let $prepared = $prepare(query.sql, arguments);
@@ -49,14 +49,14 @@ macro_rules! run {
                     let mut lease = connections.lease().await?;
                     let $prepared = $prepare(query.sql, arguments);
                     let $connection = &mut *lease;
-                    let outcome = postgres::in_time($call).await;
+                    let outcome = postgres::in_time(false, $call).await;
                     lease.give_back_after(&outcome);
                     outcome
                 }
                 #[cfg(feature = "postgres")]
                 On::Pg($connection, arguments) => {
                     let $prepared = $prepare(query.sql, arguments);
-                    postgres::in_time($call).await
+                    postgres::in_time(query.executor.is_long, $call).await
                 }
             };
             if let Some(is_sound) = is_sound {

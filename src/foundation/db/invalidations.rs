@@ -94,6 +94,12 @@ pub(super) async fn prune(connection: &mut Connection, last_id: i64) -> Result<(
 
 /// From here to the commit, changes of sessions are not told one by one: one row says that everything was changed.
 pub(super) async fn begin_bulk(connection: &mut Connection) -> Result<(), sqlx::Error> {
+    connection.is_long = true;
+    #[cfg(feature = "postgres")]
+    if Executor::from(&mut *connection).engine() == Engine::Postgres {
+        let longer = "SET LOCAL statement_timeout = '60s'";
+        connection.query(longer).execute().await?;
+    }
     for statement in [
         "UPDATE bulk_change SET active = TRUE",
         "INSERT INTO invalidations (key) VALUES (NULL)",

@@ -5,11 +5,12 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::process::Signal;
+use sqlx::Connection as _;
 
 use super::relay::Way;
 use super::{Cluster, Node, Session, check};
 use crate::process::keep_alive::Connection;
-use crate::process::wait_for;
+use crate::process::{run, wait_for};
 use crate::support::PASSWORD;
 
 const THREADS: usize = 4;
@@ -179,5 +180,37 @@ fn a_change_by_hand_is_seen_by_every_node() {
     cluster.execute("UPDATE sessions SET ended_at = 1, end_reason = 'revoked', ended_by = 'psql'");
     for connection in &mut asking {
         wait_for("the end", || (check(connection) == 401).then_some(()));
+    }
+}
+
+#[test]
+fn a_change_that_commits_after_later_ones_is_not_missed() {
+    let Some((cluster, _)) = three() else { return };
+    let [early, late] = cluster
+        .sessions(2)
+        .try_into()
+        .unwrap_or_else(|_| unreachable!());
+    let mut asking_early = asked(&cluster, &early);
+    let mut asking_late = asked(&cluster, &late);
+    let end =
+        "UPDATE sessions SET ended_at = 1, end_reason = 'revoked', ended_by = 'psql' WHERE id = $1";
+    run(async {
+        let mut first = cluster.database.connect().await;
+        let mut tx = first.begin().await.expect("a transaction");
+        let done = sqlx::query(end).bind(early.id).execute(&mut *tx).await;
+        done.expect("an end that is not committed");
+        let mut second = cluster.database.connect().await;
+        let done = sqlx::query(end).bind(late.id).execute(&mut second).await;
+        done.expect("an end");
+        for connection in &mut asking_late {
+            wait_for("the later end", || (check(connection) == 401).then_some(()));
+        }
+        assert_eq!(check(&mut asking_early[0]), 200, "it has not ended yet");
+        tx.commit().await.expect("a commit");
+    });
+    for connection in &mut asking_early {
+        wait_for("the earlier end", || {
+            (check(connection) == 401).then_some(())
+        });
     }
 }

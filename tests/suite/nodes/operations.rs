@@ -84,3 +84,21 @@ fn a_role_that_serves_cannot_change_tables_or_what_was_recorded() {
         }
     });
 }
+
+#[test]
+fn a_revoke_of_everyone_may_take_longer_than_other_statements() {
+    let Some((machine, database)) = on_server() else {
+        return;
+    };
+    machine.add_user("alice", &[]);
+    run(async {
+        // As if there were millions of sessions.
+        let slow = "CREATE FUNCTION slow() RETURNS TRIGGER LANGUAGE plpgsql AS
+             $$ BEGIN PERFORM pg_sleep(5.5); RETURN NULL; END $$;
+             CREATE TRIGGER slow BEFORE UPDATE ON sessions EXECUTE FUNCTION slow()";
+        let mut connection = database.connect().await;
+        let made = sqlx::raw_sql(slow).execute(&mut connection).await;
+        made.expect("a trigger");
+    });
+    machine.cli(&["session", "revoke", "--everyone"]).done();
+}

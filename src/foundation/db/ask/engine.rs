@@ -89,6 +89,8 @@ pub struct Connection {
     inner: Inner,
     /// No statement has failed, or was given up.
     is_sound: bool,
+    /// A statement may take as long as it takes to change all sessions.
+    pub(in crate::foundation::db) is_long: bool,
 }
 
 #[derive(Debug)]
@@ -103,6 +105,8 @@ pub struct Executor<'c> {
     pub(super) on: On<'c>,
     /// Of its transaction.
     pub(super) is_sound: Option<&'c mut bool>,
+    #[cfg(feature = "postgres")]
+    pub(super) is_long: bool,
 }
 
 /// A connection, with what is bound to the statement, in the engine's own form.
@@ -138,7 +142,12 @@ impl<'c> From<&'c Pool> for Executor<'c> {
             #[cfg(feature = "postgres")]
             Pool::Postgres(pool) => On::PgPool(pool, PgArguments::default()),
         };
-        Self { on, is_sound: None }
+        Self {
+            on,
+            is_sound: None,
+            #[cfg(feature = "postgres")]
+            is_long: false,
+        }
     }
 }
 
@@ -152,6 +161,8 @@ impl<'c> From<&'c mut Connection> for Executor<'c> {
         Self {
             on,
             is_sound: Some(&mut connection.is_sound),
+            #[cfg(feature = "postgres")]
+            is_long: connection.is_long,
         }
     }
 }
@@ -212,6 +223,7 @@ impl From<Transaction<'static, Sqlite>> for Connection {
         Self {
             inner: Inner::Sqlite(transaction),
             is_sound: true,
+            is_long: false,
         }
     }
 }
@@ -222,6 +234,7 @@ impl From<postgres::Transaction> for Connection {
         Self {
             inner: Inner::Postgres(transaction),
             is_sound: true,
+            is_long: false,
         }
     }
 }

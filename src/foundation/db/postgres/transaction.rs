@@ -14,15 +14,18 @@ use sqlx::{PgConnection, PgPool, Postgres, raw_sql};
 use super::TIMEOUT;
 use super::fence::Fence;
 
-/// The server's own limit for a statement, and what the way takes.
+/// The server's own limits for a statement, and what the way takes.
 const LONGEST: Duration = Duration::from_secs(6);
+const LONGEST_OF_LONG: Duration = Duration::from_secs(61);
 
 /// Gives up on a server that is cut off.
 pub async fn in_time<T>(
+    is_long: bool,
     answer: impl Future<Output = Result<T, sqlx::Error>>,
 ) -> Result<T, sqlx::Error> {
+    let longest = if is_long { LONGEST_OF_LONG } else { LONGEST };
     let late = |_| Err(io::Error::from(io::ErrorKind::TimedOut).into());
-    timeout(LONGEST, answer).await.unwrap_or_else(late)
+    timeout(longest, answer).await.unwrap_or_else(late)
 }
 
 /// A connection of a pool's. Unless it is given back, it is closed: whoever gave up waiting does not know what it
@@ -90,7 +93,7 @@ impl Transaction {
         begin: &'static str,
     ) -> Result<Self, sqlx::Error> {
         let mut transaction = Self(Some(connections.lease().await?));
-        in_time(raw_sql(begin).execute(&mut *transaction)).await?;
+        in_time(false, raw_sql(begin).execute(&mut *transaction)).await?;
         Ok(transaction)
     }
 
