@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, PublicKeyData};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, PublicKeyData};
 use sha2::{Digest, Sha256};
 
 /// A certificate for the names of a test, and the CA that it is from.
@@ -18,6 +18,8 @@ impl Certificate {
         let ca_key = KeyPair::generate().expect("a key");
         let mut ca = CertificateParams::new([]).expect("parameters");
         ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        // Of another name than the certificate, which would else be taken for one that signed itself.
+        ca.distinguished_name.push(DnType::CommonName, "Test CA");
         let ca_certificate = ca.self_signed(&ca_key).expect("a certificate");
         let issuer = Issuer::new(ca, ca_key);
         let key = KeyPair::generate().expect("a key");

@@ -1,6 +1,6 @@
 //! A real nginx, with the shipped files, before the real program and an application that tells what it was sent.
 
-mod certificate;
+pub mod certificate;
 mod echo;
 
 use std::fs::{self, File};

@@ -1,5 +1,9 @@
 //! How a server's database is named, and which are refused.
 
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt, chown};
+
+use crate::nginx::certificate::Certificate;
 use crate::process::{Machine, run};
 use crate::support::postgres::Database;
 
@@ -40,9 +44,9 @@ fn a_password_has_one_place() {
     let machine = Machine::new()
         .set("DATABASE_URL", url)
         .set("VESTIBULE_DATABASE_PASSWORD_FILE", "password");
-    std::fs::write(machine.path("password"), "another\n").expect("a file");
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
-    std::fs::set_permissions(machine.path("password"), mode).expect("a mode");
+    fs::write(machine.path("password"), "another\n").expect("a file");
+    let mode = PermissionsExt::from_mode(0o600);
+    fs::set_permissions(machine.path("password"), mode).expect("a mode");
     let err = machine.cli(&["config", "check"]).failed();
     assert!(err.contains("database_password_file"), "{err}");
 }
@@ -101,4 +105,76 @@ fn a_server_that_does_not_answer_is_said_so() {
     let machine = Machine::new().set("DATABASE_URL", "postgres://vestibule@127.0.0.1:1/vestibule");
     let err = machine.refuses_to_start();
     assert!(err.contains("is the server running"), "{err}");
+}
+
+#[test]
+fn a_server_elsewhere_is_believed_by_its_certificate_and_given_the_password_of_the_file() {
+    let port = crate::process::free_port();
+    let Some(database) = run(Database::on_port(port)) else {
+        return;
+    };
+    let folder = database.folder();
+    Certificate::write(folder, &["localhost"]);
+    let key = folder.join("key.pem");
+    let owner = fs::metadata(folder).expect("a folder").uid();
+    chown(&key, Some(owner), None).expect("an owner");
+    fs::set_permissions(&key, PermissionsExt::from_mode(0o600)).expect("a mode");
+    let folder = folder.display();
+    let set_up = format!(
+        "CREATE ROLE vestibule LOGIN PASSWORD 'between us: \\ both';
+         ALTER DATABASE {} OWNER TO vestibule;
+         COPY (VALUES ('local all all trust'), ('hostssl all all 127.0.0.1/32 scram-sha-256')) TO '{folder}/data/pg_hba.conf'",
+        database.name()
+    );
+    let certificate = [
+        format!("ALTER SYSTEM SET ssl_cert_file = '{folder}/certificate.pem'"),
+        format!("ALTER SYSTEM SET ssl_key_file = '{folder}/key.pem'"),
+        "ALTER SYSTEM SET ssl = on".to_owned(),
+        "SELECT pg_reload_conf()".to_owned(),
+    ];
+    run(async {
+        let mut connection = database.connect().await;
+        for statement in [set_up].into_iter().chain(certificate) {
+            let statement = sqlx::AssertSqlSafe(statement);
+            let done = sqlx::raw_sql(statement).execute(&mut connection).await;
+            done.expect("a statement");
+        }
+        let is_on = "SELECT current_setting('ssl') = 'on'";
+        while !sqlx::query_scalar::<_, bool>(is_on)
+            .fetch_one(&mut database.connect().await)
+            .await
+            .expect("a setting")
+        {}
+    });
+    let machine = |host: &str, ca: &str| {
+        let name = database.name();
+        let url = format!(
+            "postgres://vestibule@{host}:{port}/{name}?sslmode=verify-full&sslrootcert={ca}"
+        );
+        Machine::new().set("DATABASE_URL", &url)
+    };
+    let ca = format!("{folder}/ca.pem");
+    let with_password = |machine: Machine| {
+        let file = machine.path("password");
+        fs::write(&file, "between us: \\ both\n").expect("a file");
+        fs::set_permissions(&file, PermissionsExt::from_mode(0o600)).expect("a mode");
+        machine.set("VESTIBULE_DATABASE_PASSWORD_FILE", "password")
+    };
+    let asked = machine("localhost", &ca).refuses_to_start();
+    assert!(asked.contains("database_password_file"), "{asked}");
+    let other_name = with_password(machine("127.0.0.1", &ca)).refuses_to_start();
+    assert!(other_name.contains("certificate"), "{other_name}");
+    let stranger = tempfile::tempdir().expect("a folder");
+    Certificate::write(stranger.path(), &["localhost"]);
+    let other_ca = stranger.path().join("ca.pem").display().to_string();
+    let unknown = with_password(machine("localhost", &other_ca)).refuses_to_start();
+    assert!(unknown.contains("sslrootcert"), "{unknown}");
+
+    let machine = with_password(machine("localhost", &ca));
+    machine.add_user("alice", &[]);
+    let server = machine.start();
+    machine.signed_in("alice");
+    assert!(!server.err().contains("WARN"), "{}", server.err());
+    machine.cli(&["db", "backup", "copy.dump"]).done();
+    assert_eq!(machine.files(), ["copy.dump", "password"]);
 }

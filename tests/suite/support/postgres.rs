@@ -31,7 +31,7 @@ const SERVE: &str = r#"
     initdb --pgdata="$folder/data" --username=postgres --auth=trust --encoding=UTF8 --no-sync \
         --locale=C.UTF-8 --locale-provider=icu --icu-locale=en-US >/dev/null
     pg_ctl start --wait --pgdata="$folder/data" --log="$folder/log" >/dev/null \
-        --options="-k $folder -c listen_addresses='' -c fsync=off -c full_page_writes=off -c max_connections=500"
+        --options="-k $folder -c listen_addresses='' -c fsync=off -c full_page_writes=off -c max_connections=500 $2"
     echo "$folder"
     cat
 "#;
@@ -64,9 +64,22 @@ impl Database {
     pub async fn alone() -> Option<Self> {
         let programs = programs();
         let is_here = required(programs.is_some(), "PostgreSQL");
-        let server = Server::start(&programs.filter(|_| is_here)?).await;
+        let server = Server::start(&programs.filter(|_| is_here)?, None).await;
         // It ends with the tests, as the shared one does.
         Self::copy_on(Box::leak(Box::new(server)), "template1").await
+    }
+
+    /// The same on a port of this machine's, too.
+    pub async fn on_port(port: u16) -> Option<Self> {
+        let programs = programs();
+        let is_here = required(programs.is_some(), "PostgreSQL");
+        let server = Server::start(&programs.filter(|_| is_here)?, Some(port)).await;
+        Self::copy_on(Box::leak(Box::new(server)), "template1").await
+    }
+
+    /// What belongs to its server.
+    pub fn folder(&self) -> &Path {
+        &self.server.folder
     }
 
     /// With no table.
@@ -130,6 +143,7 @@ impl Drop for Database {
 
 struct Server {
     folder: PathBuf,
+    port: u16,
     /// Databases of tests that have ended.
     done: Mutex<Vec<String>>,
     /// Holds the input that the server ends with.
@@ -141,16 +155,18 @@ async fn server() -> Option<&'static Server> {
     let start = async || {
         let programs = programs();
         let there = required(programs.is_some(), "PostgreSQL");
-        Some(Server::start(&programs.filter(|_| there)?).await)
+        Some(Server::start(&programs.filter(|_| there)?, None).await)
     };
     SERVER.get_or_init(start).await.as_ref()
 }
 
 impl Server {
-    async fn start(programs: &Path) -> Self {
+    async fn start(programs: &Path, port: Option<u16>) -> Self {
+        let listen = |port| format!("-c listen_addresses=127.0.0.1 -c port={port}");
         let mut shell = unprivileged("sh")
             .args(["-c", SERVE, "sh"])
             .arg(programs)
+            .arg(port.map(listen).unwrap_or_default())
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .stdin(Stdio::piped())
@@ -164,6 +180,7 @@ impl Server {
         assert!(!folder.is_empty(), "PostgreSQL did not start");
         let server = Self {
             folder: folder.trim_end().into(),
+            port: port.unwrap_or(5432),
             done: Mutex::default(),
             _shell: shell,
         };
@@ -210,7 +227,7 @@ async fn connect(database: &str, server: &Server) -> PgConnection {
 fn options(database: &str, server: &Server) -> PgConnectOptions {
     PgConnectOptions::new_without_pgpass()
         .socket(&server.folder)
-        .port(5432)
+        .port(server.port)
         .username("postgres")
         .database(database)
         .ssl_mode(PgSslMode::Disable)

@@ -1,5 +1,6 @@
 //! What a server must be, and the migrations that a database of it has.
 
+use std::io::ErrorKind;
 use std::sync::LazyLock;
 
 use sqlx::migrate::Migrator;
@@ -96,6 +97,8 @@ pub async fn has_tables(connection: &mut PgConnection, schema: &str) -> Result<b
     .await
 }
 
+const A_CERTIFICATE: &str = "; its certificate has to name the host of database_url, and a private authority is named there by sslrootcert=";
+
 /// Why the server did not do it, and what to do.
 pub fn explain(server: &Server, error: &sqlx::Error) -> Refused {
     let code = error.as_database_error().and_then(|error| error.code());
@@ -110,12 +113,13 @@ pub fn explain(server: &Server, error: &sqlx::Error) -> Refused {
         Some("53300") => {
             "; the server has no connection left: each node takes up to 11 (max_connections)"
         }
-        None if matches!(error, sqlx::Error::Io(_)) => {
-            "; is the server running, and is this its address?"
-        }
-        None if matches!(error, sqlx::Error::Tls(_)) => {
-            "; a private authority is named by sslrootcert= in database_url"
-        }
+        None => match error {
+            // What TLS takes for none of its own comes as an error of the connection.
+            sqlx::Error::Tls(_) => A_CERTIFICATE,
+            sqlx::Error::Io(error) if error.kind() == ErrorKind::InvalidData => A_CERTIFICATE,
+            sqlx::Error::Io(_) => "; is the server running, and is this its address?",
+            _ => "",
+        },
         _ => "",
     };
     Refused(format!("{server}: {error}{hint}"))
