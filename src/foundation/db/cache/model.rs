@@ -4,57 +4,69 @@ use super::tests::{Read, asked, key};
 use super::*;
 
 /// A database of three rows, whose value is how often each was changed, and one server's cache beside it. What
-/// happens when is drawn by lot: commits of others and of its own, questions and readings that are on their way for
-/// any time.
+/// happens when is drawn by lot: changes that are under way for any time, of others and of its own, questions and
+/// readings that are on their way.
 struct Model {
     cache: Cache,
     database: [u64; 3],
-    /// The rows that were changed, by the id of the invalidation.
-    invalidations: Vec<u8>,
+    /// The number of the next transaction.
+    next: i64,
+    /// Changes under way, and those that were committed: transaction and row.
+    open: Vec<(i64, u8)>,
+    committed: Vec<(i64, u8)>,
     questions: Vec<(i64, Changes, [u64; 3])>,
     readings: Vec<(Generation, u8, Option<u64>)>,
     /// The database as the last question that was answered saw it.
     seen: [u64; 3],
-    /// A mistake: this many of the keys that a question comes back with are lost.
-    lost: usize,
+    mistake: Option<Mistake>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mistake {
+    /// One of the keys that a question comes back with is lost.
+    LosesAKey,
+    /// The next question begins after the newest change that was committed, though older ones are under way.
+    ForgetsWhatIsUnderWay,
+    /// A reading is kept whatever was changed since it began.
+    KeepsWhateverWasRead,
 }
 
 impl Model {
-    fn new(lost: usize) -> Self {
+    fn new(mistake: Option<Mistake>) -> Self {
         let cache = Cache::new(1);
-        asked(&cache, 0, Changes::All);
+        asked(&cache, 1, Changes::All);
         Self {
             cache,
             database: [0; 3],
-            invalidations: Vec::new(),
+            next: 1,
+            open: Vec::new(),
+            committed: Vec::new(),
             questions: Vec::new(),
             readings: Vec::new(),
             seen: [0; 3],
-            lost,
+            mistake,
         }
     }
 
     fn step(&mut self, what: u32, row: u8) {
-        match what % 8 {
-            0 => self.commit(row),
+        match what % 9 {
+            0 if self.open.len() < 8 => self.begin(row),
+            8 => self.commit(usize::from(row)),
             6 => {
-                let before = self.cache.last_id().expect("asked before");
-                self.commit(row);
-                let (newest, changes) = self.changes_since(before);
-                self.cache.drop_changed(newest, &changes);
+                self.begin(row);
+                let own = self.open.len() - 1;
+                let (oldest, changes) = self.changes(Some(own));
+                self.commit(own);
+                self.cache.drop_changed(oldest, &changes);
             }
             // One question is under way at a time.
             1 if self.questions.is_empty() => {
-                let last_id = self.cache.last_id().expect("asked before");
-                let new = &self.invalidations[usize::try_from(last_id).expect("an id")..];
-                let keys = new.iter().skip(self.lost).map(|row| key(*row)).collect();
-                let newest = i64::try_from(self.invalidations.len()).expect("few");
-                self.questions
-                    .push((newest, Changes::Keys(keys), self.database));
+                let (oldest, changes) = self.changes(None);
+                self.questions.push((oldest, changes, self.database));
             }
             2 => {
-                if let Some((newest, changes, database)) = self.questions.pop() {
-                    asked(&self.cache, newest, changes);
+                if let Some((oldest, changes, database)) = self.questions.pop() {
+                    asked(&self.cache, oldest, changes);
                     self.seen = database;
                 }
             }
@@ -71,27 +83,58 @@ impl Model {
                     read.get_or_insert(self.database[usize::from(*row)]);
                 }
             }
-            _ => {
-                for (began, row, read) in std::mem::take(&mut self.readings) {
-                    if let Some(read) = read {
-                        let read: Arc<dyn Row> = Arc::new(Read(row, read));
-                        self.cache.insert(began, [read]);
-                    }
-                }
-            }
+            _ => self.keep(),
         }
     }
 
-    fn commit(&mut self, row: u8) {
-        self.database[usize::from(row)] += 1;
-        self.invalidations.push(row);
+    fn begin(&mut self, row: u8) {
+        self.open.push((self.next, row));
+        self.next += 1;
     }
 
-    fn changes_since(&self, last_id: i64) -> (i64, Changes) {
-        let new = &self.invalidations[usize::try_from(last_id).expect("an id")..];
-        let keys = new.iter().skip(self.lost).map(|row| key(*row)).collect();
-        let newest = i64::try_from(self.invalidations.len()).expect("few");
-        (newest, Changes::Keys(keys))
+    /// One of those that are under way, in whatever order.
+    fn commit(&mut self, which: usize) {
+        if self.open.is_empty() {
+            return;
+        }
+        let change = self.open.remove(which % self.open.len());
+        self.database[usize::from(change.1)] += 1;
+        self.committed.push(change);
+    }
+
+    /// What a question comes back with, or a transaction just before its commit: the oldest that is under way, and the
+    /// keys of all changes from the last such on.
+    fn changes(&self, own: Option<usize>) -> (i64, Changes) {
+        let last_id = self.cache.last_id().expect("asked before");
+        let own = own.map(|own| self.open[own]);
+        let changes = self.committed.iter().copied().chain(own);
+        let rows = changes.filter(|(transaction, _)| *transaction >= last_id);
+        let lost = usize::from(self.mistake == Some(Mistake::LosesAKey));
+        let keys = rows.skip(lost).map(|(_, row)| key(row)).collect();
+        let oldest = self.open.iter().map(|(transaction, _)| *transaction).min();
+        let newest = self
+            .committed
+            .iter()
+            .map(|(transaction, _)| transaction + 1)
+            .max();
+        let next = match self.mistake {
+            Some(Mistake::ForgetsWhatIsUnderWay) => newest.unwrap_or(last_id),
+            _ => oldest.unwrap_or(self.next),
+        };
+        (next, Changes::Keys(keys))
+    }
+
+    fn keep(&mut self) {
+        for (began, row, read) in std::mem::take(&mut self.readings) {
+            let began = match self.mistake {
+                Some(Mistake::KeepsWhateverWasRead) => self.cache.generation(),
+                _ => began,
+            };
+            if let Some(read) = read {
+                let read: Arc<dyn Row> = Arc::new(Read(row, read));
+                self.cache.insert(began, [read]);
+            }
+        }
     }
 
     /// No row is older than what the last question saw.
@@ -105,7 +148,8 @@ impl Model {
 }
 
 /// The first step after which a row is too old.
-fn first_stale(mut model: Model, steps: u32) -> Option<u32> {
+fn first_stale(mistake: Option<Mistake>, steps: u32) -> Option<u32> {
+    let mut model = Model::new(mistake);
     let mut lot: u32 = 1;
     (0..steps).find(|_| {
         // Marsaglia's xorshift.
@@ -113,16 +157,30 @@ fn first_stale(mut model: Model, steps: u32) -> Option<u32> {
         lot ^= lot >> 17;
         lot ^= lot << 5;
         model.step(lot >> 8, (lot % 3) as u8);
+        // What no question asks for any more.
+        let last_id = model.cache.last_id().expect("asked before");
+        model
+            .committed
+            .retain(|(transaction, _)| *transaction >= last_id - 8);
         !model.is_fresh()
     })
 }
 
 #[test]
 fn no_row_is_older_than_the_last_question_whatever_overlaps() {
-    assert_eq!(first_stale(Model::new(0), 1_000_000), None);
+    assert_eq!(first_stale(None, 1_000_000), None);
 }
 
 #[test]
-fn the_model_finds_a_cache_that_drops_one_key_too_few() {
-    assert!(first_stale(Model::new(1), 1_000_000).is_some());
+fn the_model_finds_each_mistake() {
+    for mistake in [
+        Mistake::LosesAKey,
+        Mistake::ForgetsWhatIsUnderWay,
+        Mistake::KeepsWhateverWasRead,
+    ] {
+        assert!(
+            first_stale(Some(mistake), 1_000_000).is_some(),
+            "{mistake:?}"
+        );
+    }
 }
