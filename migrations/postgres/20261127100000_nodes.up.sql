@@ -3,7 +3,6 @@ CREATE TABLE nodes (
     id         UUID NOT NULL PRIMARY KEY,
     name       TEXT COLLATE "C" NOT NULL,
     version    TEXT COLLATE "C" NOT NULL,
-    address    TEXT COLLATE "C" NOT NULL,
     started_at BIGINT NOT NULL,
     seen_at    BIGINT NOT NULL,
     left_at    BIGINT

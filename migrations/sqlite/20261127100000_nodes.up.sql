@@ -3,7 +3,6 @@ CREATE TABLE nodes (
     id         BLOB NOT NULL PRIMARY KEY,
     name       TEXT NOT NULL,
     version    TEXT NOT NULL,
-    address    TEXT NOT NULL,
     started_at INTEGER NOT NULL,
     seen_at    INTEGER NOT NULL,
     left_at    INTEGER

@@ -49,7 +49,6 @@ impl Page for NodesPage {
             id: uuid::Uuid::nil(),
             name: text.to_owned(),
             version: text.to_owned(),
-            address: text.to_owned(),
             started_at: Timestamp::from_micros(0),
             seen_at: Timestamp::from_micros(0),
             leads,

@@ -41,12 +41,7 @@ async fn join(app: &App) -> Result<(), Error> {
         let name = app.settings.nodes.name();
         let mut tx = app.db.begin().await?;
         nodes
-            .join(
-                &mut tx,
-                &name,
-                env!("CARGO_PKG_VERSION"),
-                app.settings.url().as_str(),
-            )
+            .join(&mut tx, &name, env!("CARGO_PKG_VERSION"))
             .await?;
         tx.commit().await?;
     }

@@ -34,7 +34,6 @@ pub struct Node {
     pub id: Uuid,
     pub name: String,
     pub version: String,
-    pub address: String,
     pub started_at: Timestamp,
     /// When it last said that it is there; it does so every five seconds.
     pub seen_at: Timestamp,
@@ -77,11 +76,10 @@ impl Nodes {
         tx: &mut Connection,
         name: &str,
         version: &str,
-        address: &str,
     ) -> Result<(), sqlx::Error> {
         tx.query(concat!(
-            "INSERT INTO nodes (id, name, version, address, started_at, seen_at)
-             VALUES ($1, $2, $3, $4, ",
+            "INSERT INTO nodes (id, name, version, started_at, seen_at)
+             VALUES ($1, $2, $3, ",
             now!(),
             ", ",
             now!(),
@@ -90,7 +88,6 @@ impl Nodes {
         .bind(self.own)
         .bind(name)
         .bind(version)
-        .bind(address)
         .execute()
         .await?;
         self.find_leader(tx).await
@@ -187,7 +184,7 @@ pub async fn running(pool: &Pool) -> Result<Vec<Node>, sqlx::Error> {
 }
 
 pub(super) const RUNNING: &str = concat!(
-    "SELECT id, name, version, address, started_at, seen_at, row_number() OVER (ORDER BY id) = 1 AS leads
+    "SELECT id, name, version, started_at, seen_at, row_number() OVER (ORDER BY id) = 1 AS leads
      FROM nodes WHERE left_at IS NULL AND seen_at > ",
     now!(),
     " - 30000000 ORDER BY id"

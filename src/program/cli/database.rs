@@ -134,12 +134,11 @@ fn describe(node: &Node) -> String {
     };
     let Node {
         name,
-        address,
         version,
         seen_at,
         ..
     } = node;
-    format!("{name} at {address}, version {version}, seen {seen_at}{leader}")
+    format!("{name}, version {version}, seen {seen_at}{leader}")
 }
 
 async fn check(location: &Location) -> Done {

@@ -49,7 +49,7 @@ pub const ROWS: &[(i64, &[&str])] = &[
     (
         20_261_127_100_000,
         &[
-            "INSERT INTO nodes VALUES (id(1), 'one', '0.1.0', 'https://auth.example.com/', 1, 2, NULL)",
+            "INSERT INTO nodes VALUES (id(1), 'one', '0.1.0', 1, 2, NULL)",
             "INSERT INTO setup VALUES (hash(1), 'one', 1, 2)",
             "INSERT INTO moved VALUES ('postgres://db/vestibule', 1)",
         ],
