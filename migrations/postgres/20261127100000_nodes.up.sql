@@ -21,3 +21,11 @@ CREATE TABLE moved (
     target TEXT COLLATE "C" NOT NULL,
     at     BIGINT NOT NULL
 );
+
+-- A program whose newest migration is this one or a later one runs on this schema. A migration that takes away what an
+-- older program needs raises it; one that only adds leaves it, so that nodes can be updated one after another.
+CREATE TABLE compatibility (
+    oldest BIGINT NOT NULL
+);
+
+INSERT INTO compatibility (oldest) VALUES (20261127100000);

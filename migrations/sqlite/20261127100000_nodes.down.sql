@@ -1,3 +1,4 @@
+DROP TABLE compatibility;
 DROP TABLE moved;
 DROP TABLE setup;
 DROP TABLE nodes;

@@ -6,7 +6,8 @@ use sqlx::migrate::Migrator;
 
 use super::Refused;
 
-/// Migrations that the program has and the database has not. `is_foreign`: it has tables, and no migration made them.
+/// Migrations that the program has and the database has not. `is_foreign`: it has tables, and no migration made them;
+/// `oldest`: it says that programs run on it whose newest migration is this one.
 ///
 /// # Errors
 /// The database is another program's, or newer than this one.
@@ -15,6 +16,7 @@ pub fn pending(
     database: &impl Display,
     applied: &[i64],
     is_foreign: bool,
+    oldest: Option<i64>,
 ) -> Result<Vec<i64>, Refused> {
     if is_foreign {
         return Err(Refused(format!(
@@ -33,6 +35,7 @@ pub fn pending(
     if let Some(newer) = applied
         .iter()
         .find(|version| !migrator.version_exists(**version))
+        && !oldest.is_some_and(|oldest| migrator.version_exists(oldest))
     {
         return Err(newer_than_us(database, *newer));
     }

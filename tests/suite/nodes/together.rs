@@ -163,3 +163,21 @@ fn the_page_of_nodes_and_the_command_say_which_run_and_what_a_fail_over_loses() 
         assert!(status.contains(words), "{words}: {status}");
     }
 }
+
+#[test]
+fn a_node_of_the_release_before_runs_on_a_schema_that_only_has_more() {
+    let Some(mut cluster) = Cluster::start(1) else {
+        return;
+    };
+    cluster.nodes[0].server.stop();
+    cluster.execute(
+        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+         VALUES (30000101000000, 'of a later release', TRUE, '', 0)",
+    );
+    let node = &mut cluster.nodes[0];
+    node.server = node.machine.start();
+    node.server.stop();
+    cluster.execute("UPDATE compatibility SET oldest = 30000101000000");
+    let refused = cluster.nodes[0].machine.refuses_to_start();
+    assert!(refused.contains("start the newer vestibule"), "{refused}");
+}

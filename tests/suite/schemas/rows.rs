@@ -51,6 +51,7 @@ pub const ROWS: &[(i64, &[&str])] = &[
         &[
             "INSERT INTO nodes VALUES (id(1), 'one', '0.1.0', 1, 2, NULL)",
             "INSERT INTO setup VALUES (hash(1), 'one', 1, 2)",
+            "UPDATE compatibility SET oldest = 5",
             "INSERT INTO moved VALUES ('postgres://db/vestibule', 1)",
         ],
     ),

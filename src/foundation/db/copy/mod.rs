@@ -30,12 +30,13 @@ pub const TABLES: [&str; 15] = [
 ];
 
 /// What concerns the processes that run, or is made anew from the rest.
-pub const LEFT_OUT: [&str; 6] = [
+pub const LEFT_OUT: [&str; 7] = [
     "invalidations",
     "bulk_change",
     "nodes",
     "setup",
     "moved",
+    "compatibility",
     "_sqlx_migrations",
 ];
 

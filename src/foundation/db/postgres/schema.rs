@@ -72,7 +72,21 @@ pub async fn pending(server: &Server, connection: &mut PgConnection) -> Result<V
         && has_tables(connection, server.schema())
             .await
             .map_err(failed)?;
-    migrations::pending(&MIGRATIONS, server, &applied, is_foreign)
+    let oldest = oldest(connection).await.map_err(failed)?;
+    migrations::pending(&MIGRATIONS, server, &applied, is_foreign, oldest)
+}
+
+/// Which programs this schema is for, besides the one that made it.
+async fn oldest(connection: &mut PgConnection) -> Result<Option<i64>, sqlx::Error> {
+    let is_there: bool = sqlx::query_scalar("SELECT to_regclass('compatibility') IS NOT NULL")
+        .fetch_one(&mut *connection)
+        .await?;
+    if !is_there {
+        return Ok(None);
+    }
+    sqlx::query_scalar("SELECT oldest FROM compatibility")
+        .fetch_optional(connection)
+        .await
 }
 
 pub async fn applied(connection: &mut PgConnection) -> Result<Vec<i64>, sqlx::Error> {

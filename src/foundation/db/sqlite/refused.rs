@@ -30,6 +30,10 @@ pub(super) fn explain(location: &Location, error: &sqlx::Error) -> Refused {
             return damaged(location, "this file is not an SQLite database");
         }
         Some(26) => format!("{path}: this file is not an SQLite database"),
+        // The index for searches has a form of its own, of which SQLite itself knows nothing.
+        Some(1) if error.to_string().contains("fts5") => {
+            return damaged(location, &error.to_string());
+        }
         // The schema says of each column what it holds.
         None if matches!(error, sqlx::Error::ColumnDecode { .. }) => {
             return damaged(location, &error.to_string());

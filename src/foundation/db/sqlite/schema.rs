@@ -24,14 +24,7 @@ pub(super) async fn pending(location: &Location) -> Result<Vec<i64>, Refused> {
     let mut connection = connect(location, options).await?;
     let failed = |e: sqlx::Error| explain(location, &e);
     let applied = applied(&mut connection).await.map_err(failed)?;
-    let newest = MIGRATIONS.iter().map(|migration| migration.version).max();
-    let is_nobodys =
-        |version: &&i64| Some(**version) < newest && !MIGRATIONS.version_exists(**version);
-    if let Some(version) = applied
-        .iter()
-        .find(is_nobodys)
-        .filter(|_| Lock::remembers(location))
-    {
+    if let Some(version) = damaged_version(&applied).filter(|_| Lock::remembers(location)) {
         let how = format!("it has the migration {version}, which no version of Vestibule has");
         return Err(damaged(location, &how));
     }
@@ -41,7 +34,16 @@ pub(super) async fn pending(location: &Location) -> Result<Vec<i64>, Refused> {
         &location.path().display(),
         &applied,
         is_foreign,
+        None,
     )
+}
+
+/// One beside Vestibule's own that is older than the newest of them.
+fn damaged_version(applied: &[i64]) -> Option<i64> {
+    let is_ours = |version: &i64| MIGRATIONS.version_exists(*version);
+    let newest = applied.iter().copied().filter(is_ours).max()?;
+    let mut versions = applied.iter().copied();
+    versions.find(|version| *version < newest && !is_ours(version))
 }
 
 pub(super) async fn applied(connection: &mut SqliteConnection) -> Result<Vec<i64>, sqlx::Error> {
