@@ -283,7 +283,7 @@ fn flt_05_the_check_of_a_large_database_takes_about_a_tenth_of_a_core() {
         server.err().contains("integrity check done").then_some(())
     });
     let (ticks, took) = (server.cpu_ticks() - used, begun.elapsed());
-    assert!(ticks >= 10, "it did something: {ticks} ticks");
+    assert!(ticks >= 5, "it did something: {ticks} ticks");
     let most = took.as_millis() as u64 / 10 / 5;
     assert!(ticks <= most, "{ticks} ticks in {took:?}");
 }
