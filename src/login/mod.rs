@@ -99,7 +99,7 @@ async fn try_to_sign_in(
             Verification::Throttled(wait) => return Ok(Outcome::Throttled(wait)),
         };
     let now = app.clock.now();
-    let mut tx = app.db.begin().await?;
+    let mut tx = app.db.begin_for(verified.username()).await?;
     let Some(user) = verified.settle(&mut tx).await? else {
         return Ok(Outcome::Wrong);
     };
@@ -126,7 +126,7 @@ async fn try_to_sign_in(
 pub async fn sign_out(app: &App, current: &CurrentSession, device: &Device) -> Result<(), Error> {
     let now = app.clock.now();
     let actor = Actor::user(&current.user, device.address);
-    let mut tx = app.db.begin().await?;
+    let mut tx = app.db.begin_for(&current.user.username).await?;
     if !sessions::end(
         &mut tx,
         now,
@@ -176,7 +176,7 @@ pub async fn reauthenticate(
         Verification::Wrong => return Ok(Reauthenticated::Wrong),
         Verification::Throttled(wait) => return Ok(Reauthenticated::Throttled(wait)),
     };
-    let mut tx = app.db.begin().await?;
+    let mut tx = app.db.begin_for(verified.username()).await?;
     let Some(user) = verified.settle(&mut tx).await? else {
         return Ok(Reauthenticated::Wrong);
     };

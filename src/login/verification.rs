@@ -93,6 +93,10 @@ pub(crate) async fn verify_password(
 }
 
 impl Verified {
+    pub(crate) fn username(&self) -> &str {
+        &self.username
+    }
+
     /// The user, within the transaction that acts on it; `None` if the password was changed
     /// or the user barred since it was checked.
     pub(crate) async fn settle(self, tx: &mut Tx) -> Result<Option<User>, Error> {
@@ -116,7 +120,7 @@ async fn write_failure(
     device: &Device,
 ) -> Result<(), Error> {
     let now = app.clock.now();
-    let mut tx = app.db.begin().await?;
+    let mut tx = app.db.begin_for(username).await?;
     let user = users::by_name(&mut *tx, username).await?;
     let record = |event| match &user {
         Some(user) => Record::of(event, user),

@@ -115,7 +115,7 @@ pub async fn mint(
         rd: to.url.to_string(),
         expires_at: now.plus(LIFETIME),
     };
-    let mut tx = app.db.begin().await?;
+    let mut tx = app.db.begin_for(session.as_bytes()).await?;
     if store::unspent_tickets(&mut tx, session, now).await? >= MOST_UNSPENT {
         return Ok(None);
     }
@@ -185,7 +185,7 @@ pub async fn spend(
         return Ok(Spent::Refused { rd: None });
     }
     let now = app.clock.now();
-    let mut tx = app.db.begin().await?;
+    let mut tx = app.db.begin_for(ticket.hash().as_bytes()).await?;
     let Some(found) = store::take_ticket(&mut tx, &ticket.hash()).await? else {
         return Ok(Spent::Refused { rd: None });
     };

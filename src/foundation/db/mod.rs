@@ -111,6 +111,15 @@ impl Db {
         self.begin_by(self.writer.begin()).await
     }
 
+    /// Begins to write what concerns one user, or one session, alone: where nodes share a database, those of others go on
+    /// meanwhile.
+    ///
+    /// # Errors
+    /// As [`Db::begin`].
+    pub async fn begin_for(&self, whom: impl AsRef<[u8]>) -> Result<Tx, sqlx::Error> {
+        self.begin_by(self.writer.begin_for(whom.as_ref())).await
+    }
+
     /// Begins to write what is decided by nothing that is read before, and what no cache has: where nodes share a
     /// database, without waiting for a turn.
     ///

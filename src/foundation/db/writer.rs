@@ -24,6 +24,14 @@ impl Writer {
         })
     }
 
+    pub async fn begin_for(&self, whom: &[u8]) -> Result<Connection, sqlx::Error> {
+        match self {
+            Self::Sqlite(_) => self.begin().await,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(writers) => Ok(Box::pin(writers.begin_for(whom)).await?.into()),
+        }
+    }
+
     pub async fn begin_apart(&self) -> Result<Connection, sqlx::Error> {
         match self {
             Self::Sqlite(_) => self.begin().await,

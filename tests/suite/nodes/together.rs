@@ -3,7 +3,9 @@
 use std::thread;
 
 use super::{Cluster, check};
-use crate::process::wait_for;
+use sqlx::Connection as _;
+
+use crate::process::{run, wait_for};
 use crate::support::PASSWORD;
 
 #[test]
@@ -180,4 +182,24 @@ fn a_node_of_the_release_before_runs_on_a_schema_that_only_has_more() {
     cluster.execute("UPDATE compatibility SET oldest = 30000101000000");
     let refused = cluster.nodes[0].machine.refuses_to_start();
     assert!(refused.contains("start the newer vestibule"), "{refused}");
+}
+
+#[test]
+fn sign_ins_of_different_users_do_not_wait_for_each_other_and_changes_of_admins_do() {
+    let Some(cluster) = Cluster::start(1) else {
+        return;
+    };
+    let machine = &cluster.nodes[0].machine;
+    machine.add_user("alice", &[]);
+    run(async {
+        let mut connection = cluster.database.connect().await;
+        let mut tx = connection.begin().await.expect("a transaction");
+        // As a sign-in of somebody else has it while it goes on.
+        let lock = "SELECT pg_advisory_xact_lock_shared(7083165)";
+        sqlx::raw_sql(lock).execute(&mut *tx).await.expect("a lock");
+        let mut alice = machine.signed_in("alice");
+        assert_eq!(alice.post("/logout", &[]).status, 303);
+        machine.cli(&["user", "disable", "alice"]).failed();
+    });
+    machine.cli(&["user", "disable", "alice"]).done();
 }

@@ -17,6 +17,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
+use sha2::{Digest as _, Sha256};
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use uuid::Uuid;
@@ -38,6 +39,9 @@ const WRITERS: u32 = 6;
 /// One writer at a time, as on SQLite. The lock goes with the transaction, so it passes a pooler; its number
 /// means nothing.
 const BEGIN: &str = "BEGIN; SELECT pg_advisory_xact_lock(7083165)";
+
+/// Beside others of the kind, before or after those that have the turn to themselves.
+const BEGIN_BESIDE: &str = "BEGIN; SELECT pg_advisory_xact_lock_shared(7083165)";
 
 /// Who waits for a lock gives up before those who wait for the answer do, and who holds one and says nothing
 /// more is cut off.
@@ -87,6 +91,18 @@ async fn is_synchronous(pool: &PgPool) -> Result<bool, sqlx::Error> {
 impl Writers {
     pub async fn begin(&self) -> Result<Transaction, sqlx::Error> {
         Transaction::begin(&self.connections, BEGIN).await
+    }
+
+    /// Beside those that begin for others; two that begin for the same take turns.
+    pub async fn begin_for(&self, whom: &[u8]) -> Result<Transaction, sqlx::Error> {
+        let mut transaction = Transaction::begin(&self.connections, BEGIN_BESIDE).await?;
+        let digest = Sha256::digest(whom);
+        let number = digest
+            .first_chunk()
+            .map_or(0, |part| i32::from_le_bytes(*part));
+        let lock = sqlx::query("SELECT pg_advisory_xact_lock(7083165, $1)").bind(number);
+        in_time(false, lock.execute(&mut *transaction)).await?;
+        Ok(transaction)
     }
 
     pub async fn begin_apart(&self) -> Result<Transaction, sqlx::Error> {
