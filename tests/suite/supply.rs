@@ -1,6 +1,7 @@
 //! What comes into the tree. `cargo xtask deny` looks at the rest: advisories, licences, what was yanked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
 
 use rocket::figment::Figment;
 use rocket::figment::providers::{Format, Toml};
@@ -70,4 +71,23 @@ fn cfg_07_every_package_comes_from_the_registry() {
         }
         assert!(packages.len() > 100, "only {} packages", packages.len());
     }
+}
+
+/// The crates that a package of the workspace is built from, build scripts included.
+fn built_into(package: &str) -> BTreeSet<String> {
+    let mut tree = Command::new(env!("CARGO"));
+    tree.current_dir(env!("CARGO_MANIFEST_DIR"));
+    tree.args(["tree", "--offline", "--locked", "--package", package]);
+    tree.args(["--edges", "no-dev", "--prefix", "none"]);
+    let out = tree.output().expect("cargo");
+    assert!(out.status.success(), "{out:?}");
+    let lines = String::from_utf8_lossy(&out.stdout).into_owned();
+    let names = lines.lines().filter_map(|line| line.split(' ').next());
+    names.map(str::to_owned).collect()
+}
+
+#[test]
+fn one_library_of_cryptography_is_built_in() {
+    let program = built_into("vestibule");
+    assert!(program.contains("aws-lc-rs") && !program.contains("ring"));
 }

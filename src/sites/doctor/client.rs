@@ -1,8 +1,10 @@
 //! Asks as a browser does that opens a page, and follows nothing.
 
 use std::io::Read;
+use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::crypto::aws_lc_rs;
 use ureq::http::{HeaderMap, Response};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, RequestBuilder};
@@ -50,7 +52,8 @@ impl Client {
     /// # Errors
     /// There is no certificate in the PEM text.
     pub fn new(trust: &Trust) -> Result<Self, String> {
-        let tls = TlsConfig::builder();
+        let cryptography = Arc::new(aws_lc_rs::default_provider());
+        let tls = TlsConfig::builder().unversioned_rustls_crypto_provider(cryptography);
         let tls = match trust {
             Trust::System => tls.root_certs(RootCerts::new_with_certs(&system_and_browsers())),
             Trust::Ca(pem) => tls.root_certs(RootCerts::new_with_certs(&certificates(pem)?)),
