@@ -22,8 +22,13 @@
 //! ```
 //!
 //! Settings stand under `[default.vestibule]` of Rocket.toml; see [`Settings`]. Variables that begin with
-//! `VESTIBULE_` win over it; `DATABASE_URL` stays the site's own. `examples/members.rs` is a small site
+//! `VESTIBULE_` win over it; `DATABASE_URL` stays the site's own. `examples/members` is a small site
 //! that uses all guards.
+//!
+//! # Features
+//!
+//! A site takes `default-features = false`. `postgres` is the second engine. `program` is what only the
+//! program has, with the doctor and its page; docs/embedding.md says what both cost.
 //!
 //! # Changes from other sites
 //!
@@ -58,6 +63,15 @@
 //! `audit`, `throttle`, `forward_auth`. In each, `mod.rs` has the use cases, `store` all its SQL,
 //! `guard` its request guards, `routes` its handlers. ARCHITECTURE.md walks through the main flows.
 
+#![cfg_attr(
+    not(feature = "program"),
+    expect(
+        dead_code,
+        unused_imports,
+        reason = "what only the program asks for stands where it belongs"
+    )
+)]
+
 #[doc(hidden)]
 pub mod account;
 mod admin;
@@ -67,12 +81,14 @@ pub mod foundation;
 pub mod login;
 #[doc(hidden)]
 pub mod people;
+#[cfg(feature = "program")]
 #[doc(hidden)]
 pub mod program;
 #[doc(hidden)]
 pub mod sessions;
 #[doc(hidden)]
 pub mod sites;
+#[cfg(feature = "program")]
 #[doc(hidden)]
 pub mod testing;
 mod vestibule;

@@ -3,6 +3,7 @@
 mod audit;
 mod chart;
 mod conflict;
+#[cfg(feature = "program")]
 mod doctor;
 mod export;
 mod nodes;
@@ -22,6 +23,7 @@ pub fn slices() -> Vec<Slice> {
         users::slice(),
         sites::slice(),
         audit::slice(),
+        #[cfg(feature = "program")]
         doctor::slice(),
         nodes::slice(),
         conflict::slice(),

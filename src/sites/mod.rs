@@ -8,6 +8,7 @@
 mod answers;
 pub mod authz;
 pub mod decision;
+#[cfg(feature = "program")]
 pub mod doctor;
 mod enter;
 pub mod explain;
@@ -38,7 +39,6 @@ use rules::Site;
 
 pub use original_request::OriginalRequest;
 pub use request::ProxyRequest;
-pub(crate) use tickets::site_address;
 
 /// How often tickets are looked for that nobody came with.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);

@@ -61,7 +61,7 @@ fn cfg_07_every_package_comes_from_the_registry() {
     let registry = "registry+https://github.com/rust-lang/crates.io-index";
     for lock in LOCKS {
         let packages = packages(lock);
-        let ours = ["vestibule", "vestibule-fuzz", "lab", "xtask"];
+        let ours = ["vestibule", "vestibule-fuzz", "lab", "members", "xtask"];
         for Package { name, source, .. } in &packages {
             if ours.contains(&name.as_str()) {
                 assert_eq!(*source, None, "{name} is ours");
@@ -72,6 +72,30 @@ fn cfg_07_every_package_comes_from_the_registry() {
         assert!(packages.len() > 100, "only {} packages", packages.len());
     }
 }
+
+/// What only the program or PostgreSQL needs.
+const LEFT_OUT: [&str; 20] = [
+    "aws-lc-rs",
+    "clap",
+    "clap_complete",
+    "console",
+    "indicatif",
+    "jiff",
+    "listenfd",
+    "rpassword",
+    "rustls",
+    "rustls-native-certs",
+    "rustls-webpki",
+    "sqlx-postgres",
+    "tikv-jemallocator",
+    "tokio-io-timeout",
+    "tracing-appender",
+    "tracing-subscriber",
+    "unicode-width",
+    "ureq",
+    "webpki-root-certs",
+    "webpki-roots",
+];
 
 /// The crates that a package of the workspace is built from, build scripts included.
 fn built_into(package: &str) -> BTreeSet<String> {
@@ -84,6 +108,15 @@ fn built_into(package: &str) -> BTreeSet<String> {
     let lines = String::from_utf8_lossy(&out.stdout).into_owned();
     let names = lines.lines().filter_map(|line| line.split(' ').next());
     names.map(str::to_owned).collect()
+}
+
+#[test]
+fn a_site_that_embeds_vestibule_builds_nothing_of_the_program_or_postgresql() {
+    let (program, site) = (built_into("vestibule"), built_into("members"));
+    for name in LEFT_OUT {
+        assert!(program.contains(name), "{name} is no crate of the program");
+        assert!(!site.contains(name), "{name}");
+    }
 }
 
 #[test]

@@ -89,7 +89,11 @@ fn list_parts(bill: &Path) -> Outcome {
     let text = text.replace(&format!("file://{}", root().display()), "file://.");
     fs::write(bill, &text).map_err(failed(bill.display()))?;
     let _ = fs::remove_file(made);
-    for other in ["lab/lab_bin.cdx.json", "xtask/xtask_bin.cdx.json"] {
+    for other in [
+        "examples/members/members_bin.cdx.json",
+        "lab/lab_bin.cdx.json",
+        "xtask/xtask_bin.cdx.json",
+    ] {
         let _ = fs::remove_file(root().join(other));
     }
     let named = named(&text).map_err(failed(bill.display()))?;

@@ -103,6 +103,8 @@ pub struct SitesPage {
     pub form: SiteForm,
     pub suggestions: Suggestions,
     pub error: Option<String>,
+    /// Whether there is a page of the doctor.
+    pub doctor: bool,
 }
 
 impl SitesPage {
@@ -131,6 +133,7 @@ impl SitesPage {
             form,
             suggestions: Suggestions::read(app).await?,
             error,
+            doctor: cfg!(feature = "program"),
         })
     }
 
@@ -155,6 +158,7 @@ impl Page for SitesPage {
             form: SiteForm::default(),
             suggestions: Suggestions::sample(text),
             error: None,
+            doctor: true,
         };
         vec![
             empty(""),

@@ -26,52 +26,51 @@ pub use view::{EntryView, describe};
 /// Texts from outside are cut here; no record can fill the disk.
 const MAX_CHARS: usize = 512;
 
-/// What happened. The text is what is stored, shown and searched for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, clap::ValueEnum)]
-#[serde(rename_all = "snake_case")]
-#[value(rename_all = "snake_case")]
-pub enum Event {
-    SignIn,
-    SignOut,
-    Reauthenticate,
-    Throttle,
-    Setup,
-    SessionRevoke,
-    PasswordChange,
-    PasswordSet,
-    UserCreate,
-    UserChange,
-    UserDisable,
-    UserEnable,
-    UserDelete,
-    DatabaseRestore,
-    SiteChange,
-    RuleChange,
+/// Each event once, with its text.
+macro_rules! events {
+    ($($event:ident $text:literal)*) => {
+        /// What happened. The text is what is stored, shown and searched for.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+        pub enum Event {
+            $(#[serde(rename = $text)] $event,)*
+        }
+
+        impl Event {
+            #[must_use]
+            pub fn all() -> &'static [Self] {
+                &[$(Self::$event),*]
+            }
+
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$event => $text,)*
+                }
+            }
+        }
+    };
+}
+
+events! {
+    SignIn "sign_in"
+    SignOut "sign_out"
+    Reauthenticate "reauthenticate"
+    Throttle "throttle"
+    Setup "setup"
+    SessionRevoke "session_revoke"
+    PasswordChange "password_change"
+    PasswordSet "password_set"
+    UserCreate "user_create"
+    UserChange "user_change"
+    UserDisable "user_disable"
+    UserEnable "user_enable"
+    UserDelete "user_delete"
+    DatabaseRestore "database_restore"
+    SiteChange "site_change"
+    RuleChange "rule_change"
 }
 
 impl Event {
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::SignIn => "sign_in",
-            Self::SignOut => "sign_out",
-            Self::Reauthenticate => "reauthenticate",
-            Self::Throttle => "throttle",
-            Self::Setup => "setup",
-            Self::SessionRevoke => "session_revoke",
-            Self::PasswordChange => "password_change",
-            Self::PasswordSet => "password_set",
-            Self::UserCreate => "user_create",
-            Self::UserChange => "user_change",
-            Self::UserDisable => "user_disable",
-            Self::UserEnable => "user_enable",
-            Self::UserDelete => "user_delete",
-            Self::DatabaseRestore => "database_restore",
-            Self::SiteChange => "site_change",
-            Self::RuleChange => "rule_change",
-        }
-    }
-
     /// `None`: no event is called so.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
@@ -79,11 +78,6 @@ impl Event {
             .iter()
             .copied()
             .find(|event| event.as_str() == text)
-    }
-
-    #[must_use]
-    pub fn all() -> &'static [Self] {
-        clap::ValueEnum::value_variants()
     }
 }
 

@@ -7,9 +7,11 @@
 mod ask;
 mod asker;
 mod cache;
+#[cfg(feature = "program")]
 pub mod copy;
 mod failure;
 mod gather;
+#[cfg(feature = "program")]
 mod grants;
 mod invalidations;
 mod location;
@@ -41,6 +43,7 @@ pub use cache::{ACKNOWLEDGE_AFTER, Cache, Generation, Key, Row, Snapshot};
 pub use failure::DatabaseFailure;
 pub use gather::Gather;
 pub(crate) use gather::{for_keys, sized};
+#[cfg(feature = "program")]
 pub use grants::grants;
 pub use location::{Location, backup, check, open_for_serving, prepare, restore, status};
 pub use nodes::{Node, Nodes};

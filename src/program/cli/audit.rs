@@ -1,6 +1,7 @@
 use std::net::IpAddr;
 
-use clap::Subcommand;
+use clap::builder::PossibleValue;
+use clap::{Subcommand, ValueEnum};
 
 use super::{Done, Fault, output, with_app, zone};
 use crate::foundation::app::App;
@@ -38,6 +39,16 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+}
+
+impl ValueEnum for Event {
+    fn value_variants<'a>() -> &'a [Self] {
+        Self::all()
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.as_str()))
+    }
 }
 
 pub fn run(command: &Command, effective: Effective) -> Done {

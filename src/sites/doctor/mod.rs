@@ -15,8 +15,9 @@ use url::Url;
 use crate::foundation::app::App;
 use crate::foundation::error::Error;
 use crate::sites::decision::{Asked, Decision, decide};
+use crate::sites::policy;
 use crate::sites::rules::Site;
-use crate::sites::{policy, site_address};
+use crate::sites::tickets::site_address;
 use crate::web::cookies::HostCookie;
 
 pub use client::{Client, Trust};

@@ -1,4 +1,4 @@
-//! A site of its own that embeds the library: examples/members.rs, run as its readers would.
+//! A site of its own that embeds the library, and no more than it uses: examples/members, run as its readers would.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -19,10 +19,9 @@ fn example() -> &'static Path {
                 build.env_remove(&name);
             }
         }
-        build.args(["build", "--locked", "--example", "members"]);
+        build.args(["build", "--locked", "--package", "members"]);
         assert!(build.status().expect("cargo").success());
-        let folder = PathBuf::from(env!("CARGO_BIN_EXE_vestibule")).with_file_name("examples");
-        folder.join("members")
+        PathBuf::from(env!("CARGO_BIN_EXE_vestibule")).with_file_name("members")
     })
 }
 
@@ -102,6 +101,16 @@ fn the_session_object_counts_over_a_restart_and_ends_with_the_session() {
     );
     browser.post("/logout", &[]);
     assert_eq!(browser.get("/visits").status, 401);
+}
+
+#[test]
+fn the_doctor_is_the_programs_and_no_page_leads_to_it() {
+    let (machine, _server) = site();
+    let mut owner = machine.signed_in("owner");
+    let sites = owner.get("/admin/sites");
+    assert!(sites.body.contains("/admin/rules"), "{}", sites.body);
+    assert!(!sites.body.contains("/admin/doctor"), "{}", sites.body);
+    assert_eq!(owner.get("/admin/doctor").status, 404);
 }
 
 #[test]

@@ -2,13 +2,11 @@
 
 use rocket::futures::stream::BoxStream;
 use rocket::futures::{StreamExt as _, TryStreamExt as _};
-#[cfg(feature = "postgres")]
 use sqlx::PgConnection;
 use sqlx::{AssertSqlSafe, Connection as _, Row as _, SqliteConnection};
 
 use super::value::{Column, Kind, Value, bind, read};
 use crate::foundation::clock::Timestamp;
-#[cfg(feature = "postgres")]
 use crate::foundation::db::postgres;
 use crate::foundation::db::{Location, Refused, prepare, sqlite};
 
@@ -19,7 +17,6 @@ pub struct End {
 
 enum Connected {
     Sqlite(SqliteConnection),
-    #[cfg(feature = "postgres")]
     Postgres(PgConnection),
 }
 
@@ -28,7 +25,6 @@ macro_rules! on {
     ($end:expr, |$connection:ident| $call:expr) => {
         match &mut $end.connection {
             Connected::Sqlite($connection) => $call,
-            #[cfg(feature = "postgres")]
             Connected::Postgres($connection) => $call,
         }
     };
@@ -39,7 +35,6 @@ impl End {
     pub async fn source(location: &Location) -> Result<Self, Refused> {
         let connection = match location {
             Location::File(file) => Connected::Sqlite(sqlite::connect_current(file).await?),
-            #[cfg(feature = "postgres")]
             Location::Server(server) => {
                 Connected::Postgres(postgres::connect_current(server).await?)
             }
@@ -81,7 +76,6 @@ impl End {
                 .execute(connection)
                 .await
                 .map(drop),
-            #[cfg(feature = "postgres")]
             Connected::Postgres(connection) => {
                 let begin =
                     "BEGIN ISOLATION LEVEL REPEATABLE READ; SET LOCAL statement_timeout = 0;
@@ -140,7 +134,6 @@ impl End {
             Connected::Sqlite(_) => {
                 return Err(sqlx::Error::Protocol("one of both has to be of PostgreSQL's; `vestibule db backup` copies a file".into()));
             }
-            #[cfg(feature = "postgres")]
             Connected::Postgres(connection) => {
                 sqlx::query_as(
                     "SELECT CAST(column_name AS TEXT), CAST(udt_name AS TEXT) FROM information_schema.columns

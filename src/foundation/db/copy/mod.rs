@@ -105,7 +105,6 @@ pub async fn copy(
 fn lock(from: &Location) -> Result<Option<Lock>, Refused> {
     match from {
         Location::File(file) => super::sqlite::take_lock(file).map(Some),
-        #[cfg(feature = "postgres")]
         Location::Server(_) => Ok(None),
     }
 }

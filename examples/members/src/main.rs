@@ -1,6 +1,6 @@
 //! A club's site: anyone may look in, members see more, and each member's visits are counted.
 //!
-//! Try it: `cargo run --example members`, then open <http://localhost:8000> and follow the set-up
+//! Try it: `cargo run -p members`, then open <http://localhost:8000> and follow the set-up
 //! link that was printed. The site's own pages are below; `/login`, `/logout`, `/account` and the
 //! rest come with the fairing.
 
