@@ -25,10 +25,10 @@ impl Writer {
     }
 
     pub async fn begin_for(&self, whom: &[u8]) -> Result<Connection, sqlx::Error> {
-        match self {
-            Self::Sqlite(_) => self.begin().await,
+        match (self, whom) {
+            (Self::Sqlite(_), _) => self.begin().await,
             #[cfg(feature = "postgres")]
-            Self::Postgres(writers) => Ok(Box::pin(writers.begin_for(whom)).await?.into()),
+            (Self::Postgres(writers), whom) => Ok(Box::pin(writers.begin_for(whom)).await?.into()),
         }
     }
 
