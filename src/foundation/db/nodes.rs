@@ -23,6 +23,8 @@ macro_rules! now {
 #[derive(Debug)]
 pub struct Nodes {
     own: Uuid,
+    /// A command is no node.
+    has_joined: AtomicBool,
     leads: AtomicBool,
     /// The oldest transaction that was under way when it was last asked for.
     oldest: AtomicI64,
@@ -46,6 +48,7 @@ impl Nodes {
     pub(super) fn new(own: Uuid) -> Self {
         Self {
             own,
+            has_joined: AtomicBool::new(false),
             leads: AtomicBool::new(false),
             oldest: AtomicI64::new(0),
         }
@@ -60,6 +63,10 @@ impl Nodes {
     /// ago: a node that has asked nothing for half a minute begins anew.
     pub(super) fn prunable(&self, oldest: i64) -> i64 {
         self.oldest.swap(oldest, Ordering::Relaxed)
+    }
+
+    pub fn has_joined(&self) -> bool {
+        self.has_joined.load(Ordering::Relaxed)
     }
 
     pub fn leads(&self) -> bool {
@@ -90,6 +97,7 @@ impl Nodes {
         .bind(version)
         .execute()
         .await?;
+        self.has_joined.store(true, Ordering::Relaxed);
         self.find_leader(tx).await
     }
 
