@@ -140,8 +140,12 @@ impl Db {
             return Err(io::Error::other(failure.to_string()).into());
         }
         let began = Instant::now();
+        let begun = begin.await.inspect_err(|_| {
+            // Perhaps it is another server than before, which only a question finds out.
+            self.cache.ask(&self.asker, &self.writer);
+        });
         Ok(Tx::new(
-            begin.await?,
+            begun?,
             began,
             self.timings.writes.clone(),
             self.cache.clone(),

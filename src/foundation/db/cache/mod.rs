@@ -208,13 +208,19 @@ impl Cache {
     /// Whether anything was changed is not known, or a commit may happen yet.
     pub(super) async fn question(&self, asker: &Asker, writer: &Writer) -> Result<(), sqlx::Error> {
         let doubts = self.doubts();
-        if doubts != self.read().settled {
-            writer.turn().await?;
-        }
+        let is_settled = doubts == self.read().settled;
+        let turn = match is_settled {
+            true => Ok(()),
+            false => writer.turn().await,
+        };
         let sent_at = Instant::now();
+        // Without a turn, too: only a question tells that it is another server now, which gives no turn before.
         let (last_id, changes) = asker.ask(self.last_id()).await?;
-        self.answered(sent_at, doubts, last_id, &changes);
-        Ok(())
+        match turn {
+            Ok(()) => self.answered(sent_at, doubts, last_id, &changes),
+            Err(_) => self.drop_changed(last_id, &changes),
+        }
+        turn
     }
 
     /// Takes in the answer to a question that was sent then, when there were so many doubts.

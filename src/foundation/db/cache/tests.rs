@@ -1,4 +1,5 @@
 use super::*;
+use crate::foundation::db::{Db, Location, prepare};
 
 /// A row's number, and what was read of it.
 pub(super) struct Read(pub u8, pub u64);
@@ -81,6 +82,22 @@ fn after_a_commit_that_may_happen_yet_nothing_is_answered_before_a_question_that
     assert!(cache.current().0.is_none());
     asked(&cache, 0, Changes::Keys(Vec::new()));
     assert!(cache.current().0.is_some());
+}
+
+/// After a fail-over the writer has no turn before a question has found it out.
+#[rocket::async_test]
+async fn a_question_is_asked_without_a_turn_too_and_settles_no_doubt() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("vestibule.db");
+    let location = Location::parse(&path.to_string_lossy()).expect("a path");
+    prepare(&location).await.expect("a database");
+    let db = Db::open(&location, 10).await.expect("a database");
+    let turn = db.begin().await.expect("a turn");
+    db.suspend_cache();
+    db.ask().await.expect_err("the turn is another's");
+    assert!(db.cache().last_id().is_some());
+    assert!(db.cached().is_none());
+    drop(turn);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! changes wait for.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use rocket::tokio::sync::Mutex;
@@ -28,6 +28,8 @@ struct Inner {
     nodes: Arc<Nodes>,
     /// The latest time that any node has told, in microseconds.
     told: Arc<AtomicI64>,
+    /// Another server than before is asked, and what was known from the old one is not dropped yet.
+    is_new: AtomicBool,
 }
 
 /// A connection that has answered, and when.
@@ -74,6 +76,7 @@ impl Asker {
             fence,
             nodes,
             told: Arc::default(),
+            is_new: AtomicBool::new(false),
         }))
     }
 
@@ -134,7 +137,7 @@ impl Asker {
         self.0.told.fetch_max(first.told, Ordering::Relaxed);
         self.0.fence.set_synchronous(first.is_synchronous);
         if self.0.primary.is_another(&first.identity) {
-            return Ok((first.oldest, Changes::All));
+            self.0.is_new.store(true, Ordering::Relaxed);
         }
         if !first.is_joined {
             return Err(sqlx::Error::Protocol(
@@ -142,6 +145,9 @@ impl Asker {
             ));
         }
         let oldest = first.oldest;
+        if self.0.is_new.swap(false, Ordering::Relaxed) {
+            return Ok((oldest, Changes::All));
+        }
         let keys = rows.into_iter().map(|row| (row.is_row, row.key));
         Ok((oldest, changes(last_id, keys)))
     }
