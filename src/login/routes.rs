@@ -104,13 +104,17 @@ struct SignInForm {
 async fn sign_in_post(
     app: &App,
     visit: Visit,
-    current: Option<CurrentSession>,
+    current: Result<CurrentSession, Denied>,
     form: Posted<SignInForm>,
 ) -> Result<Answer, Failure> {
     let Posted(form) = form;
     let way = [("rd", form.rd.as_deref()), ("flow", form.flow.as_deref())];
     let back = with_query("/login", &way);
-    let answer = answer_sign_in(app, &visit, current, form).await;
+    let answer = match current {
+        // The session that the browser has would outlive its cookie.
+        Err(Denied::Unavailable) => Err(Refusal::unavailable().into()),
+        current => answer_sign_in(app, &visit, current.ok(), form).await,
+    };
     answer.map_err(|failure| failure.back(&back, "Back to sign in"))
 }
 

@@ -342,6 +342,17 @@ async fn ses_13_the_sign_in_beyond_the_limit_ends_the_least_recently_used_sessio
     assert_eq!(live, [true, false, true, true]);
 }
 
+/// Its cookie would be replaced, and the session stay live.
+#[rocket::async_test]
+async fn where_it_is_not_known_which_session_a_browser_has_nobody_signs_in_with_it() {
+    let app = TestApp::start().await;
+    let mut alice = app.signed_in("alice").await;
+    app.execute("UPDATE sessions SET methods = 'unreadable'")
+        .await;
+    assert_eq!(alice.sign_in("alice", PASSWORD).await.status, 503);
+    assert_eq!(app.sql(LIVE_AND_ENDED).await, ["1 live, 0 ended"]);
+}
+
 #[rocket::async_test]
 async fn ses_13_sign_ins_at_once_do_not_overrun_the_limit() {
     let app = TestApp::with("sessions.max_per_user = 5\nthrottle.account_tries = 100").await;
