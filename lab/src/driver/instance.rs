@@ -17,7 +17,7 @@ use crate::sqlite;
 const READY: &str = "/readyz";
 
 /// The user that root runs the server as: root may write what that user may not.
-const UNPRIVILEGED: [&str; 5] = [
+pub(super) const UNPRIVILEGED: [&str; 5] = [
     "setpriv",
     "--reuid=nobody",
     "--regid=nogroup",
@@ -164,6 +164,7 @@ impl Instance {
         Ok(CommandOutput {
             what,
             status: output.status,
+            out: String::from_utf8_lossy(&output.stdout).into_owned(),
             err: String::from_utf8_lossy(&output.stderr).into_owned(),
         })
     }
@@ -245,13 +246,16 @@ impl Instance {
 pub struct CommandOutput {
     what: String,
     pub status: ExitStatus,
+    pub out: String,
     pub err: String,
 }
 
 impl CommandOutput {
     /// An error unless the command worked.
     pub fn success(self) -> Result<Self, Stop> {
-        let Self { what, status, err } = &self;
+        let Self {
+            what, status, err, ..
+        } = &self;
         if status.success() {
             return Ok(self);
         }

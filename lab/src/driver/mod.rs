@@ -2,11 +2,12 @@
 //!
 //! An [`Instance`] is the binary with a database, an address and settings; started, it is a [`Server`].
 //! A [`Client`] is a browser with one cookie; a [`Process`] is what the system says about a server; [`load::Wrk`]
-//! requests as much as a server answers.
+//! requests as much as a server answers. [`Postgres`] is a server of databases that it can share with others.
 
 mod client;
 mod instance;
 pub mod load;
+pub mod postgres;
 mod process;
 mod server;
 
@@ -23,6 +24,7 @@ use xtask::run::{Outcome, Stop, cargo, failed, root, step};
 
 pub use client::{Answer, Client};
 pub use instance::{CommandOutput, Instance, give_to_server, is_root};
+pub use postgres::Postgres;
 pub use process::Process;
 pub use server::{METRICS, Server};
 

@@ -19,12 +19,17 @@ pub struct Disk {
 impl Disk {
     /// `Err` is the reason why this machine cannot mount one.
     pub fn mount(testbed: &Testbed, instance: &Instance, mebibytes: u64) -> Result<Self, String> {
+        Self::mount_at(testbed, &instance.data(), mebibytes)
+    }
+
+    /// In a folder; what the disk is made of stands beside it.
+    pub fn mount_at(testbed: &Testbed, folder: &Path, mebibytes: u64) -> Result<Self, String> {
         if !testbed.is_root {
             return Err("only root may mount a disk".to_owned());
         }
         let disk = Self {
-            image: instance.path("disk"),
-            mounted_at: instance.data(),
+            image: folder.with_added_extension("disk"),
+            mounted_at: folder.to_owned(),
         };
         let made = File::create(&disk.image).and_then(|image| image.set_len(mebibytes << 20));
         made.map_err(|error| format!("{}: {error}", disk.image.display()))?;

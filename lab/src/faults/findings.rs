@@ -3,8 +3,9 @@
 use xtask::run::{Outcome, Stop, failed, root};
 
 use super::Fault;
-use super::checker::check;
+use super::checker::{check, check_rows, check_service};
 use super::history::History;
+use super::nodes::Cluster;
 use crate::driver::Instance;
 use crate::markdown::{self, Section};
 
@@ -64,6 +65,21 @@ impl Findings {
             .client()
             .and_then(|mut client| check(history, &mut client, &instance.database))
             .map_err(failed("the check"))?;
+        let count = violations.len();
+        self.violations.extend(violations);
+        Ok(count)
+    }
+
+    /// Checks each of several nodes, and the database that they share.
+    pub fn check_nodes(&mut self, cluster: &Cluster, history: &History) -> Result<usize, Stop> {
+        let mut violations = Vec::new();
+        for instance in cluster.instances() {
+            let checked = instance
+                .client()
+                .and_then(|mut client| check_service(history, &mut client));
+            violations.extend(checked.map_err(failed("the check"))?);
+        }
+        violations.extend(check_rows(history, &cluster.postgres).map_err(failed("the check"))?);
         let count = violations.len();
         self.violations.extend(violations);
         Ok(count)

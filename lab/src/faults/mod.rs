@@ -18,6 +18,7 @@ mod io_error;
 mod kill;
 mod locked;
 mod migration_cut;
+mod nodes;
 mod one_core;
 mod oversize;
 mod panics;
@@ -41,7 +42,7 @@ use xtask::install::{Source, is_server, on_path};
 use xtask::need::{Need, install_missing, refuse_missing};
 use xtask::run::{Outcome, Stop, say};
 
-use crate::driver::load;
+use crate::driver::{load, postgres};
 
 pub use locked::HoldLock;
 
@@ -99,6 +100,18 @@ const FAULTS: &[Fault] = &[
     stopped::FAULT,
     slow_disk::FAULT,
     one_core::FAULT,
+    nodes::node_killed::FAULT,
+    nodes::database_ended::KILLED,
+    nodes::database_ended::RESTARTED,
+    nodes::fail_over::SYNCHRONOUS,
+    nodes::fail_over::ASYNCHRONOUS,
+    nodes::crowded::FAULT,
+    nodes::full::FAULT,
+    nodes::locked::FAULT,
+    nodes::cut::FAULT,
+    nodes::stopped::FAULT,
+    nodes::rolling::FAULT,
+    nodes::first_admin::FAULT,
 ];
 
 fn ids() -> clap::builder::PossibleValuesParser {
@@ -140,6 +153,7 @@ const NEEDS: &[Need] = &[
         present: || is_server("nginx"),
         source: Source::Debian(&["nginx"]),
     },
+    postgres::POSTGRES,
     load::WRK,
     load::TASKSET,
 ];

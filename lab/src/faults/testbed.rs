@@ -4,14 +4,18 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use rustix::process::Signal;
 use tempfile::TempDir;
 use xtask::run::{Outcome, Stop, failed};
 
+use super::disk::run_quietly;
 use super::workload;
-use crate::driver::{self, Instance, give_to_server, is_root};
+use crate::driver::postgres::NAME;
+use crate::driver::{self, Instance, Postgres, give_to_server, is_root};
 
 /// How soon a try comes back: long after any fault is over, so that none is rightly forgotten.
 pub const INTERVAL: Duration = Duration::from_secs(60 * 60);
@@ -66,6 +70,52 @@ impl Testbed {
             fs::copy(from, instance.data().join(file)).map_err(failed(file))?;
         }
         self.hand_over(&instance.data())
+    }
+
+    /// A server of PostgreSQL's with the same users, which runs.
+    pub fn postgres(&self, name: &str) -> Result<Postgres, Stop> {
+        self.postgres_in(&self.folder(name)?)
+    }
+
+    pub fn postgres_in(&self, folder: &Path) -> Result<Postgres, Stop> {
+        let begun = self.folder.path().join("postgres");
+        if !begun.exists() {
+            self.begin_postgres()?;
+        }
+        let mut copy = Command::new("cp");
+        copy.arg("-a").arg(begun.join("data")).arg(folder);
+        run_quietly(&mut copy).map_err(Stop::because)?;
+        self.hand_over(folder)?;
+        let mut postgres = Postgres::at(folder)?;
+        postgres.start()?;
+        Ok(postgres)
+    }
+
+    fn begin_postgres(&self) -> Outcome {
+        let mut postgres = Postgres::at(&self.folder("postgres")?)?;
+        postgres.start()?;
+        postgres.execute("postgres", format!("CREATE ROLE {NAME} LOGIN"))?;
+        self.add_empty_database(&postgres, NAME)?;
+        // It says afterwards that it has moved.
+        let source = self.instance("to-postgres")?;
+        let url = format!("sqlite:{}", source.database.display());
+        source
+            .cli(&["db", "copy", &url, &postgres.url()])?
+            .success()?;
+        postgres.stop(Signal::INT)
+    }
+
+    pub fn add_empty_database(&self, postgres: &Postgres, name: &str) -> Outcome {
+        let create = format!("CREATE DATABASE {name} OWNER {NAME} TEMPLATE template0");
+        postgres.execute("postgres", create)
+    }
+
+    /// A folder that PostgreSQL may write.
+    pub fn folder(&self, name: &str) -> Result<PathBuf, Stop> {
+        let folder = self.folder.path().join(name);
+        make_folder(&folder)?;
+        self.hand_over(&folder)?;
+        Ok(folder)
     }
 
     /// An instance that was never started.

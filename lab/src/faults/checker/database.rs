@@ -1,10 +1,12 @@
 //! What can be found in the database alone.
 
-use std::path::Path;
+use std::error::Error;
+use std::path::{Path, PathBuf};
 
 use sqlx::SqliteConnection;
 
 use super::expected::Expected;
+use crate::driver::{Postgres, postgres};
 use crate::faults::testbed::INTERVAL;
 use crate::sqlite;
 
@@ -45,22 +47,78 @@ const HALVES: [(&str, &str); 8] = [
     ),
 ];
 
+/// Where a service keeps what a history has left.
+pub enum Rows<'r> {
+    File(&'r Path),
+    Server(&'r Postgres),
+}
+
+impl<'r> From<&'r PathBuf> for Rows<'r> {
+    fn from(file: &'r PathBuf) -> Self {
+        Self::File(file)
+    }
+}
+
+impl<'r> From<&'r Postgres> for Rows<'r> {
+    fn from(server: &'r Postgres) -> Self {
+        Self::Server(server)
+    }
+}
+
 /// I3, I4 and I5.
-pub fn check(expected: &Expected, database: &Path) -> Result<Vec<String>, sqlx::Error> {
-    let options = sqlite::file(database).read_only(true);
+pub fn check(
+    expected: &Expected,
+    rows: &Rows,
+) -> Result<Vec<String>, Box<dyn Error + Send + Sync>> {
+    let (mut violations, counted) = match rows {
+        Rows::File(file) => check_file(expected, file)?,
+        Rows::Server(server) => check_server(expected, server)?,
+    };
+    violations.extend(counted);
+    Ok(violations)
+}
+
+type Found = (Vec<String>, Vec<String>);
+
+fn check_file(expected: &Expected, file: &Path) -> Result<Found, sqlx::Error> {
+    let options = sqlite::file(file).read_only(true);
     sqlite::connected(&options, async |connection| {
-        let mut violations = damage(connection).await?;
-        for (what, query) in HALVES {
-            let count: i64 = sqlx::query_scalar(query)
-                .fetch_one(&mut *connection)
-                .await?;
-            if count > 0 {
-                violations.push(format!("I3: {count} of: {what}"));
-            }
-        }
-        violations.extend(forgotten_guesses(expected, connection).await?);
-        Ok(violations)
+        let damage = damage(connection).await?;
+        let counted = count(expected, async |query| {
+            sqlx::query_scalar(query).fetch_one(&mut *connection).await
+        });
+        Ok((damage, counted.await?))
     })
+}
+
+/// That rows refer to what is there is the server's to hold.
+fn check_server(
+    expected: &Expected,
+    server: &Postgres,
+) -> Result<Found, Box<dyn Error + Send + Sync>> {
+    let damage = server.damage().map_err(|stop| stop.reason)?;
+    let damage = damage.into_iter().map(|damage| format!("I5: {damage}"));
+    let counted = server.connected(postgres::NAME, async |connection| {
+        let ask = async |query| sqlx::query_scalar(query).fetch_one(&mut *connection).await;
+        count(expected, ask).await
+    })?;
+    Ok((damage.collect(), counted))
+}
+
+/// I3 and I4, by queries that count.
+async fn count(
+    expected: &Expected,
+    mut ask: impl AsyncFnMut(&'static str) -> Result<Option<i64>, sqlx::Error>,
+) -> Result<Vec<String>, sqlx::Error> {
+    let mut violations = Vec::new();
+    for (what, query) in HALVES {
+        let count = ask(query).await?.unwrap_or_default();
+        if count > 0 {
+            violations.push(format!("I3: {count} of: {what}"));
+        }
+    }
+    violations.extend(forgotten_guesses(expected, ask).await?);
+    Ok(violations)
 }
 
 /// I5.
@@ -86,15 +144,13 @@ pub async fn damage(connection: &mut SqliteConnection) -> Result<Vec<String>, sq
 /// interval.
 async fn forgotten_guesses(
     expected: &Expected,
-    connection: &mut SqliteConnection,
+    mut ask: impl AsyncFnMut(&'static str) -> Result<Option<i64>, sqlx::Error>,
 ) -> Result<Option<String>, sqlx::Error> {
     let Some(first) = expected.first_guess.filter(|_| expected.guesses > 0) else {
         return Ok(None);
     };
-    let full_at: Option<i64> =
-        sqlx::query_scalar("SELECT max(full_at) FROM throttle WHERE bucket = 'address 127.0.0.1'")
-            .fetch_one(connection)
-            .await?;
+    let full_at =
+        ask("SELECT max(full_at) FROM throttle WHERE bucket = 'address 127.0.0.1'").await?;
     let interval = i64::try_from(INTERVAL.as_micros()).unwrap_or(i64::MAX);
     let counted = (full_at.unwrap_or(first) - first) / interval;
     Ok((counted < expected.guesses).then(|| {

@@ -12,25 +12,28 @@ mod database;
 mod expected;
 
 use std::io;
-use std::path::Path;
 
 use super::history::{DONE, History};
 use super::service::Service;
 use crate::library::{COOKIE, seeding};
 use expected::{Expected, Passwords, State};
 
-pub use database::damage;
+pub use database::{Rows, damage};
 
 /// Every promise that is broken.
-pub fn check(
+pub fn check<'r>(
     history: &History,
     service: &mut impl Service,
-    database: &Path,
+    rows: impl Into<Rows<'r>>,
 ) -> io::Result<Vec<String>> {
     let mut violations = check_service(history, service)?;
-    let expected = Expected::of(history);
-    violations.extend(database::check(&expected, database).map_err(io::Error::other)?);
+    violations.extend(check_rows(history, rows)?);
     Ok(violations)
+}
+
+/// The database alone.
+pub fn check_rows<'r>(history: &History, rows: impl Into<Rows<'r>>) -> io::Result<Vec<String>> {
+    database::check(&Expected::of(history), &rows.into()).map_err(io::Error::other)
 }
 
 /// The same without the database: not what is counted, and not what was done by halves.

@@ -148,7 +148,7 @@ impl User<'_> {
         let Some(id) = self.id_of(&cookie, "user")? else {
             return Ok(());
         };
-        let mut admin = self.instance.client()?;
+        let mut admin = self.nodes[self.at].client()?;
         if admin.sign_in(ADMIN, PASSWORD)?.status != DONE {
             return Ok(());
         }

@@ -5,6 +5,7 @@ mod actions;
 use std::fs;
 use std::io;
 use std::ops::Range;
+use std::slice;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -47,11 +48,21 @@ pub fn run<T>(
     seed: u64,
     meanwhile: impl FnOnce() -> Result<T, Stop>,
 ) -> Result<(History, T), Stop> {
-    let folder = instance.path("history");
+    run_at(slice::from_ref(instance), clients, seed, meanwhile)
+}
+
+/// The same at several nodes: a client goes from one to another.
+pub fn run_at<T>(
+    nodes: &[Instance],
+    clients: Range<usize>,
+    seed: u64,
+    meanwhile: impl FnOnce() -> Result<T, Stop>,
+) -> Result<(History, T), Stop> {
+    let folder = nodes[0].path("history");
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir(&folder).map_err(failed("the history"))?;
     // Left disabled by an earlier round, perhaps; if this fails, the client goes without sessions.
-    let _ = instance.cli(&["user", "enable", &name(DISABLES)]);
+    let _ = nodes[0].cli(&["user", "enable", &name(DISABLES)]);
     let over = AtomicBool::new(false);
     let result = thread::scope(|scope| {
         for number in clients {
@@ -59,7 +70,7 @@ pub fn run<T>(
             let rng = StdRng::seed_from_u64(seed * 1_000 + number as u64);
             scope.spawn(move || {
                 let recorder = Recorder::create(folder, number).expect("a file of its own");
-                User::new(instance, number, recorder, rng).work(over);
+                User::new(nodes, number, recorder, rng).work(over);
             });
         }
         let result = meanwhile();
@@ -71,7 +82,9 @@ pub fn run<T>(
 }
 
 struct User<'i> {
-    instance: &'i Instance,
+    nodes: &'i [Instance],
+    /// Which of them it asks now.
+    at: usize,
     number: usize,
     user: String,
     /// What the user's password is known to be.
@@ -79,21 +92,23 @@ struct User<'i> {
     /// Of the sessions that were begun and not knowingly ended.
     cookies: Vec<String>,
     ended: Vec<String>,
-    connection: Option<Client>,
+    /// To each node.
+    connections: Vec<Option<Client>>,
     recorder: Recorder,
     rng: StdRng,
 }
 
 impl<'i> User<'i> {
-    fn new(instance: &'i Instance, number: usize, recorder: Recorder, rng: StdRng) -> Self {
+    fn new(nodes: &'i [Instance], number: usize, recorder: Recorder, rng: StdRng) -> Self {
         Self {
-            instance,
+            nodes,
+            at: 0,
             number,
             user: name(number),
             password: (number != CHANGES_PASSWORD).then_some(PASSWORD),
             cookies: Vec::new(),
             ended: Vec::new(),
-            connection: None,
+            connections: nodes.iter().map(|_| None).collect(),
             recorder,
             rng,
         }
@@ -103,13 +118,14 @@ impl<'i> User<'i> {
     fn work(mut self, over: &AtomicBool) {
         while !over.load(Ordering::Relaxed) {
             if self.turn().is_err() {
-                self.connection = None;
+                self.connections[self.at] = None;
                 thread::sleep(Duration::from_millis(5));
             }
         }
     }
 
     fn turn(&mut self) -> io::Result<()> {
+        self.go_elsewhere();
         match self.rng.random_range(0..22) {
             _ if self.password.is_none() => self.find_password()?,
             0..=8 => self.sign_in()?,
@@ -124,16 +140,24 @@ impl<'i> User<'i> {
                 _ => self.sign_in()?,
             },
         }
+        self.go_elsewhere();
         self.check_session()
     }
 
-    /// Checks one of the sessions, live or ended.
+    fn go_elsewhere(&mut self) {
+        self.at = self.rng.random_range(0..self.nodes.len());
+    }
+
+    /// Checks one of the sessions, live or ended; every other time the one that ended last.
     fn check_session(&mut self) -> io::Result<()> {
         let known = self.cookies.len() + self.ended.len();
         if known == 0 {
             return Ok(());
         }
-        let at = self.rng.random_range(0..known);
+        let at = match self.rng.random() {
+            true => known - 1,
+            false => self.rng.random_range(0..known),
+        };
         let cookie = self
             .cookies
             .iter()
@@ -183,10 +207,11 @@ impl<'i> User<'i> {
 
     /// The connection, as the browser that has this cookie.
     fn client(&mut self, cookie: &str) -> io::Result<&mut Client> {
-        if self.connection.is_none() {
-            self.connection = Some(self.instance.client()?);
+        let connection = &mut self.connections[self.at];
+        if connection.is_none() {
+            *connection = Some(self.nodes[self.at].client()?);
         }
-        let client = self.connection.as_mut().expect("it was just made");
+        let client = connection.as_mut().expect("it was just made");
         Ok(client.with_cookie(cookie))
     }
 }
