@@ -135,8 +135,9 @@ impl Asker {
     fn read(&self, last_id: Option<i64>, rows: Vec<Row>) -> Result<(i64, Changes), sqlx::Error> {
         let first = rows.first().ok_or(sqlx::Error::RowNotFound)?;
         self.0.told.fetch_max(first.told, Ordering::Relaxed);
+        let was_fenced = self.0.fence.is_required();
         self.0.fence.set_synchronous(first.is_synchronous);
-        if self.0.primary.is_another(&first.identity) {
+        if self.0.primary.is_another(&first.identity, was_fenced) {
             self.0.is_new.store(true, Ordering::Relaxed);
         }
         if !first.is_joined {

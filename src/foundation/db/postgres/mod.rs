@@ -111,8 +111,10 @@ impl Writers {
 
     /// Until when a change is not acknowledged: a node may still believe the server that this one has replaced.
     pub fn acknowledges_at(&self) -> Option<Instant> {
-        let is_fenced = self.connections.fence.is_required();
-        is_fenced.then(|| self.primary.since() + fence::ACKNOWLEDGE_AFTER)
+        let since = self
+            .primary
+            .fenced_since(self.connections.fence.is_required());
+        since.map(|since| since + fence::ACKNOWLEDGE_AFTER)
     }
 
     /// # Errors

@@ -32,11 +32,14 @@ struct Known {
     since: Instant,
     /// Another was asked before.
     is_second: bool,
+    /// Some node may believe that one for a moment yet.
+    is_fenced: bool,
 }
 
 impl Primary {
-    /// Takes the server that a question was answered by; says whether it is another than before.
-    pub fn is_another(&self, identity: &str) -> bool {
+    /// Takes the server that a question was answered by; says whether it is another than before. `was_fenced`: nodes
+    /// have writes confirmed there.
+    pub fn is_another(&self, identity: &str, was_fenced: bool) -> bool {
         let mut known = self.lock();
         let before = known.as_ref().map(|known| known.identity == identity);
         if before == Some(true) {
@@ -46,6 +49,7 @@ impl Primary {
             identity: identity.to_owned(),
             since: Instant::now(),
             is_second: before.is_some(),
+            is_fenced: was_fenced,
         });
         before.is_some()
     }
@@ -61,6 +65,7 @@ impl Primary {
             identity: identity.clone(),
             since: Instant::now(),
             is_second: false,
+            is_fenced: false,
         });
         if known.identity == identity {
             Ok(())
@@ -78,12 +83,11 @@ impl Primary {
         second.is_none_or(|known| age <= known.since.elapsed())
     }
 
-    /// When this server was first seen.
-    pub fn since(&self) -> Instant {
+    /// When this server was first seen, if writes are confirmed here or were at the one before.
+    pub fn fenced_since(&self, is_fenced: bool) -> Option<Instant> {
         let known = self.lock();
-        known
-            .as_ref()
-            .map_or_else(Instant::now, |known| known.since)
+        let known = known.as_ref().filter(|known| is_fenced || known.is_fenced);
+        known.map(|known| known.since)
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Known>> {
