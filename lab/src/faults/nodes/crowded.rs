@@ -26,7 +26,7 @@ fn run(testbed: &Testbed) -> Result<Findings, Stop> {
     let mut findings = Findings::default();
     let cluster = Cluster::start(testbed, "crowded", 2)?;
     let instances = cluster.instances();
-    let crowded = Duration::from_secs(testbed.rounds(2, 30));
+    let crowded = Duration::from_secs(testbed.rounds(1, 30));
     let mut asked = Asked::default();
     let (history, (taken, recovery)) = workload::run_at(&instances, 0..12, 1, || {
         let session = sign_in(&instances[0])?;

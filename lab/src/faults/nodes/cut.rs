@@ -17,8 +17,8 @@ pub const FAULT: Fault = Fault {
 
 const WAYS: [(&str, Way); 4] = [
     ("cut", Way::Cut),
-    ("held", Way::Held),
     ("answers held", Way::AnswersHeld),
+    ("held", Way::Held),
     ("200 ms late", Way::Slow(Duration::from_millis(200))),
 ];
 
@@ -33,7 +33,8 @@ fn run(testbed: &Testbed) -> Result<Findings, Stop> {
     let cluster = Cluster::start(testbed, "cut", 3)?;
     let instances = cluster.instances();
     let time = Duration::from_secs(testbed.rounds(1, 10));
-    for (seed, (name, way)) in (1..).zip(WAYS) {
+    let ways = if testbed.quick { &WAYS[..1] } else { &WAYS };
+    for (seed, (name, way)) in (1..).zip(ways.iter().copied()) {
         let (mut near, mut far) = (Asked::default(), Asked::default());
         let (history, healed) = workload::run_at(&instances, 0..12, seed, || {
             let session = sign_in(&instances[0])?;

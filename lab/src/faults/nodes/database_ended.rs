@@ -6,7 +6,7 @@ use xtask::run::{Outcome, Stop};
 
 use super::asked::{Asked, recovery, sign_in};
 use super::{Cluster, WINDOW};
-use crate::driver::Postgres;
+use crate::driver::{Postgres, wait_for};
 use crate::faults::history::History;
 use crate::faults::testbed::Testbed;
 use crate::faults::{Fault, Findings, workload};
@@ -14,22 +14,52 @@ use crate::faults::{Fault, Findings, workload};
 pub const KILLED: Fault = Fault {
     id: "P2",
     what: "kill -9 of all of PostgreSQL under load, and its restart",
-    run: |testbed| run(testbed, "killed", Postgres::kill),
+    run: |testbed| {
+        let (mut findings, cluster) = run(testbed, "killed", Postgres::kill)?;
+        findings.control(
+            a_lost_session_is_found(&cluster)?,
+            "a session lost on purpose",
+        );
+        Ok(findings)
+    },
 };
 
 pub const RESTARTED: Fault = Fault {
     id: "P3",
     what: "an orderly restart of PostgreSQL under load",
-    run: |testbed| run(testbed, "restarted", |postgres| postgres.stop(Signal::INT)),
+    run: |testbed| {
+        let (mut findings, mut cluster) = run(testbed, "restarted", stop)?;
+        let ready = ready_unasked(&mut cluster)?;
+        findings.require(
+            ready < UNASKED,
+            format!("nodes that nobody asked were not ready for {ready:?}"),
+        );
+        findings.figure(format!(
+            "nodes that are asked nothing else are ready {} ms after it answers",
+            ready.as_millis()
+        ));
+        Ok(findings)
+    },
 };
 
 /// From the moment on at which the server answers.
 const BOUND: Duration = Duration::from_secs(5);
 
+/// Where no session check tells of it, what is asked now and then does.
+const UNASKED: Duration = Duration::from_secs(10);
+
 /// For one answer.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-fn run(testbed: &Testbed, name: &str, end: fn(&mut Postgres) -> Outcome) -> Result<Findings, Stop> {
+fn stop(postgres: &mut Postgres) -> Outcome {
+    postgres.stop(Signal::INT)
+}
+
+fn run(
+    testbed: &Testbed,
+    name: &str,
+    end: fn(&mut Postgres) -> Outcome,
+) -> Result<(Findings, Cluster), Stop> {
     let mut findings = Findings::default();
     let mut cluster = Cluster::start(testbed, name, 3)?;
     let instances = cluster.instances();
@@ -68,11 +98,7 @@ fn run(testbed: &Testbed, name: &str, end: fn(&mut Postgres) -> Outcome) -> Resu
         findings.check_nodes(&cluster, &history)?;
         findings.figure(figure(gone, &history, &asked, recovery));
     }
-    findings.control(
-        a_lost_session_is_found(&cluster)?,
-        "a session lost on purpose",
-    );
-    Ok(findings)
+    Ok((findings, cluster))
 }
 
 fn figure(gone: Duration, history: &History, asked: &Asked, recovery: Duration) -> String {
@@ -84,6 +110,19 @@ fn figure(gone: Duration, history: &History, asked: &Asked, recovery: Duration) 
         asked.longest.as_millis(),
         recovery.as_millis()
     )
+}
+
+/// How long it takes until each node is ready where no session check tells it of the new server.
+fn ready_unasked(cluster: &mut Cluster) -> Result<Duration, Stop> {
+    stop(&mut cluster.postgres)?;
+    cluster.postgres.start()?;
+    let began = Instant::now();
+    let mut unready = cluster.instances();
+    wait_for("all nodes to be ready", || {
+        unready.retain(|instance| !instance.is_ready());
+        unready.is_empty().then_some(())
+    })?;
+    Ok(began.elapsed())
 }
 
 fn a_lost_session_is_found(cluster: &Cluster) -> Result<bool, Stop> {

@@ -103,7 +103,7 @@ fn to_a_synchronous_one(testbed: &Testbed) -> Result<Findings, Stop> {
     );
     let instances = pair.cluster.instances();
     let (following, left) = instances.split_at(2);
-    let split = Duration::from_secs(testbed.rounds(2, 30));
+    let split = Duration::from_secs(testbed.rounds(1, 30));
     let (one, (other, seen)) = workload::run_at(following, FOLLOWING, 1, || {
         workload::run_at(left, LEFT, 2, || {
             fail_over(&mut pair, following, &left[0], split)

@@ -40,7 +40,7 @@ fn run(testbed: &Testbed) -> Result<Findings, Stop> {
         cluster.nodes.push(node);
     }
     let instances = cluster.instances();
-    let full = Duration::from_secs(testbed.rounds(3, 30));
+    let full = Duration::from_secs(testbed.rounds(2, 30));
     let mut asked = Asked::default();
     let (history, (ended, recovery)) = workload::run_at(&instances, 0..16, 1, || {
         let session = sign_in(&instances[0])?;

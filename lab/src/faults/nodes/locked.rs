@@ -24,7 +24,7 @@ fn run(testbed: &Testbed) -> Result<Findings, Stop> {
     let mut findings = Findings::default();
     let cluster = Cluster::start(testbed, "table-locked", 2)?;
     let instances = cluster.instances();
-    let times: &[u64] = if testbed.quick { &[3] } else { &[1, 5, 30] };
+    let times: &[u64] = if testbed.quick { &[2] } else { &[1, 5, 30] };
     for seconds in times {
         let held = Duration::from_secs(*seconds);
         let mut asked = Asked::default();

@@ -25,7 +25,7 @@ fn run(testbed: &Testbed) -> Result<Findings, Stop> {
     let mut findings = Findings::default();
     let mut cluster = Cluster::start(testbed, "node-killed", 3)?;
     let instances = cluster.instances();
-    let rounds = testbed.rounds(3, 100);
+    let rounds = testbed.rounds(2, 100);
     let bar = bar(rounds);
     let mut moments = StdRng::seed_from_u64(1);
     let (mut acknowledged, mut waits) = (0, Vec::new());
