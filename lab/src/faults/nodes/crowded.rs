@@ -77,11 +77,15 @@ fn take_all(postgres: &Postgres) -> Result<Vec<Asking>, Stop> {
     let mut taken = Vec::new();
     let began = Instant::now();
     while began.elapsed() < Duration::from_secs(20) {
+        let before = taken.len();
         taken.extend(std::iter::from_fn(|| postgres.ask_as_a_node().ok()));
-        if admin.number(NODES).map_err(failed("PostgreSQL"))? == 0 {
+        let nodes = admin.number(NODES).map_err(failed("PostgreSQL"))?;
+        if nodes == 0 && taken.len() == before {
             return Ok(taken);
         }
         admin.execute(END_NODES).map_err(failed("PostgreSQL"))?;
+        // What they had is free a moment later.
+        thread::sleep(WINDOW);
     }
     Err(Stop::because("the nodes keep their connections"))
 }
