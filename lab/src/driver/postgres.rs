@@ -190,9 +190,9 @@ impl Postgres {
         Asking::open(&self.options(database))
     }
 
-    /// A connection that is kept, as a node has it.
-    pub fn ask_as_a_node(&self) -> Result<Asking, sqlx::Error> {
-        Asking::open(&self.options(NAME).username(NAME))
+    /// A connection that is kept, as another role.
+    pub fn ask_as(&self, role: &str) -> Result<Asking, sqlx::Error> {
+        Asking::open(&self.options(NAME).username(role))
     }
 
     pub fn execute(&self, database: &str, statement: impl Into<String>) -> Outcome {
