@@ -86,7 +86,10 @@ fn take_all(postgres: &Postgres) -> Result<Vec<Asking>, Stop> {
         let nodes = admin.number(NODES).map_err(failed("PostgreSQL"))?;
         if nodes == 0 && taken.len() == before {
             let open = admin.execute("ALTER ROLE vestibule CONNECTION LIMIT -1");
-            return open.map(|()| taken).map_err(failed("a role"));
+            open.map_err(failed("a role"))?;
+            // Its place is one of those that are taken.
+            taken.push(admin);
+            return Ok(taken);
         }
         admin.execute(END_NODES).map_err(failed("PostgreSQL"))?;
         // What they had is free a moment later.
