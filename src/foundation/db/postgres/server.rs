@@ -7,6 +7,8 @@ use percent_encoding::percent_decode_str;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use url::Url;
 
+const EXAMPLE: &str = "write it like postgres://vestibule@db.example.com/vestibule";
+
 /// What an address may say after its `?`.
 const PARAMETERS: [&str; 6] = [
     "host",
@@ -57,73 +59,26 @@ impl Server {
     /// # Errors
     /// It names no host, user or database, or says something that is not taken. The password is not repeated.
     pub fn parse(url: &str) -> Result<Self, String> {
-        let parsed = Url::parse(url).map_err(|e| {
-            format!("{e}; write it like postgres://vestibule@db.example.com/vestibule")
-        })?;
-        let parameter = |name| {
-            let mut pairs = parsed.query_pairs();
-            pairs.find_map(|(key, value)| (key == name).then(|| value.into_owned()))
-        };
-        for (key, _) in parsed.query_pairs() {
-            if !PARAMETERS.contains(&&*key) {
-                let known = PARAMETERS.join(", ");
-                return Err(format!(
-                    "{key}: is not taken in an address of PostgreSQL's; there are {known}"
-                ));
-            }
-        }
-        let socket = parameter("host");
-        let host = parsed.host_str().unwrap_or_default();
-        match &socket {
-            Some(folder) if !folder.starts_with('/') => {
-                return Err("host= is the absolute path of a socket's folder; a host stands before the database".into());
-            }
-            None if host.is_empty() || host.contains(',') => {
-                return Err("one host is named before the database, or a socket's folder as host=/run/postgresql".into());
-            }
-            _ => {}
-        }
-        if parsed.username().is_empty() && parameter("user").is_none() {
-            return Err(
-                "names no user; write it like postgres://vestibule@db.example.com/vestibule".into(),
-            );
-        }
-        let database = parsed.path().trim_start_matches('/');
-        let database = percent_decode_str(database).decode_utf8_lossy();
-        if database.is_empty() {
-            return Err(
-                "names no database; write it like postgres://vestibule@db.example.com/vestibule"
-                    .into(),
-            );
-        }
-        if let Some((name, instead)) = STRAY.iter().find(|(name, _)| is_stray(name, parameter)) {
-            return Err(format!(
-                "{name} is set in the environment; {instead}, and unset it"
-            ));
-        }
+        let parsed = Url::parse(url).map_err(|e| format!("{e}; {EXAMPLE}"))?;
+        let is_near = refuse_incomplete(&parsed)?;
+        refuse_stray(&parsed)?;
         // The driver decodes what stands in the address, and looks into the password file.
-        let options = PgConnectOptions::from_str(url).map_err(|e| format!("{e}"))?;
-        let is_near = socket.is_some() || is_loopback(host);
-        let mode = parameter("sslmode");
+        let options = PgConnectOptions::from_str(url).map_err(|e| e.to_string())?;
+        let mode = parameter(&parsed, "sslmode");
         let options = match &mode {
             Some(_) => options,
             None if is_near => options.ssl_mode(PgSslMode::Prefer),
             None => options.ssl_mode(PgSslMode::VerifyFull),
         };
-        let verified = mode.as_ref().is_none_or(|mode| mode == "verify-full");
-        let password = parsed.password().map(|password| {
-            percent_decode_str(password)
-                .decode_utf8_lossy()
-                .into_owned()
-        });
+        let is_verified = mode.as_deref().is_none_or(|mode| mode == "verify-full");
         Ok(Self {
             options: options
                 .port(parsed.port().unwrap_or(5432))
-                .database(&database)
+                .database(&database(&parsed))
                 .application_name("vestibule"),
-            address: address(parsed.clone(), mode.is_none() && !is_near),
-            password,
-            tls: if is_near || verified {
+            password: parsed.password().map(decoded),
+            address: address(parsed, mode.is_none() && !is_near),
+            tls: if is_near || is_verified {
                 Tls::Enough
             } else {
                 Tls::LessThanVerified
@@ -214,22 +169,71 @@ impl Server {
     }
 }
 
+/// Says whether the server is on this machine.
+fn refuse_incomplete(url: &Url) -> Result<bool, String> {
+    let mut names = url.query_pairs().map(|(name, _)| name);
+    if let Some(name) = names.find(|name| !PARAMETERS.contains(&&**name)) {
+        let known = PARAMETERS.join(", ");
+        return Err(format!(
+            "{name}: is not taken in an address of PostgreSQL's; there are {known}"
+        ));
+    }
+    let (host, socket) = (url.host_str().unwrap_or_default(), parameter(url, "host"));
+    let fault = if socket
+        .as_ref()
+        .is_some_and(|folder| !folder.starts_with('/'))
+    {
+        "host= is the absolute path of a socket's folder; a host stands before the database"
+    } else if socket.is_none() && (host.is_empty() || host.contains(',')) {
+        "one host is named before the database, or a socket's folder as host=/run/postgresql"
+    } else if url.username().is_empty() && parameter(url, "user").is_none() {
+        "names no user"
+    } else if database(url).is_empty() {
+        "names no database"
+    } else {
+        return Ok(socket.is_some() || is_loopback(host));
+    };
+    Err(format!("{fault}; {EXAMPLE}"))
+}
+
+fn refuse_stray(url: &Url) -> Result<(), String> {
+    let is_stray = |name: &str| {
+        let overruled = match name {
+            "PGSSLROOTCERT" => parameter(url, "sslrootcert"),
+            "PGSSLCERT" => parameter(url, "sslcert"),
+            "PGSSLKEY" => parameter(url, "sslkey"),
+            _ => None,
+        };
+        overruled.is_none() && std::env::var_os(name).is_some()
+    };
+    match STRAY.iter().find(|(name, _)| is_stray(name)) {
+        Some((name, instead)) => Err(format!(
+            "{name} is set in the environment; {instead}, and unset it"
+        )),
+        None => Ok(()),
+    }
+}
+
+fn parameter(url: &Url, name: &str) -> Option<String> {
+    let mut pairs = url.query_pairs();
+    pairs.find_map(|(key, value)| (key == name).then(|| value.into_owned()))
+}
+
+fn database(url: &Url) -> String {
+    decoded(url.path().trim_start_matches('/'))
+}
+
+fn decoded(text: &str) -> String {
+    percent_decode_str(text).decode_utf8_lossy().into_owned()
+}
+
+/// For PostgreSQL's own programs.
 fn address(mut url: Url, is_verified: bool) -> String {
     let _ = url.set_password(None);
     if is_verified {
         url.query_pairs_mut().append_pair("sslmode", "verify-full");
     }
     url.into()
-}
-
-fn is_stray(name: &str, parameter: impl Fn(&'static str) -> Option<String>) -> bool {
-    let overruled = match name {
-        "PGSSLROOTCERT" => parameter("sslrootcert").is_some(),
-        "PGSSLCERT" => parameter("sslcert").is_some(),
-        "PGSSLKEY" => parameter("sslkey").is_some(),
-        _ => false,
-    };
-    !overruled && std::env::var_os(name).is_some()
 }
 
 fn is_loopback(host: &str) -> bool {
