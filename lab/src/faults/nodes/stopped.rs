@@ -25,7 +25,7 @@ const HELD: &str = "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (p
 
 fn run(testbed: &Testbed) -> Result<Findings, Stop> {
     let mut findings = Findings::default();
-    let cluster = Cluster::start(testbed, "stopped", 2)?;
+    let cluster = Cluster::start(testbed, "stopped-node", 2)?;
     let instances = cluster.instances();
     let rounds = testbed.rounds(1, 10);
     let (mut tries, mut acknowledged, mut longest) = (0, 0, Duration::ZERO);
