@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use rocket::futures::future::join_all;
 use rocket::http::Method;
+use vestibule::foundation::throttle::{Reservation, Reserved};
 use vestibule::people::passwords::Hasher;
 
 use crate::support::{Answer, Client, ORIGIN, PASSWORD, TestApp};
@@ -490,4 +491,40 @@ async fn a_try_that_an_error_cut_short_is_given_back() {
     }
     app.execute("DROP TRIGGER broken").await;
     assert_eq!(app.anonymous().sign_in("alice", PASSWORD).await.status, 303);
+}
+
+#[rocket::async_test]
+async fn bru_01_a_wrong_try_counts_though_a_right_one_was_answered_before_it() {
+    let app = TestApp::start().await;
+    let (throttle, db) = (&app.app.throttle, &app.app.db);
+    let address = "192.0.2.1".parse().expect("an address");
+    let reserve = async || {
+        let now = app.clock.now();
+        let reserved = throttle
+            .reserve(db, now, Some("alice"), false, address)
+            .await;
+        match reserved.expect("a database") {
+            Reserved::Granted(reservation) => Some(reservation),
+            Reserved::Throttled { .. } => None,
+        }
+    };
+    let fail = async |reservation: Reservation| {
+        let mut tx = db.begin().await.expect("a turn");
+        let failed = reservation.failed(&mut tx, app.clock.now()).await;
+        failed.expect("a database");
+        tx.commit().await.expect("a commit");
+    };
+    let (guess, right) = (
+        reserve().await.expect("a try"),
+        reserve().await.expect("a try"),
+    );
+    let mut tx = db.begin().await.expect("a turn");
+    right.succeeded(&mut tx).await.expect("a database");
+    tx.commit().await.expect("a commit");
+    drop(right);
+    fail(guess).await;
+    for _ in 1..ACCOUNT_TRIES {
+        fail(reserve().await.expect("a try")).await;
+    }
+    assert!(reserve().await.is_none(), "the first one counts");
 }

@@ -132,6 +132,10 @@ impl Throttle {
 }
 
 impl Bucket {
+    fn is_account(&self) -> bool {
+        self.name.starts_with("account ")
+    }
+
     /// How long until a try is free for the one that stands at `rank` among those in flight: an
     /// interval at most, for that is when the first of them comes back.
     fn wait(&self, now: Timestamp, full_at: Timestamp, rank: u32) -> Duration {
@@ -146,18 +150,20 @@ impl Bucket {
 async fn take(db: &Db, now: Timestamp, buckets: Vec<Bucket>) -> Result<Reserved, Error> {
     let mut retry_after = Duration::ZERO;
     let mut is_last = false;
+    let mut full_at = Vec::new();
     let mut tx = db.begin_apart().await?;
     for bucket in &buckets {
-        let full_at = store::take_try(&mut tx, &bucket.name, now, bucket.interval).await?;
-        let before = full_at.minus(bucket.interval);
+        let after = store::take_try(&mut tx, &bucket.name, now, bucket.interval).await?;
+        let before = after.minus(bucket.interval);
         retry_after = retry_after.max(bucket.wait(now, before, 1));
-        is_last |= bucket.wait(now, full_at, 1) > Duration::ZERO;
+        is_last |= bucket.wait(now, after, 1) > Duration::ZERO;
+        full_at.push(after);
     }
     if retry_after > Duration::ZERO {
         return Ok(Reserved::Throttled { retry_after });
     }
     tx.commit().await?;
-    let held = Held::Taken { is_last };
+    let held = Held::Taken { is_last, full_at };
     Ok(Reserved::Granted(Reservation { buckets, held }))
 }
 
@@ -172,7 +178,11 @@ pub struct Reservation {
 #[derive(Debug)]
 enum Held {
     InMemory(#[expect(dead_code, reason = "held until it is dropped")] Vec<Slot>),
-    Taken { is_last: bool },
+    /// The last one for now, and when each bucket was full again after it was taken.
+    Taken {
+        is_last: bool,
+        full_at: Vec<Timestamp>,
+    },
 }
 
 impl Reservation {
@@ -196,8 +206,14 @@ impl Reservation {
     /// # Errors
     /// The database failed; the caller answers with an error then.
     pub async fn failed(&self, tx: &mut Connection, now: Timestamp) -> Result<bool, Error> {
-        if let Held::Taken { is_last } = self.held {
-            return Ok(is_last);
+        if let Held::Taken { is_last, full_at } = &self.held {
+            // A sign-in that went well meanwhile has forgotten the account's tries, this one too.
+            for (bucket, full_at) in self.buckets.iter().zip(full_at) {
+                if bucket.is_account() {
+                    store::keep_try(tx, &bucket.name, *full_at, now, bucket.interval).await?;
+                }
+            }
+            return Ok(*is_last);
         }
         let mut exhausted = false;
         for bucket in &self.buckets {
@@ -213,7 +229,7 @@ impl Reservation {
     /// The database failed.
     pub async fn succeeded(&self, tx: &mut Connection) -> Result<(), Error> {
         for bucket in &self.buckets {
-            if bucket.name.starts_with("account ") {
+            if bucket.is_account() {
                 store::fill(tx, &bucket.name).await?;
             } else if let Held::Taken { .. } = self.held {
                 store::give_back(tx, &bucket.name, bucket.interval).await?;
