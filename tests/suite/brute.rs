@@ -427,7 +427,8 @@ async fn bru_08_failures_are_forgotten_once_their_tries_are_back() {
         )
         .await;
     }
-    assert_eq!(app.sql("SELECT bucket FROM throttle").await.len(), 40);
+    let counted = "SELECT bucket FROM throttle WHERE bucket NOT LIKE '% in flight'";
+    assert_eq!(app.sql(counted).await.len(), 40);
     let memory = format!("{:?}", app.app.throttle);
     assert!(
         memory.contains("in_flight") && memory.contains("data: {}"),

@@ -102,7 +102,7 @@ impl Throttle {
             let full_at = store::full_at(db.reader(), &bucket.name)
                 .await?
                 .unwrap_or(now);
-            retry_after = retry_after.max(bucket.wait(now, full_at, slot.rank));
+            retry_after = retry_after.max(bucket.wait(now, full_at, bucket.interval * slot.rank));
             slots.push(slot);
         }
         if retry_after > Duration::ZERO {
@@ -132,38 +132,36 @@ impl Throttle {
 }
 
 impl Bucket {
-    fn is_account(&self) -> bool {
-        self.name.starts_with("account ")
+    /// Where tries are counted that are being checked now.
+    fn in_flight(&self) -> String {
+        format!("{} in flight", self.name)
     }
 
-    /// How long until a try is free for the one that stands at `rank` among those in flight: an
-    /// interval at most, for that is when the first of them comes back.
-    fn wait(&self, now: Timestamp, full_at: Timestamp, rank: u32) -> Duration {
-        let spent = full_at.since(now) + self.interval * rank;
+    /// How long until a try is free beside those in flight, this one among them: an interval at most, for that is when the
+    /// first of them comes back.
+    fn wait(&self, now: Timestamp, full_at: Timestamp, in_flight: Duration) -> Duration {
+        let spent = full_at.since(now) + in_flight;
         spent
             .saturating_sub(self.interval * self.tries)
             .min(self.interval)
     }
 }
 
-/// Where nodes share the counts: a try is taken from them before the hash is computed.
+/// Where nodes share the counts: a try is put into a bucket of those in flight before the hash is computed.
 async fn take(db: &Db, now: Timestamp, buckets: Vec<Bucket>) -> Result<Reserved, Error> {
     let mut retry_after = Duration::ZERO;
-    let mut is_last = false;
-    let mut full_at = Vec::new();
     let mut tx = db.begin_apart().await?;
     for bucket in &buckets {
-        let after = store::take_try(&mut tx, &bucket.name, now, bucket.interval).await?;
-        let before = after.minus(bucket.interval);
-        retry_after = retry_after.max(bucket.wait(now, before, 1));
-        is_last |= bucket.wait(now, after, 1) > Duration::ZERO;
-        full_at.push(after);
+        // First the try, then the count: a failure that is written meanwhile is seen in one of them at least.
+        let in_flight = store::take_try(&mut tx, &bucket.in_flight(), now, bucket.interval).await?;
+        let full_at = store::full_at(&mut *tx, &bucket.name).await?.unwrap_or(now);
+        retry_after = retry_after.max(bucket.wait(now, full_at, in_flight.since(now)));
     }
     if retry_after > Duration::ZERO {
         return Ok(Reserved::Throttled { retry_after });
     }
     tx.commit().await?;
-    let held = Held::Taken { is_last, full_at };
+    let held = Held::InDatabase;
     Ok(Reserved::Granted(Reservation { buckets, held }))
 }
 
@@ -178,11 +176,7 @@ pub struct Reservation {
 #[derive(Debug)]
 enum Held {
     InMemory(#[expect(dead_code, reason = "held until it is dropped")] Vec<Slot>),
-    /// The last one for now, and when each bucket was full again after it was taken.
-    Taken {
-        is_last: bool,
-        full_at: Vec<Timestamp>,
-    },
+    InDatabase,
 }
 
 impl Reservation {
@@ -191,12 +185,20 @@ impl Reservation {
     /// # Errors
     /// The database failed; the try comes back with its interval.
     pub async fn release(self, db: &Db) -> Result<(), Error> {
-        if let Held::Taken { .. } = self.held {
+        if let Held::InDatabase = self.held {
             let mut tx = db.begin_apart().await?;
-            for bucket in &self.buckets {
-                store::give_back(&mut tx, &bucket.name, bucket.interval).await?;
-            }
+            self.land(&mut tx).await?;
             tx.commit().await?;
+        }
+        Ok(())
+    }
+
+    /// It is in flight no more.
+    async fn land(&self, tx: &mut Connection) -> Result<(), Error> {
+        if let Held::InDatabase = self.held {
+            for bucket in &self.buckets {
+                store::give_back(tx, &bucket.in_flight(), bucket.interval).await?;
+            }
         }
         Ok(())
     }
@@ -206,20 +208,12 @@ impl Reservation {
     /// # Errors
     /// The database failed; the caller answers with an error then.
     pub async fn failed(&self, tx: &mut Connection, now: Timestamp) -> Result<bool, Error> {
-        if let Held::Taken { is_last, full_at } = &self.held {
-            // A sign-in that went well meanwhile has forgotten the account's tries, this one too.
-            for (bucket, full_at) in self.buckets.iter().zip(full_at) {
-                if bucket.is_account() {
-                    store::keep_try(tx, &bucket.name, *full_at, now, bucket.interval).await?;
-                }
-            }
-            return Ok(*is_last);
-        }
         let mut exhausted = false;
         for bucket in &self.buckets {
             let full_at = store::take_try(tx, &bucket.name, now, bucket.interval).await?;
-            exhausted |= bucket.wait(now, full_at, 1) > Duration::ZERO;
+            exhausted |= bucket.wait(now, full_at, bucket.interval) > Duration::ZERO;
         }
+        self.land(tx).await?;
         Ok(exhausted)
     }
 
@@ -229,13 +223,11 @@ impl Reservation {
     /// The database failed.
     pub async fn succeeded(&self, tx: &mut Connection) -> Result<(), Error> {
         for bucket in &self.buckets {
-            if bucket.is_account() {
+            if bucket.name.starts_with("account ") {
                 store::fill(tx, &bucket.name).await?;
-            } else if let Held::Taken { .. } = self.held {
-                store::give_back(tx, &bucket.name, bucket.interval).await?;
             }
         }
-        Ok(())
+        self.land(tx).await
     }
 }
 

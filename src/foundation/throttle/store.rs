@@ -1,11 +1,14 @@
 use std::time::Duration;
 
 use crate::foundation::clock::Timestamp;
-use crate::foundation::db::{Connection, Pool};
+use crate::foundation::db::{Connection, Executor, Query};
 
 /// `None`: the bucket is full.
-pub(super) async fn full_at(pool: &Pool, bucket: &str) -> Result<Option<Timestamp>, sqlx::Error> {
-    pool.query("SELECT full_at FROM throttle WHERE bucket = $1")
+pub(super) async fn full_at<'c>(
+    executor: impl Into<Executor<'c>>,
+    bucket: &str,
+) -> Result<Option<Timestamp>, sqlx::Error> {
+    Query::on(executor, "SELECT full_at FROM throttle WHERE bucket = $1")
         .bind(bucket)
         .optional_scalar()
         .await
@@ -30,29 +33,6 @@ pub(super) async fn take_try(
         .bind(i64::try_from(interval.as_micros()).unwrap_or(i64::MAX))
         .scalar()
         .await
-}
-
-/// Takes a try again that was taken when the bucket was full at `taken`, if it was filled since.
-pub(super) async fn keep_try(
-    connection: &mut Connection,
-    bucket: &str,
-    taken: Timestamp,
-    now: Timestamp,
-    interval: Duration,
-) -> Result<(), sqlx::Error> {
-    connection
-        .query(
-            "INSERT INTO throttle (bucket, full_at) VALUES ($1, $2)
-         ON CONFLICT (bucket) DO UPDATE
-         SET full_at = CASE WHEN throttle.full_at < $3 THEN throttle.full_at + $4 ELSE throttle.full_at END",
-        )
-        .bind(bucket)
-        .bind(now.plus(interval))
-        .bind(taken)
-        .bind(i64::try_from(interval.as_micros()).unwrap_or(i64::MAX))
-        .execute()
-        .await?;
-    Ok(())
 }
 
 pub(super) async fn give_back(
