@@ -9,7 +9,7 @@ use prometheus_client::registry::Unit;
 
 use super::app::{App, AppBuilder};
 use super::error::Error;
-use super::throttle;
+use super::{membership, throttle};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -21,55 +21,7 @@ pub(crate) fn setup(builder: &mut AppBuilder) {
     builder.every_by_one(MINUTE, |app| {
         Box::pin(throttle::sweep(&app.db, app.clock.now()))
     });
-    builder.on_launch(|app| Box::pin(join(app)));
-    builder.every(HEARTBEAT, |app| Box::pin(say_alive(app)));
-    builder.every(CONFIRM, |app| {
-        Box::pin(async { Ok(app.db.confirm().await?) })
-    });
-    builder.on_close(|app| Box::pin(leave(app)));
-}
-
-/// Often enough for one that is lost to make no difference.
-const CONFIRM: Duration = Duration::from_millis(500);
-
-/// How often a node says that it is there.
-const HEARTBEAT: Duration = Duration::from_secs(5);
-
-/// Becomes one of the nodes that changes wait for; before that, nothing is answered from memory.
-async fn join(app: &App) -> Result<(), Error> {
-    if let Some(nodes) = app.db.nodes() {
-        let name = app.settings.nodes.name();
-        let mut tx = app.db.begin().await?;
-        nodes
-            .join(&mut tx, &name, env!("CARGO_PKG_VERSION"))
-            .await?;
-        tx.commit().await?;
-    }
-    Ok(())
-}
-
-async fn say_alive(app: &App) -> Result<(), Error> {
-    let Some(nodes) = app.db.nodes() else {
-        return Ok(());
-    };
-    let mut tx = app.db.begin_apart().await?;
-    let is_joined = nodes.heartbeat(&mut tx).await?;
-    tx.commit().await?;
-    if !is_joined {
-        join(app).await?;
-    }
-    // A node that nobody asks anything goes on to know what was changed.
-    Ok(app.db.ask().await?)
-}
-
-async fn leave(app: &App) -> Result<(), Error> {
-    if let Some(nodes) = app.db.nodes().filter(|nodes| nodes.has_joined()) {
-        app.db.suspend_cache();
-        let mut tx = app.db.begin_apart().await?;
-        nodes.leave(&mut tx).await?;
-        tx.commit().await?;
-    }
-    Ok(())
+    membership::setup(builder);
 }
 
 async fn keep_time(app: &App) -> Result<(), Error> {

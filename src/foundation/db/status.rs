@@ -31,9 +31,20 @@ pub struct ServerStatus {
     pub synchronous: bool,
 }
 
+/// Whether a commit returns only when a standby has it.
+macro_rules! synchronous {
+    () => {
+        "current_setting('synchronous_standby_names') <> '' AND current_setting('synchronous_commit') <> 'local'"
+    };
+}
+#[cfg(feature = "postgres")]
+pub(super) use synchronous;
+
 /// A server's version, its standbys, and whether one of them is synchronous.
-pub(super) const SERVER: &str = "SELECT current_setting('server_version'), (SELECT count(*) FROM pg_stat_replication),
-     current_setting('synchronous_standby_names') <> '' AND current_setting('synchronous_commit') <> 'local'";
+pub(super) const SERVER: &str = concat!(
+    "SELECT current_setting('server_version'), (SELECT count(*) FROM pg_stat_replication), ",
+    synchronous!()
+);
 
 impl ServerStatus {
     pub(super) fn of(

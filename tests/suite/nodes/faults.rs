@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use vestibule::foundation::db::{self, Db, Location};
+
 use super::{Cluster, check};
 use crate::process::{Browser, Machine, Server, is_there, run, wait_for};
 use crate::support::PASSWORD;
@@ -138,4 +140,24 @@ fn atk_07_a_server_whose_synchronous_standby_confirms_nothing_is_not_believed() 
     wait_for("the node to believe it again", || {
         (check(&mut asking) == 200).then_some(())
     });
+}
+
+/// PostgreSQL answers such a COMMIT with a ROLLBACK, and the driver does not look.
+#[rocket::async_test]
+async fn nod_02_a_swallowed_error_is_never_a_commit() {
+    let Some(database) = Database::migrated().await else {
+        return;
+    };
+    let server = Location::from(db::Server::of(database.options()));
+    let db = Db::open(&server, 10).await.expect("a database");
+    let mut tx = db.begin().await.expect("a turn");
+    for _ in 0..2 {
+        let insert = "INSERT INTO groups (name) VALUES ('staff')";
+        // The second one fails.
+        let _ = tx.query(insert).execute().await;
+    }
+    assert!(tx.commit().await.is_err());
+    let names = db.reader().query("SELECT name FROM groups");
+    let names: Vec<String> = names.scalars().await.expect("names");
+    assert!(names.is_empty(), "{names:?}");
 }

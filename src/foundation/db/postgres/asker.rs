@@ -12,8 +12,9 @@ use sqlx::{Connection as _, FromRow, PgConnection};
 
 use super::TIMEOUT;
 use super::fence::Fence;
-use super::primary::{Primary, identity, synchronous};
+use super::primary::{Primary, identity};
 use crate::foundation::db::invalidations::{Changes, MOST, read};
+use crate::foundation::db::status::synchronous;
 use crate::foundation::db::{Connection, Nodes};
 
 /// Asks on a connection of its own, for which nobody else waits.

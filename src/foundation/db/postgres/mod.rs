@@ -22,9 +22,10 @@ use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use uuid::Uuid;
 
+use super::status::synchronous;
 use super::{Nodes, Pool, TIMEOUT};
 use fence::Fence;
-use primary::{Primary, synchronous};
+use primary::Primary;
 
 pub use asker::{Asker, at_commit};
 pub use backup::{backup, restore};

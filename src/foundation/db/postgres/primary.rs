@@ -14,14 +14,6 @@ macro_rules! identity {
 }
 pub(super) use identity;
 
-/// Whether a commit returns only when a standby has it.
-macro_rules! synchronous {
-    () => {
-        "current_setting('synchronous_standby_names') <> '' AND current_setting('synchronous_commit') <> 'local'"
-    };
-}
-pub(super) use synchronous;
-
 /// The server that all connections are of, once one has said who it is.
 #[derive(Debug, Default)]
 pub struct Primary(Mutex<Option<Known>>);
