@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use xtask::run::{Outcome, Stop, failed};
 
 use crate::driver::{Client, Instance, PASSWORD, wait_for};
+use crate::faults::Findings;
 
 /// Of session checks and sign-ins.
 #[derive(Default)]
@@ -45,6 +46,23 @@ impl Asked {
         let status = instance.client().and_then(|mut client| ask(&mut client));
         self.longest = self.longest.max(began.elapsed());
         status.map_err(failed("a node"))
+    }
+
+    /// Nobody waited longer for an answer, nor until a sign-in worked again at each node.
+    pub fn require_in_time(
+        &self,
+        findings: &mut Findings,
+        patience: Duration,
+        (recovery, bound): (Duration, Duration),
+    ) {
+        findings.require(
+            self.longest < patience,
+            format!("an answer took {:?}", self.longest),
+        );
+        findings.require(
+            recovery < bound,
+            format!("nobody could sign in for {recovery:?}"),
+        );
     }
 
     /// How many of these were answered with another status.

@@ -45,14 +45,7 @@ fn run(testbed: &Testbed) -> Result<Findings, Stop> {
         others == 0,
         format!("session checks were answered {:?}", asked.checks),
     );
-    findings.require(
-        asked.longest < PATIENCE,
-        format!("an answer took {:?}", asked.longest),
-    );
-    findings.require(
-        recovery < BOUND,
-        format!("nobody could sign in for {recovery:?}"),
-    );
+    asked.require_in_time(&mut findings, PATIENCE, (recovery, BOUND));
     findings.require(history.acknowledged() > 0, "nothing was acknowledged");
     findings.check_nodes(&cluster, &history)?;
     findings.figure(format!(

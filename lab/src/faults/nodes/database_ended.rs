@@ -86,14 +86,7 @@ fn run(
             others == 0,
             format!("without a database {others} requests were not answered 503"),
         );
-        findings.require(
-            asked.longest < PATIENCE,
-            format!("an answer took {:?}", asked.longest),
-        );
-        findings.require(
-            recovery < BOUND,
-            format!("nobody could sign in for {recovery:?}"),
-        );
+        asked.require_in_time(&mut findings, PATIENCE, (recovery, BOUND));
         findings.require(history.acknowledged() > 0, "nothing was acknowledged");
         findings.check_nodes(&cluster, &history)?;
         findings.figure(figure(gone, &history, &asked, recovery));

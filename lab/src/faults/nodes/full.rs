@@ -69,14 +69,7 @@ fn run(testbed: &Testbed) -> Result<Findings, Stop> {
         refused + history.answered(503) > 0,
         "nothing was refused: the disk was not full",
     );
-    findings.require(
-        asked.longest < PATIENCE,
-        format!("an answer took {:?}", asked.longest),
-    );
-    findings.require(
-        recovery < BOUND,
-        format!("nobody could sign in for {recovery:?}"),
-    );
+    asked.require_in_time(&mut findings, PATIENCE, (recovery, BOUND));
     findings.check_nodes(&cluster, &history)?;
     findings.figure(format!(
         "full for {} s: {} refusals, {} of {} session checks 200, {}; a sign-in at each node {} ms after there is room; {} acknowledged changes",

@@ -52,14 +52,7 @@ fn run(testbed: &Testbed) -> Result<Findings, Stop> {
             odd.is_none(),
             format!("a session check was answered {odd:?}"),
         );
-        findings.require(
-            asked.longest < PATIENCE,
-            format!("an answer took {:?}", asked.longest),
-        );
-        findings.require(
-            recovery < BOUND,
-            format!("nobody could sign in for {recovery:?}"),
-        );
+        asked.require_in_time(&mut findings, PATIENCE, (recovery, BOUND));
         findings.check_nodes(&cluster, &history)?;
         findings.figure(format!(
             "held {seconds} s: {} of {} session checks 200, the others 503; the longest answer after {} ms; a sign-in at each node {} ms after; {} acknowledged changes",
