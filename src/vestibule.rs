@@ -9,6 +9,7 @@ use crate::foundation::app::{App, AppBuilder, Chore};
 use crate::foundation::clock::Clock;
 use crate::foundation::db::{self, Db, Location, Lock};
 use crate::foundation::error::Error;
+use crate::foundation::secrets;
 use crate::foundation::settings::Settings;
 use crate::login::first_admin;
 use crate::web::pages::Templates;
@@ -145,6 +146,7 @@ async fn open(
     let location = settings.location()?;
     let lock = db::open_for_serving(&location).await?;
     let app = open_app(settings, Clock::system(), &location).await?;
+    secrets::prepare(&app).await?;
     Ok((app, lock))
 }
 

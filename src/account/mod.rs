@@ -13,7 +13,7 @@ use crate::foundation::token::Token;
 use crate::login::{Verification, verify_password};
 use crate::people::passwords::{Hasher, Password, Weakness};
 use crate::people::users;
-use crate::sessions::{self, CurrentSession, Device, EndReason};
+use crate::sessions::{self, CurrentSession, Device, EndReason, Methods};
 use crate::web::Slice;
 use crate::web::pages::PageKind;
 use devices::DevicesPage;
@@ -80,7 +80,7 @@ pub async fn change_password(
         &actor,
     )
     .await?;
-    let token = sessions::rotate(app, &mut tx, &current.session).await?;
+    let token = sessions::rotate(app, &mut tx, &current.session, Methods::PASSWORD).await?;
     let record = Record::of(Event::PasswordChange, &user).session(current.session.id);
     audit::commit(tx, now, &actor, &[record]).await?;
     Ok(Changed::Done(token))

@@ -9,7 +9,7 @@ use prometheus_client::registry::Unit;
 
 use super::app::{App, AppBuilder};
 use super::error::Error;
-use super::{membership, throttle};
+use super::{membership, secrets, throttle};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -22,6 +22,7 @@ pub(crate) fn setup(builder: &mut AppBuilder) {
         Box::pin(throttle::sweep(&app.db, app.clock.now()))
     });
     membership::setup(builder);
+    secrets::setup(builder);
 }
 
 async fn keep_time(app: &App) -> Result<(), Error> {

@@ -17,6 +17,8 @@ pub enum Error {
     Page(rocket_dyn_templates::minijinja::Error),
     /// A stored password hash cannot be read, or the hash could not be computed.
     Hash(argon2::password_hash::Error),
+    /// The key that secrets are sealed with is missing or wrong, or a secret does not open.
+    Secrets(String),
     /// The session object's data is not what was asked for.
     Data(serde_json::Error),
 }
@@ -27,9 +29,11 @@ impl Error {
     pub fn status(&self) -> Status {
         match self {
             Self::Database(_) | Self::Busy => Status::ServiceUnavailable,
-            Self::Thread(_) | Self::Page(_) | Self::Hash(_) | Self::Data(_) => {
-                Status::InternalServerError
-            }
+            Self::Thread(_)
+            | Self::Page(_)
+            | Self::Hash(_)
+            | Self::Secrets(_)
+            | Self::Data(_) => Status::InternalServerError,
         }
     }
 }
@@ -42,6 +46,7 @@ impl fmt::Display for Error {
             Self::Thread(error) => write!(f, "a thread for hashing: {error}"),
             Self::Page(error) => write!(f, "page: {error:#}"),
             Self::Hash(error) => write!(f, "password hash: {error}"),
+            Self::Secrets(fault) => f.write_str(fault),
             Self::Data(error) => write!(f, "session data: {error}"),
         }
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::app::{App, AppBuilder};
 use super::db::Nodes;
 use super::error::Error;
+use super::secrets;
 
 /// Often enough for one that is lost to make no difference.
 const CONFIRM: Duration = Duration::from_millis(500);
@@ -38,8 +39,9 @@ async fn join(app: &App) -> Result<(), Error> {
 }
 
 async fn say_alive(app: &App) -> Result<(), Error> {
+    let key_ids = secrets::known_ids(app)?;
     let mut tx = app.db.begin_apart().await?;
-    let is_joined = nodes(app).heartbeat(&mut tx).await?;
+    let is_joined = nodes(app).heartbeat(&mut tx, &key_ids).await?;
     tx.commit().await?;
     if !is_joined {
         join(app).await?;

@@ -10,6 +10,7 @@ pub mod log_limit;
 mod membership;
 pub mod metrics;
 pub mod person;
+pub mod secrets;
 pub mod settings;
 pub mod throttle;
 pub mod token;

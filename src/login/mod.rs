@@ -16,7 +16,9 @@ use crate::foundation::error::Error;
 use crate::foundation::token::Token;
 use crate::people::passwords::Password;
 use crate::people::users::User;
-use crate::sessions::{self, CurrentSession, Device, EndReason, LastUses, Session};
+use crate::sessions::{
+    self, CurrentSession, Device, EndReason, LastUses, Methods, Proven, Session,
+};
 use crate::web::Slice;
 use crate::web::pages::PageKind;
 use destination::ContinuePage;
@@ -107,7 +109,11 @@ async fn try_to_sign_in(
     if let Some(current) = current {
         sessions::end(&mut tx, now, current.id, EndReason::Replaced, &actor).await?;
     }
-    let (token, session) = sessions::start(app, &mut tx, user.id, device, form.remember).await?;
+    let proven = Proven {
+        remember: form.remember,
+        ..Proven::BY_PASSWORD
+    };
+    let (token, session) = sessions::start(app, &mut tx, user.id, device, proven).await?;
     // A password's hash, even a new one, is not in memory.
     audit::commit(
         tx,
@@ -180,7 +186,7 @@ pub async fn reauthenticate(
     let Some(user) = verified.settle(&mut tx).await? else {
         return Ok(Reauthenticated::Wrong);
     };
-    let token = sessions::rotate(app, &mut tx, &current.session).await?;
+    let token = sessions::rotate(app, &mut tx, &current.session, Methods::PASSWORD).await?;
     let record = Record::of(Event::Reauthenticate, &user).session(current.session.id);
     audit::commit(
         tx,

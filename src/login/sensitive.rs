@@ -95,7 +95,7 @@ where
         .ok_or_else(Refusal::not_found)?;
     if current
         .session
-        .is_fresh(app.clock.now(), app.settings.sessions.reauthenticate_after)
+        .is_fresh(&current.user, app.clock.now(), app.settings.sessions.reauthenticate_after)
     {
         return Ok(form);
     }

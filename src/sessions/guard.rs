@@ -15,6 +15,7 @@ use rocket::{Request, Rocket, Sentinel};
 
 use super::{Session, resume};
 use crate::foundation::app::App;
+use crate::foundation::settings::Required;
 use crate::foundation::token::{Token, TokenHash};
 use crate::people::users::User;
 use crate::web::cookies::{Found, HostCookie};
@@ -42,13 +43,35 @@ pub struct CurrentSession {
 }
 
 /// The user who asks. Fails as [`CurrentSession`] does, and for a user who must choose another
-/// password first.
+/// password first, or prove or set up a second factor.
 #[derive(Clone, Debug)]
 pub struct CurrentUser(pub User);
 
 /// The user who asks, if that is an admin; 403 for any other user. Fails as [`CurrentUser`] does, too.
 #[derive(Clone, Debug)]
 pub struct Admin(pub User);
+
+/// The user who asks, in a session that was proven by two factors: a passkey, or a password and a code. A browser is led to
+/// the second step, or to the page that sets one up. Fails as [`CurrentUser`] does, too. A trusted device does not count.
+///
+/// ```
+/// # use rocket::get;
+/// # use vestibule::TwoFactor;
+/// #[get("/payroll")]
+/// fn payroll(user: TwoFactor) -> String {
+///     format!("for {}", user.username)
+/// }
+/// ```
+#[derive(Clone, Debug)]
+pub struct TwoFactor(pub User);
+
+/// A session with as many factors as its user has; that user may have to choose another password first.
+#[derive(Clone, Debug)]
+pub(crate) struct SteppedUp(pub CurrentSession);
+
+/// The same, of a user whose password stays, and who may have to set up a second factor first.
+#[derive(Clone, Debug)]
+pub(crate) struct Enroller(pub CurrentSession);
 
 /// A guard that takes changes from pages of any origin, for a route that is meant for them: one that
 /// checks by itself who sent the request, for instance by a token in it.
@@ -159,11 +182,58 @@ impl<'r> Guard<'r> for CurrentUser {
     const NAME: &'static str = "CurrentUser";
 
     async fn admit(request: &'r Request<'_>) -> request::Outcome<Self, Denied> {
+        let Enroller(current) = try_outcome!(Enroller::admit(request).await);
+        let required = &current.app.settings.second_factor.required;
+        if current.session.lacks_second_factor(&current.user, required) {
+            return deny(request, Status::Forbidden, Denied::EnrolmentRequired);
+        }
+        Outcome::Success(Self(current.user))
+    }
+}
+
+#[rocket::async_trait]
+impl<'r> Guard<'r> for SteppedUp {
+    const NAME: &'static str = "SteppedUp";
+
+    async fn admit(request: &'r Request<'_>) -> request::Outcome<Self, Denied> {
         let current = try_outcome!(CurrentSession::admit(request).await);
+        let (session, user) = (&current.session, &current.user);
+        if user.has_second_factor() && session.lacks_second_factor(user, &Required::None) {
+            return deny(request, Status::Forbidden, Denied::SecondFactorRequired);
+        }
+        Outcome::Success(Self(current))
+    }
+}
+
+#[rocket::async_trait]
+impl<'r> Guard<'r> for Enroller {
+    const NAME: &'static str = "Enroller";
+
+    async fn admit(request: &'r Request<'_>) -> request::Outcome<Self, Denied> {
+        let SteppedUp(current) = try_outcome!(SteppedUp::admit(request).await);
         if current.user.must_change_password {
             return deny(request, Status::Forbidden, Denied::PasswordChangeRequired);
         }
-        Outcome::Success(Self(current.user))
+        Outcome::Success(Self(current))
+    }
+}
+
+#[rocket::async_trait]
+impl<'r> Guard<'r> for TwoFactor {
+    const NAME: &'static str = "TwoFactor";
+
+    async fn admit(request: &'r Request<'_>) -> request::Outcome<Self, Denied> {
+        let CurrentUser(user) = try_outcome!(CurrentUser::admit(request).await);
+        let current = try_outcome!(CurrentSession::admit(request).await);
+        if current.session.methods.is_two_factor() {
+            return Outcome::Success(Self(user));
+        }
+        let denied = if user.has_second_factor() {
+            Denied::SecondFactorRequired
+        } else {
+            Denied::EnrolmentRequired
+        };
+        deny(request, Status::Forbidden, denied)
     }
 }
 
@@ -200,7 +270,7 @@ macro_rules! guards {
     )*};
 }
 
-guards! { CurrentSession CurrentUser Admin }
+guards! { CurrentSession SteppedUp Enroller CurrentUser Admin TwoFactor }
 
 #[rocket::async_trait]
 impl<'r, G: Guard<'r>> FromRequest<'r> for AnyOrigin<G> {
@@ -226,6 +296,14 @@ impl<G> Deref for AnyOrigin<G> {
 }
 
 impl Deref for CurrentUser {
+    type Target = User;
+
+    fn deref(&self) -> &User {
+        &self.0
+    }
+}
+
+impl Deref for TwoFactor {
     type Target = User;
 
     fn deref(&self) -> &User {

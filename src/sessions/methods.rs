@@ -11,10 +11,33 @@ use serde::{Serialize, Serializer};
 pub struct Methods(u8);
 
 /// Each is the bit of its place, so that new ones go to the end.
-const WORDS: [&str; 1] = ["password"];
+const WORDS: [&str; 5] = ["password", "totp", "recovery_code", "passkey", "token"];
 
 impl Methods {
     pub const PASSWORD: Self = Self(1);
+    pub const TOTP: Self = Self(2);
+    pub const RECOVERY_CODE: Self = Self(4);
+    /// With the check of a fingerprint, a face or a PIN that Vestibule always asks for.
+    pub const PASSKEY: Self = Self(8);
+    /// An app token, in place of a session.
+    pub const TOKEN: Self = Self(16);
+
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether two factors were proven. A passkey is two by itself: the device, and what unlocks it.
+    #[must_use]
+    pub const fn is_two_factor(self) -> bool {
+        self.has(Self::PASSKEY)
+            || self.has(Self::PASSWORD) && (self.has(Self::TOTP) || self.has(Self::RECOVERY_CODE))
+    }
+
+    #[must_use]
+    const fn has(self, method: Self) -> bool {
+        self.0 & method.0 != 0
+    }
 
     /// Reads what is stored.
     ///
@@ -83,6 +106,24 @@ mod tests {
         assert_eq!(methods, Methods::PASSWORD);
         assert_eq!(methods.to_string(), "password");
         assert_eq!(serde_json::json!(methods), serde_json::json!(["password"]));
+    }
+
+    #[test]
+    fn a_passkey_or_a_password_with_a_code_are_two_factors() {
+        for (text, two) in [
+            ("password", false),
+            ("totp", false),
+            ("recovery_code", false),
+            ("token", false),
+            ("totp,recovery_code", false),
+            ("passkey", true),
+            ("password,totp", true),
+            ("password,recovery_code", true),
+        ] {
+            let methods = Methods::parse(text).expect("known words");
+            assert_eq!(methods.is_two_factor(), two, "{text}");
+            assert_eq!(methods.to_string(), text);
+        }
     }
 
     #[test]

@@ -26,12 +26,14 @@ use crate::foundation::audit::{self, Actor, Event, Record, Source};
 use crate::foundation::clock::Timestamp;
 use crate::foundation::db::Tx;
 use crate::foundation::error::Error;
+use crate::foundation::settings::Required;
 use crate::foundation::token::{Token, TokenHash};
 use crate::people::users::User;
 use crate::web::Slice;
 pub use crate::web::{Denied, Device};
 
-pub use guard::{Admin, AnyOrigin, CurrentSession, CurrentUser};
+pub(crate) use guard::{Enroller, SteppedUp};
+pub use guard::{Admin, AnyOrigin, CurrentSession, CurrentUser, TwoFactor};
 pub use housekeeping::write_last_uses;
 use last_use::LastUse;
 pub use last_use::LastUses;
@@ -62,10 +64,12 @@ pub struct Session {
     pub id: Uuid,
     pub user_id: Uuid,
     pub methods: Methods,
+    /// The second step was spared, for it was taken in this browser before.
+    pub trusted: bool,
     /// "Keep me signed in".
     pub remember: bool,
     pub created_at: Timestamp,
-    /// When the password was last checked.
+    /// When its user last proved to be who that is, by whatever method.
     pub authenticated_at: Timestamp,
     /// Within a minute, or a tenth of the idle timeout if that is less.
     pub last_seen_at: Timestamp,
@@ -96,9 +100,19 @@ impl Session {
         }
     }
 
+    /// Whether a second factor is due before this session opens anything but the way to prove or set up one.
     #[must_use]
-    pub fn is_fresh(&self, now: Timestamp, reauthenticate_after: Duration) -> bool {
-        now < self.authenticated_at.plus(reauthenticate_after)
+    pub fn lacks_second_factor(&self, user: &User, required: &Required) -> bool {
+        !self.methods.is_two_factor()
+            && !self.trusted
+            && (user.has_second_factor() || user.needs_second_factor(required))
+    }
+
+    /// Whether its user was proven lately, with as many factors as that user has.
+    #[must_use]
+    pub fn is_fresh(&self, user: &User, now: Timestamp, reauthenticate_after: Duration) -> bool {
+        let by_enough = self.methods.is_two_factor() || !user.has_second_factor();
+        by_enough && now < self.authenticated_at.plus(reauthenticate_after)
     }
 }
 
@@ -138,6 +152,23 @@ impl EndReason {
     }
 }
 
+/// How a user signed in, and for how long.
+#[derive(Clone, Copy, Debug)]
+pub struct Proven {
+    pub methods: Methods,
+    pub trusted: bool,
+    pub remember: bool,
+}
+
+impl Proven {
+    /// By a password alone, for as long as the browser is open.
+    pub const BY_PASSWORD: Self = Self {
+        methods: Methods::PASSWORD,
+        trusted: false,
+        remember: false,
+    };
+}
+
 /// Starts a session within the transaction that decided on it, and ends the least recently used
 /// ones beyond `sessions.max_per_user`. The token is for the browser.
 ///
@@ -148,15 +179,21 @@ pub async fn start(
     tx: &mut Tx,
     user_id: Uuid,
     device: &Device,
-    remember: bool,
+    proven: Proven,
 ) -> Result<(Token, Session), Error> {
     let now = app.clock.now();
+    let Proven {
+        methods,
+        trusted,
+        remember,
+    } = proven;
     let (idle, max) = app.settings.sessions.limits(remember);
     let token = Token::generate();
     let session = Session {
         id: audit::new_id_at(now),
         user_id,
-        methods: Methods::PASSWORD,
+        methods,
+        trusted,
         remember,
         created_at: now,
         authenticated_at: now,
@@ -170,10 +207,17 @@ pub async fn start(
     Ok((token, session))
 }
 
-/// Gives a session a new token; the old one is dead once the transaction is committed.
-pub(crate) async fn rotate(app: &App, tx: &mut Tx, session: &Session) -> Result<Token, Error> {
+/// Gives a session that was proven once more, by `method`, a new token; the old one is dead once the transaction is
+/// committed.
+pub(crate) async fn rotate(
+    app: &App,
+    tx: &mut Tx,
+    session: &Session,
+    method: Methods,
+) -> Result<Token, Error> {
     let token = Token::generate();
-    store::rotate(tx, session.id, &token.hash(), app.clock.now()).await?;
+    let methods = session.methods.and(method);
+    store::rotate(tx, session.id, &token.hash(), methods, app.clock.now()).await?;
     Ok(token)
 }
 

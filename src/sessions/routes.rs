@@ -5,7 +5,7 @@ use rocket::{Route, get, routes};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{CurrentSession, Denied, Methods, Session};
+use super::{CurrentUser, CurrentSession, Denied, Methods, Session};
 use crate::foundation::clock::Timestamp;
 use crate::people::users::User;
 use crate::web::{Answer, Failure, Refusal, Visit};
@@ -16,14 +16,18 @@ pub fn routes() -> Vec<Route> {
 }
 
 #[get("/api/session")]
-async fn show(_visit: Visit, current: Result<CurrentSession, Denied>) -> Result<Answer, Failure> {
-    match current {
-        Ok(current) if !current.user.must_change_password => Ok(Answer::json(
+async fn show(
+    _visit: Visit,
+    current: Result<CurrentSession, Denied>,
+    user: Result<CurrentUser, Denied>,
+) -> Result<Answer, Failure> {
+    match (current, user) {
+        (Ok(current), Ok(user)) => Ok(Answer::json(
             Status::Ok,
-            &describe(&current.session, &current.user),
+            &describe(&current.session, &user),
         )),
-        Err(Denied::Unavailable) => Err(Refusal::unavailable().into()),
-        Ok(_) | Err(_) => Ok(Answer::json(
+        (Err(Denied::Unavailable), _) => Err(Refusal::unavailable().into()),
+        _ => Ok(Answer::json(
             Status::Unauthorized,
             &Unauthenticated {
                 error: "unauthenticated",

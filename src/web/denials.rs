@@ -17,6 +17,10 @@ pub enum Denied {
     Unauthenticated,
     /// Signed in, and a new password must be chosen first.
     PasswordChangeRequired,
+    /// Signed in, with fewer factors than the user has or the page asks for: one more is to be proven first.
+    SecondFactorRequired,
+    /// Signed in, and a second factor must be set up first.
+    EnrolmentRequired,
     /// Signed in, and not an admin.
     Forbidden,
     /// Signed in, and a page of another origin asks for a change.
@@ -37,6 +41,7 @@ pub enum Reason {
     Unauthenticated,
     Forbidden,
     PasswordChangeRequired,
+    SecondFactorRequired,
     /// Two session cookies: one of them was planted.
     TwoCookies,
     /// Not a form or an address of Vestibule's.
@@ -92,13 +97,14 @@ pub(crate) fn count_denial(request: &Request<'_>, reason: Option<Reason>) {
 }
 
 impl Reason {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Csrf,
         Self::Host,
         Self::Throttle,
         Self::Unauthenticated,
         Self::Forbidden,
         Self::PasswordChangeRequired,
+        Self::SecondFactorRequired,
         Self::TwoCookies,
         Self::Malformed,
         Self::Unavailable,
@@ -113,6 +119,7 @@ impl Reason {
                 Self::Unauthenticated => "unauthenticated",
                 Self::Forbidden => "forbidden",
                 Self::PasswordChangeRequired => "password_change_required",
+                Self::SecondFactorRequired => "second_factor_required",
                 Self::TwoCookies => "two_cookies",
                 Self::Malformed => "malformed",
                 Self::Unavailable => "unavailable",

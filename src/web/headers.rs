@@ -156,16 +156,15 @@ fn answer_for_denial<'r>(request: &'r Request<'_>, response: &mut Response<'r>) 
         }
         (Some(Denied::PasswordChangeRequired), Status::Forbidden) => {
             count_denial(request, Some(Reason::PasswordChangeRequired));
-            if navigates(request.headers()) {
-                // From there one comes to /account by oneself.
-                let way = match request.uri().path().as_str() {
-                    "/account" => "/account/password".to_owned(),
-                    _ => way_from(request, "/account/password"),
-                };
-                redirect(response, &way)
-            } else {
-                tell(request, response, Refusal::of_status(Status::Forbidden));
-            }
+            lead_to(request, response, "/account/password");
+        }
+        (Some(Denied::SecondFactorRequired), Status::Forbidden) => {
+            count_denial(request, Some(Reason::SecondFactorRequired));
+            lead_to(request, response, "/reauthenticate");
+        }
+        (Some(Denied::EnrolmentRequired), Status::Forbidden) => {
+            count_denial(request, Some(Reason::SecondFactorRequired));
+            lead_to(request, response, "/account/factors");
         }
         (Some(Denied::Forbidden), Status::Forbidden) => {
             tell(request, response, Refusal::of_status(Status::Forbidden));
@@ -178,6 +177,19 @@ fn answer_for_denial<'r>(request: &'r Request<'_>, response: &mut Response<'r>) 
         }
         _ => tell_refused(request, response),
     }
+}
+
+/// Leads a browser to a page of ours that comes first, and back from there.
+fn lead_to<'r>(request: &'r Request<'_>, response: &mut Response<'r>, path: &str) {
+    if !navigates(request.headers()) {
+        return tell(request, response, Refusal::of_status(Status::Forbidden));
+    }
+    // From there one comes to /account by oneself.
+    let way = match request.uri().path().as_str() {
+        "/account" => path.to_owned(),
+        _ => way_from(request, path),
+    };
+    redirect(response, &way)
 }
 
 fn answer_unauthenticated<'r>(request: &'r Request<'_>, response: &mut Response<'r>) {

@@ -68,6 +68,22 @@ events! {
     DatabaseRestore "database_restore"
     SiteChange "site_change"
     RuleChange "rule_change"
+    SecondFactor "second_factor"
+    TotpAdd "totp_add"
+    TotpRemove "totp_remove"
+    PasskeyAdd "passkey_add"
+    PasskeyRename "passkey_rename"
+    PasskeyRemove "passkey_remove"
+    PasskeyCounterRegressed "passkey_counter_regressed"
+    RecoveryCodesNew "recovery_codes_new"
+    RecoveryCodeUse "recovery_code_use"
+    FactorsReset "factors_reset"
+    DeviceTrust "device_trust"
+    DeviceDistrust "device_distrust"
+    TokenAdd "token_add"
+    TokenRevoke "token_revoke"
+    KeyRotate "key_rotate"
+    KeyForget "key_forget"
 }
 
 impl Event {

@@ -46,6 +46,7 @@ pub(crate) use gather::{for_keys, sized};
 #[cfg(feature = "program")]
 pub use grants::grants;
 pub use location::{Location, backup, check, open_for_serving, prepare, restore, status};
+pub(crate) use nodes::without_key as nodes_without_key;
 pub use nodes::{Node, Nodes};
 #[cfg(feature = "postgres")]
 pub use postgres::Server;

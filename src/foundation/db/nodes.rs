@@ -115,14 +115,19 @@ impl Nodes {
     ///
     /// # Errors
     /// The database failed.
-    pub async fn heartbeat(&self, tx: &mut Connection) -> Result<bool, sqlx::Error> {
+    pub async fn heartbeat(
+        &self,
+        tx: &mut Connection,
+        key_ids: &str,
+    ) -> Result<bool, sqlx::Error> {
         let seen = tx
             .query(concat!(
-                "UPDATE nodes SET seen_at = ",
+                "UPDATE nodes SET key_ids = $2, seen_at = ",
                 now!(),
                 " WHERE id = $1 AND left_at IS NULL"
             ))
             .bind(self.own)
+            .bind(key_ids)
             .execute()
             .await?;
         tx.query(concat!(
@@ -189,6 +194,23 @@ impl Nodes {
 /// The database failed.
 pub async fn running(pool: &Pool) -> Result<Vec<Node>, sqlx::Error> {
     pool.query(RUNNING).all().await
+}
+
+/// The names of those that run and do not say that they have this key.
+///
+/// # Errors
+/// The database failed.
+pub async fn without_key(
+    connection: &mut Connection,
+    key_id: &str,
+) -> Result<Vec<String>, sqlx::Error> {
+    connection
+        .query(
+            "SELECT name FROM nodes WHERE left_at IS NULL AND ' ' || key_ids || ' ' NOT LIKE '% ' || $1 || ' %' ORDER BY name",
+        )
+        .bind(key_id)
+        .scalars()
+        .await
 }
 
 pub(super) const RUNNING: &str = concat!(

@@ -25,12 +25,12 @@ impl Secret {
         Sha256::digest(&self.0) == Sha256::digest(given)
     }
 
-    pub(super) fn reveal(&self) -> &str {
+    pub(crate) fn reveal(&self) -> &str {
         &self.0
     }
 
     /// Reads one from a file that is nobody else's to read; the end of its line is dropped.
-    pub(super) fn read(path: &Path) -> Result<Self, String> {
+    pub(crate) fn read(path: &Path) -> Result<Self, String> {
         let told = |error: std::io::Error| format!("{}: {error}", path.display());
         let file = File::open(path).map_err(told)?;
         if file.metadata().map_err(told)?.permissions().mode() & 0o004 != 0 && !is_read_only(path) {

@@ -13,7 +13,7 @@ use crate::foundation::throttle::Reserved;
 use crate::foundation::token::Token;
 use crate::people::passwords::{Hasher, Password};
 use crate::people::users::{self, NewUser, Refused};
-use crate::sessions::{self, Device};
+use crate::sessions::{self, Device, Proven};
 use crate::web::Slice;
 use crate::web::pages::PageKind;
 use routes::SetupPage;
@@ -106,7 +106,7 @@ pub async fn make_first_admin(
     let Some(user) = users::insert(&mut tx, now, new, &hash).await? else {
         return Ok(Outcome::Refused(Refused::Taken));
     };
-    let (token, session) = sessions::start(app, &mut tx, user.id, device, false).await?;
+    let (token, session) = sessions::start(app, &mut tx, user.id, device, Proven::BY_PASSWORD).await?;
     let record = Record::of(Event::Setup, &user).session(session.id);
     store::delete_code(&mut tx).await?;
     audit::commit(tx, now, &Actor::user(&user, device.address), &[record]).await?;

@@ -62,6 +62,8 @@ pub(crate) async fn insert(
         groups: Vec::new(),
         admin: new.admin,
         must_change_password: new.must_change_password,
+        has_totp: false,
+        has_passkey: false,
         created_at: now,
         disabled_at: None,
     };

@@ -14,6 +14,7 @@ use crate::foundation::clock::Timestamp;
 use crate::foundation::db::{Key, Row};
 use crate::foundation::error::Error;
 use crate::foundation::person::Person;
+use crate::foundation::settings::Required;
 use crate::foundation::version::Version;
 use crate::people::passwords::Weakness;
 
@@ -46,6 +47,9 @@ pub struct User {
     pub admin: bool,
     /// Set for a password that others may know: the next sign-in must choose another.
     pub must_change_password: bool,
+    /// An authenticator app is set up.
+    pub has_totp: bool,
+    pub has_passkey: bool,
     pub created_at: Timestamp,
     pub disabled_at: Option<Timestamp>,
 }
@@ -58,6 +62,23 @@ impl User {
             &self.username
         } else {
             &self.display_name
+        }
+    }
+
+    /// Whether a password alone is not all that this user proves at a sign-in.
+    #[must_use]
+    pub fn has_second_factor(&self) -> bool {
+        self.has_totp || self.has_passkey
+    }
+
+    /// Whether the settings ask for a second factor of this user.
+    #[must_use]
+    pub fn needs_second_factor(&self, required: &Required) -> bool {
+        match required {
+            Required::None => false,
+            Required::Admins => self.admin,
+            Required::All => true,
+            Required::Group(group) => self.groups.contains(group),
         }
     }
 
@@ -176,6 +197,8 @@ impl User {
             groups: vec![text.to_owned()],
             admin: true,
             must_change_password: false,
+            has_totp: true,
+            has_passkey: true,
             created_at: Timestamp(0),
             disabled_at: None,
         }

@@ -8,6 +8,7 @@ use super::{Done, logging, runtime};
 use crate::foundation::app::App;
 use crate::foundation::clock::Clock;
 use crate::foundation::db::{self, DatabaseFailure};
+use crate::foundation::secrets;
 use crate::foundation::settings::Effective;
 use crate::program::listener::{self, Listener};
 use crate::program::site;
@@ -26,6 +27,7 @@ async fn serve(effective: Effective) -> Done {
     // Held until the process ends.
     let _lock = db::open_for_serving(&location).await?;
     let app = open_app(settings, Clock::system(), &location).await?;
+    secrets::prepare(&app).await?;
     let listener = Listener::bind(&app.settings, &server).await?;
     print_banner(&app, &listener);
     let rocket = site::rocket(app.clone(), &server);

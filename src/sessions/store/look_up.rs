@@ -11,7 +11,7 @@ use crate::sessions::{Methods, Session};
 /// The columns that a [`Session`] is read from, beside its user's, of the table `sessions` as `s`.
 macro_rules! session_columns {
     () => {
-        "s.token_hash, s.id, s.methods, s.remember, s.created_at, s.authenticated_at, s.last_seen_at,
+        "s.token_hash, s.id, s.methods, s.trusted, s.remember, s.created_at, s.authenticated_at, s.last_seen_at,
          s.idle_expires_at, s.expires_at"
     };
 }
@@ -22,6 +22,7 @@ from_row!(Session, |row| {
         id: row.try_get("id")?,
         user_id: row.try_get("user_id")?,
         methods: Methods::parse(methods).map_err(|e| sqlx::Error::Decode(e.into()))?,
+        trusted: row.try_get("trusted")?,
         remember: row.try_get("remember")?,
         created_at: row.try_get("created_at")?,
         authenticated_at: row.try_get("authenticated_at")?,

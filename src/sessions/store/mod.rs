@@ -12,7 +12,7 @@ pub(super) use uses::{USES_TOGETHER, touch};
 use sqlx::FromRow;
 use uuid::Uuid;
 
-use super::{Device, EndReason, Session, Which, device};
+use super::{Device, EndReason, Methods, Session, Which, device};
 use crate::foundation::audit;
 use crate::foundation::clock::Timestamp;
 use crate::foundation::db::{Connection, Pool};
@@ -28,8 +28,8 @@ pub(super) async fn insert(
     let name = device::describe(&user_agent);
     connection.query(
         "INSERT INTO sessions (token_hash, id, user_id, methods, remember, created_at, authenticated_at, last_seen_at,
-                               idle_expires_at, expires_at, address, user_agent, device)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+                               idle_expires_at, expires_at, address, user_agent, device, trusted)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
     )
     .bind(hash.as_bytes())
     .bind(session.id)
@@ -44,6 +44,7 @@ pub(super) async fn insert(
     .bind(device.address.to_canonical().to_string())
     .bind(&user_agent)
     .bind(&name)
+    .bind(session.trusted)
     .execute()
     .await?;
     connection
@@ -54,11 +55,12 @@ pub(super) async fn insert(
     Ok(())
 }
 
-/// A new token for a live session whose password was just checked.
+/// A new token for a live session that was just proven once more, by these methods among them.
 pub(super) async fn rotate(
     connection: &mut Connection,
     id: Uuid,
     hash: &TokenHash,
+    methods: Methods,
     now: Timestamp,
 ) -> Result<(), sqlx::Error> {
     // What hangs on the old token ends with it.
@@ -68,10 +70,11 @@ pub(super) async fn rotate(
     ] {
         connection.query(statement).bind(id).execute().await?;
     }
-    let rows = connection.query("UPDATE sessions SET token_hash = $2, authenticated_at = $3 WHERE id = $1 AND ended_at IS NULL")
+    let rows = connection.query("UPDATE sessions SET token_hash = $2, authenticated_at = $3, methods = $4 WHERE id = $1 AND ended_at IS NULL")
         .bind(id)
         .bind(hash.as_bytes())
         .bind(now)
+        .bind(methods.to_string())
         .execute()
         .await?;
     // It was ended meanwhile: the new token must not be handed out.

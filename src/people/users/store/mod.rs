@@ -14,6 +14,8 @@ macro_rules! user_columns {
     () => {
         "u.id AS user_id, u.username, u.display_name, u.email, u.admin, u.must_change_password,
          u.created_at AS user_created_at, u.disabled_at,
+         EXISTS (SELECT 1 FROM totp t WHERE t.user_id = u.id AND t.confirmed_at IS NOT NULL) AS has_totp,
+         EXISTS (SELECT 1 FROM passkeys k WHERE k.user_id = u.id) AS has_passkey,
          (SELECT string_agg(m.group_name, ',' ORDER BY m.group_name) FROM memberships m WHERE m.user_id = u.id) AS group_names"
     };
 }
@@ -33,6 +35,8 @@ from_row!(User, |row| {
         groups: group_list(row.try_get("group_names")?),
         admin: row.try_get("admin")?,
         must_change_password: row.try_get("must_change_password")?,
+        has_totp: row.try_get("has_totp")?,
+        has_passkey: row.try_get("has_passkey")?,
         created_at: row.try_get("user_created_at")?,
         disabled_at: row.try_get("disabled_at")?,
     })
