@@ -1,5 +1,6 @@
 //! Who signs in, and how they prove it.
 
+pub(crate) mod passkeys;
 pub mod passwords;
 pub mod users;
 
@@ -14,6 +15,7 @@ pub fn slice() -> Slice {
 }
 
 fn setup(builder: &mut AppBuilder) -> Result<(), Error> {
+    passkeys::setup(builder);
     passwords::setup(builder)?;
     builder.on_launch(|app| {
         Box::pin(async {
