@@ -2,6 +2,7 @@
 
 mod devices;
 pub mod lifecycle;
+mod passkeys;
 mod routes;
 
 use std::time::Duration;
@@ -17,6 +18,7 @@ use crate::sessions::{self, CurrentSession, Device, EndReason, Methods};
 use crate::web::Slice;
 use crate::web::pages::PageKind;
 use devices::DevicesPage;
+use passkeys::PasskeysPage;
 use routes::{AccountPage, PasswordPage};
 
 #[must_use]
@@ -25,8 +27,10 @@ pub fn slice() -> Slice {
         PageKind::of::<AccountPage>(),
         PageKind::of::<PasswordPage>(),
         PageKind::of::<DevicesPage>(),
+        PageKind::of::<PasskeysPage>(),
     ];
-    Slice::new([routes::routes(), devices::routes()].concat(), pages)
+    let routes = [routes::routes(), devices::routes(), passkeys::routes()];
+    Slice::new(routes.concat(), pages)
 }
 
 /// What became of a change of password.

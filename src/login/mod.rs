@@ -4,6 +4,7 @@ mod destination;
 pub mod first_admin;
 mod metrics;
 mod pages;
+mod passkey;
 mod routes;
 mod sensitive;
 mod verification;
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use crate::foundation::app::App;
 use crate::foundation::audit::{self, Actor, Event, Record};
+use crate::foundation::db::Tx;
 use crate::foundation::error::Error;
 use crate::foundation::token::Token;
 use crate::people::passwords::Password;
@@ -27,7 +29,7 @@ use sensitive::PasswordAgainPage;
 
 pub(crate) use destination::Destination;
 pub use destination::{Entrance, External, Gateway};
-pub(crate) use routes::cookie_for;
+pub(crate) use routes::{cookie_for, malformed_assertion};
 pub(crate) use sensitive::{NoFields, Sensitive};
 pub(crate) use verification::{Verification, verify_password};
 
@@ -100,29 +102,37 @@ async fn try_to_sign_in(
             Verification::Wrong => return Ok(Outcome::Wrong),
             Verification::Throttled(wait) => return Ok(Outcome::Throttled(wait)),
         };
-    let now = app.clock.now();
     let mut tx = app.db.begin_for(verified.username()).await?;
     let Some(user) = verified.settle(&mut tx).await? else {
         return Ok(Outcome::Wrong);
     };
-    let actor = Actor::user(&user, device.address);
-    if let Some(current) = current {
-        sessions::end(&mut tx, now, current.id, EndReason::Replaced, &actor).await?;
-    }
     let proven = Proven {
         remember: form.remember,
         ..Proven::BY_PASSWORD
     };
+    let (token, session) = start_session(app, tx, &user, device, current, proven).await?;
+    Ok(Outcome::SignedIn(token, session, Box::new(user)))
+}
+
+/// Starts the session of a user who was proven in this transaction, in place of the `current` one.
+async fn start_session(
+    app: &App,
+    mut tx: Tx,
+    user: &User,
+    device: &Device,
+    current: Option<&Session>,
+    proven: Proven,
+) -> Result<(Token, Session), Error> {
+    let now = app.clock.now();
+    let actor = Actor::user(user, device.address);
+    if let Some(current) = current {
+        sessions::end(&mut tx, now, current.id, EndReason::Replaced, &actor).await?;
+    }
     let (token, session) = sessions::start(app, &mut tx, user.id, device, proven).await?;
     // A password's hash, even a new one, is not in memory.
-    audit::commit(
-        tx,
-        now,
-        &actor,
-        &[Record::of(Event::SignIn, &user).session(session.id)],
-    )
-    .await?;
-    Ok(Outcome::SignedIn(token, session, Box::new(user)))
+    let record = Record::of(Event::SignIn, user).session(session.id);
+    audit::commit(tx, now, &actor, &[record]).await?;
+    Ok((token, session))
 }
 
 /// Ends the session that asks.

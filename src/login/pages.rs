@@ -6,8 +6,9 @@ use serde::Serialize;
 use super::destination::{Destination, Lost};
 use crate::foundation::app::App;
 use crate::foundation::error::Error;
+use crate::people::passkeys::{self, Purpose};
 use crate::people::users::User;
-use crate::web::Answer;
+use crate::web::{Answer, Browser};
 use crate::web::pages::{Page, Template, template};
 
 #[derive(Serialize)]
@@ -18,6 +19,8 @@ pub struct SignInPage {
     pub(super) destination: Option<String>,
     pub(super) signed_out: bool,
     pub(super) lost: Option<&'static str>,
+    /// What a passkey is asked for, if one can be.
+    pub(super) passkey: Option<String>,
 }
 
 impl SignInPage {
@@ -30,24 +33,38 @@ impl SignInPage {
             destination: destination.host().map(str::to_owned),
             signed_out: false,
             lost: None,
+            passkey: None,
         }
     }
 
-    pub(super) fn refused(self, app: &App, status: Status, error: &str) -> Result<Answer, Error> {
-        Answer::page(
-            app,
-            status,
-            &Self {
-                error: Some(error.to_owned()),
-                ..self
-            },
-            None,
-        )
+    /// With a button for passkeys, where browsers have them.
+    pub(super) async fn with_passkey(self, app: &App, browser: &Browser) -> Result<Self, Error> {
+        let passkey = passkeys::request_options(app, &browser.hash(), Purpose::SignIn).await?;
+        Ok(Self { passkey, ..self })
+    }
+
+    /// Nobody is signed in.
+    pub(super) async fn refused(
+        self,
+        app: &App,
+        browser: &Browser,
+        error: &str,
+    ) -> Result<Answer, Error> {
+        let page = Self {
+            error: Some(error.to_owned()),
+            ..self.with_passkey(app, browser).await?
+        };
+        let answer = Answer::page(app, Status::Unauthorized, &page, None)?;
+        Ok(browser.known_by(app, answer).challenge())
     }
 }
 
 impl Page for SignInPage {
     const TEMPLATE: Template = template!("login/sign_in.html");
+
+    fn asks_for_passkey(&self) -> bool {
+        self.passkey.is_some()
+    }
 
     fn samples(text: &str) -> Vec<Self> {
         let empty = || Self {
@@ -57,6 +74,7 @@ impl Page for SignInPage {
             destination: None,
             signed_out: false,
             lost: None,
+            passkey: None,
         };
         let text = || text.to_owned();
         vec![
@@ -68,6 +86,7 @@ impl Page for SignInPage {
                 destination: Some(text()),
                 signed_out: false,
                 lost: Some(Lost::Address.text()),
+                passkey: Some(text()),
             },
             Self {
                 signed_out: true,

@@ -4,14 +4,17 @@ use rocket::{FromForm, Route, get, post, routes};
 
 use super::destination::{Destination, Lost};
 use super::pages::{ReauthenticatePage, SignInPage, SignOutPage};
+use super::passkey::{self, Given};
 use super::{LoginForm, Outcome, Reauthenticated, reauthenticate, sign_in, sign_out};
 use crate::foundation::app::App;
 use crate::foundation::person::Person;
 use crate::foundation::token::Token;
+use crate::people::passkeys::Refused;
 use crate::people::passwords::Password;
+use crate::people::users::User;
 use crate::sessions::{CurrentSession, Denied, Session};
 use crate::web::cookies::{DomainCookie, HostCookie};
-use crate::web::{Answer, Failure, Opened, Posted, Refusal, SVG, Visit, back_to, with_query};
+use crate::web::{Answer, Browser, Failure, Opened, Posted, Refusal, SVG, Visit, back_to, with_query};
 
 /// Where people are sent who asked for no other page.
 const HOME: &str = "/account";
@@ -26,6 +29,7 @@ pub fn routes() -> Vec<Route> {
     routes![
         sign_in_form,
         sign_in_post,
+        passkey_post,
         sign_out_form,
         sign_out_post,
         forget,
@@ -43,6 +47,7 @@ async fn sign_in_form(
     app: &App,
     _visit: Visit,
     opened: Opened,
+    browser: Browser,
     current: Option<CurrentSession>,
     rd: Option<&str>,
     flow: Option<&str>,
@@ -61,13 +66,15 @@ async fn sign_in_form(
         return Ok(Answer::see_other(&out));
     }
     let Some(current) = ready else {
-        let user = current.as_ref().map(|current| &current.user as &dyn Person);
         let page = SignInPage {
             signed_out: signed_out.is_some(),
             lost: lost.map(Lost::text),
             ..SignInPage::new(rd, flow, &destination)
         };
-        return Ok(Answer::page(app, Status::Ok, &page, user)?);
+        let page = page.with_passkey(app, &browser).await?;
+        let user = current.as_ref().map(|current| &current.user as &dyn Person);
+        let answer = Answer::page(app, Status::Ok, &page, user)?;
+        return Ok(browser.known_by(app, answer));
     };
     if current.user.must_change_password {
         return Ok(change_password_first(rd, flow));
@@ -104,6 +111,7 @@ struct SignInForm {
 async fn sign_in_post(
     app: &App,
     visit: Visit,
+    browser: Browser,
     current: Result<CurrentSession, Denied>,
     form: Posted<SignInForm>,
 ) -> Result<Answer, Failure> {
@@ -113,7 +121,7 @@ async fn sign_in_post(
     let answer = match current {
         // The session that the browser has would outlive its cookie.
         Err(Denied::Unavailable) => Err(Refusal::unavailable().into()),
-        current => answer_sign_in(app, &visit, current.ok(), form).await,
+        current => answer_sign_in(app, &visit, &browser, current.ok(), form).await,
     };
     answer.map_err(|failure| failure.back(&back, "Back to sign in"))
 }
@@ -121,6 +129,7 @@ async fn sign_in_post(
 async fn answer_sign_in(
     app: &App,
     visit: &Visit,
+    browser: &Browser,
     current: Option<CurrentSession>,
     form: SignInForm,
 ) -> Result<Answer, Failure> {
@@ -135,16 +144,93 @@ async fn answer_sign_in(
     let current = current.as_ref().map(|current| &current.session);
     match sign_in(app, &login, &visit.device(), current).await? {
         Outcome::SignedIn(token, session, user) => {
-            let answer = if user.must_change_password {
-                change_password_first(rd, flow)
-            } else {
-                destination.continue_to(app, &token.hash()).await?
-            };
-            Ok(answer.cookie(cookie_for(app, &token, &session)))
+            answer_signed_in(app, &destination, (rd, flow), &token, &session, &user).await
         }
-        Outcome::Wrong => Ok(page.refused(app, Status::Unauthorized, WRONG)?.challenge()),
+        Outcome::Wrong => Ok(page.refused(app, browser, WRONG).await?),
         Outcome::Throttled(wait) => Err(Refusal::throttled(wait).into()),
     }
+}
+
+#[derive(FromForm)]
+struct PasskeyForm {
+    assertion: String,
+    remember: Option<String>,
+    rd: Option<String>,
+    flow: Option<String>,
+}
+
+#[post("/login/passkey", data = "<form>")]
+async fn passkey_post(
+    app: &App,
+    visit: Visit,
+    browser: Browser,
+    current: Result<CurrentSession, Denied>,
+    form: Posted<PasskeyForm>,
+) -> Result<Answer, Failure> {
+    let Posted(form) = form;
+    let way = [("rd", form.rd.as_deref()), ("flow", form.flow.as_deref())];
+    let back = with_query("/login", &way);
+    let answer = match current {
+        Err(Denied::Unavailable) => Err(Refusal::unavailable().into()),
+        current => answer_passkey(app, &visit, &browser, current.ok(), form).await,
+    };
+    answer.map_err(|failure| failure.back(&back, "Back to sign in"))
+}
+
+async fn answer_passkey(
+    app: &App,
+    visit: &Visit,
+    browser: &Browser,
+    current: Option<CurrentSession>,
+    form: PasskeyForm,
+) -> Result<Answer, Failure> {
+    let (rd, flow) = (form.rd.as_deref(), form.flow.as_deref());
+    let destination = Destination::find(app, rd, flow).await?;
+    let given = Given {
+        assertion: &form.assertion,
+        browser: &browser.hash(),
+        device: &visit.device(),
+    };
+    let remember = form.remember.is_some_and(|remember| remember == "on");
+    let current = current.as_ref().map(|current| &current.session);
+    match passkey::sign_in(app, given, remember, current).await? {
+        passkey::Outcome::SignedIn(token, session, user) => {
+            answer_signed_in(app, &destination, (rd, flow), &token, &session, &user).await
+        }
+        passkey::Outcome::Refused(Refused::Malformed) => Err(malformed_assertion().into()),
+        passkey::Outcome::Refused(refused) => {
+            let page = SignInPage::new(rd, flow, &destination);
+            Ok(page.refused(app, browser, refused.text()).await?)
+        }
+        passkey::Outcome::Throttled(wait) => Err(Refusal::throttled(wait).into()),
+    }
+}
+
+/// Where a browser goes that has just signed in, with its cookie.
+async fn answer_signed_in(
+    app: &App,
+    destination: &Destination,
+    (rd, flow): (Option<&str>, Option<&str>),
+    token: &Token,
+    session: &Session,
+    user: &User,
+) -> Result<Answer, Failure> {
+    let answer = if user.must_change_password {
+        change_password_first(rd, flow)
+    } else {
+        destination.continue_to(app, &token.hash()).await?
+    };
+    Ok(answer.cookie(cookie_for(app, token, session)))
+}
+
+/// What no browser makes of an authenticator's answer.
+pub(crate) fn malformed_assertion() -> Refusal {
+    Refusal::new(
+        Status::UnprocessableEntity,
+        "malformed_passkey",
+        "That was no passkey",
+        "What the browser sent of the passkey could not be read. Nothing was changed. Go back and try again.",
+    )
 }
 
 #[get("/logout")]

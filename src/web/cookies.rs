@@ -77,6 +77,12 @@ impl HostCookie {
         )
     }
 
+    /// Of the sign-in host: the browser that a passkey is asked of.
+    #[must_use]
+    pub fn visit(settings: &Settings) -> Self {
+        Self::of(settings, "__Host-vestibule-visit", "vestibule-visit")
+    }
+
     fn of(settings: &Settings, secure: &'static str, plain: &'static str) -> Self {
         let name = if settings.secure() { secure } else { plain };
         Self {
@@ -190,12 +196,14 @@ pub fn without_ours<'a>(headers: impl IntoIterator<Item = &'a str>) -> String {
     kept.join("; ")
 }
 
-const OURS: [&str; 7] = [
+const OURS: [&str; 9] = [
     DomainCookie::NAME,
     "__Host-vestibule",
     "__Host-vestibule-site",
     "__Host-vestibule-flow",
+    "__Host-vestibule-visit",
     "vestibule",
     "vestibule-site",
     "vestibule-flow",
+    "vestibule-visit",
 ];

@@ -7,6 +7,7 @@
 
 mod answer;
 mod assets;
+mod browser;
 pub mod cookies;
 pub(crate) mod denials;
 mod error_page;
@@ -24,6 +25,7 @@ mod visit;
 pub(crate) use answer::report;
 pub use answer::{Answer, Failure};
 pub(crate) use answer::{OwnHeader, SVG};
+pub use browser::Browser;
 pub use denials::Denied;
 pub use error_page::ErrorPage;
 pub use form::{Fields, Posted};

@@ -98,6 +98,34 @@ impl Refused {
     fn wrong(reason: &str) -> Self {
         Self::Wrong(reason.to_owned())
     }
+
+    /// For the person whose new passkey it is.
+    pub fn text_for_new(&self) -> &'static str {
+        match self {
+            Self::Malformed | Self::Stale => self.text(),
+            Self::Unverified => {
+                "The passkey was made without a PIN, a fingerprint or a face. Set one up for the device, then try again."
+            }
+            Self::Wrong(_) | Self::Copied => {
+                "That passkey cannot be used here. Try another device or password manager."
+            }
+        }
+    }
+
+    /// For the person: what to do now.
+    pub fn text(&self) -> &'static str {
+        match self {
+            Self::Malformed | Self::Stale => {
+                "This page was open for too long, or in another browser. Try again."
+            }
+            Self::Unverified => {
+                "The passkey was used without a PIN, a fingerprint or a face. Set one up for it, or use your password."
+            }
+            Self::Wrong(_) | Self::Copied => {
+                "That passkey was not accepted. Use your password, or another passkey."
+            }
+        }
+    }
 }
 
 /// For the page: what a passkey of this user, or of anyone, is asked for. `None` where there is none to ask.
@@ -229,7 +257,7 @@ impl Claim {
         }
         let used = self.assertion.verify(settings, &self.challenge, &passkey)?;
         Ok(Proof {
-            credential_id: passkey.credential_id,
+            passkey,
             challenge: self.challenge,
             used,
         })
@@ -238,7 +266,7 @@ impl Claim {
 
 /// An answer that a passkey signed; [`Proof::settle`] says whether it counts.
 pub(crate) struct Proof {
-    credential_id: Vec<u8>,
+    passkey: Passkey,
     challenge: Challenge,
     used: Use,
 }
@@ -250,7 +278,8 @@ impl Proof {
         if !spend(tx, &self.challenge).await? {
             return Ok(Err(Refused::wrong("the answer was used before")));
         }
-        let Some(stored) = store::by_credential_id(&mut **tx, &self.credential_id).await? else {
+        let stored = find(tx, self.passkey.user_id, self.passkey.id).await?;
+        let Some(stored) = stored else {
             return Ok(Err(Refused::wrong("the passkey was deleted")));
         };
         let Use {
