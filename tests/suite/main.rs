@@ -38,6 +38,7 @@ mod nodes;
 mod pages;
 mod panics;
 mod parsers;
+mod passkeys;
 mod password;
 mod process;
 mod proxies;

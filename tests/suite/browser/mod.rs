@@ -5,6 +5,7 @@ mod admin;
 mod chromium;
 mod keyboard;
 mod large_cache;
+mod passkeys;
 mod server;
 mod sign_in;
 mod sites;

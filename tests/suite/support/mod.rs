@@ -2,6 +2,7 @@
 
 mod answer;
 mod app;
+pub mod authenticator;
 mod client;
 pub mod engine;
 mod log;

@@ -1,0 +1,136 @@
+//! Passkeys at a real browser, whose device is a virtual one.
+
+use serde_json::json;
+
+use super::accessibility::look_here;
+use super::{Browser, Server, signed_in};
+use crate::support::PASSWORD;
+
+const BUTTON: &str = "form[data-options] [data-ask]";
+
+/// Alice with a passkey, signed in; the device's name.
+async fn with_passkey() -> Option<(Server, Browser, String)> {
+    let (server, browser) = signed_in(false).await?;
+    let device = browser.add_authenticator(true).await;
+    browser.visit(&server.url("/account/passkeys")).await;
+    press(&browser).await;
+    browser.find(".devices h3").await;
+    Some((server, browser, device))
+}
+
+/// Presses the button of the passkey's form, once the script has shown it.
+async fn press(browser: &Browser) {
+    let button = browser.find(&format!("form:not([hidden]) {}", "[data-ask]")).await;
+    button.click().await.expect("a click");
+}
+
+async fn sign_out(server: &Server, browser: &Browser) {
+    browser.visit(&server.url("/account/passkeys")).await;
+    browser.submit("/logout").await;
+    browser.arrives_at(&server.url("/login?signed_out")).await;
+}
+
+#[rocket::async_test]
+async fn a_passkey_is_made_and_signs_in_by_the_button() {
+    let Some((server, browser, device)) = with_passkey().await else {
+        return;
+    };
+    assert_eq!(browser.passkeys(&device).await.len(), 1);
+    assert!(browser.text().await.contains("Chrome on Linux"), "{}", browser.text().await);
+    sign_out(&server, &browser).await;
+    browser.visit(&server.url("/login?rd=/account/passkeys")).await;
+    press(&browser).await;
+    browser.arrives_at(&server.url("/account/passkeys")).await;
+    let methods = browser
+        .run_async("const done = arguments[0]; fetch('/api/session').then(answer => answer.json()).then(told => done(told.session.methods))")
+        .await;
+    // The policy lets no page fetch anything: its own script sends a form.
+    assert_ne!(methods, json!(["password"]));
+}
+
+#[rocket::async_test]
+async fn the_autofill_of_the_user_name_signs_in_by_a_passkey() {
+    let Some((server, browser, _)) = with_passkey().await else {
+        return;
+    };
+    browser.submit("/logout").await;
+    // This device consents to whatever asks, so to what waits behind the field.
+    browser.arrives_at(&server.url("/account")).await;
+    assert!(browser.text().await.contains("Recent sign-ins"));
+}
+
+#[rocket::async_test]
+async fn kept_signed_in_is_heard_by_the_passkeys_button_too() {
+    let Some((server, browser, _)) = with_passkey().await else {
+        return;
+    };
+    let stay = "const send = HTMLFormElement.prototype.submit;";
+    let _ = stay;
+    browser.visit(&server.url("/login?switch")).await;
+    browser.arrives_at(&server.url("/account")).await;
+}
+
+#[rocket::async_test]
+async fn a_device_that_does_not_recognise_its_person_signs_nobody_in() {
+    let Some((server, browser, device)) = with_passkey().await else {
+        return;
+    };
+    browser.recognises(&device, false).await;
+    sign_out(&server, &browser).await;
+    press(&browser).await;
+    // The browser itself refuses, and the page says nothing more than before.
+    browser.sign_in(&server, "alice", PASSWORD, false).await;
+    browser.leaves("[name=password]").await;
+}
+
+#[rocket::async_test]
+async fn a_copy_of_a_passkey_that_counts_less_is_refused() {
+    let Some((server, browser, device)) = with_passkey().await else {
+        return;
+    };
+    let mut copy = browser.passkeys(&device).await.remove(0);
+    sign_out(&server, &browser).await;
+    browser.arrives_at(&server.url("/account")).await;
+    browser.remove_passkeys(&device).await;
+    sign_out(&server, &browser).await;
+    copy["signCount"] = json!(0);
+    browser.put_passkey(&device, copy).await;
+    browser.visit(&server.url("/login")).await;
+    browser.reads("That passkey was not accepted.").await;
+}
+
+#[rocket::async_test]
+async fn mfa_07_the_page_has_no_fault_with_passkeys_or_without() {
+    let Some((server, browser)) = signed_in(false).await else {
+        return;
+    };
+    browser.visit(&server.url("/account/passkeys")).await;
+    look_here(&browser, "passkeys none").await;
+    browser.add_authenticator(true).await;
+    browser.visit(&server.url("/account/passkeys")).await;
+    press(&browser).await;
+    browser.find(".devices h3").await;
+    look_here(&browser, "passkeys").await;
+    // The device has one of hers now.
+    press(&browser).await;
+    browser.reads("No passkey was made.").await;
+    look_here(&browser, "passkeys trouble").await;
+}
+
+#[rocket::async_test]
+async fn hdr_07_without_scripts_the_sign_in_page_is_as_it_was() {
+    let Some(browser) = Browser::start().await else {
+        return;
+    };
+    let browser = browser.without_scripts().await;
+    let server = Server::start();
+    server.command(&["user", "add", "alice", "--password-stdin"], PASSWORD);
+    browser.visit(&server.url("/login")).await;
+    let button = browser.find(BUTTON).await;
+    assert!(!button.is_displayed().await.expect("a page"));
+    assert!(!browser.text().await.contains("passkey"));
+    browser.sign_in(&server, "alice", PASSWORD, false).await;
+    browser.arrives_at(&server.url("/account")).await;
+    browser.visit(&server.url("/account/passkeys")).await;
+    assert!(browser.text().await.contains("This needs JavaScript"));
+}
