@@ -54,8 +54,8 @@ impl SignInPage {
             error: Some(error.to_owned()),
             ..self.with_passkey(app, browser).await?
         };
-        let answer = Answer::page(app, Status::Unauthorized, &page, None)?;
-        Ok(browser.known_by(app, answer).challenge())
+        let answer = browser.page(app, Status::Unauthorized, &page, None)?;
+        Ok(answer.challenge())
     }
 }
 

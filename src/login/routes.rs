@@ -73,8 +73,7 @@ async fn sign_in_form(
         };
         let page = page.with_passkey(app, &browser).await?;
         let user = current.as_ref().map(|current| &current.user as &dyn Person);
-        let answer = Answer::page(app, Status::Ok, &page, user)?;
-        return Ok(browser.known_by(app, answer));
+        return Ok(browser.page(app, Status::Ok, &page, user)?);
     };
     if current.user.must_change_password {
         return Ok(change_password_first(rd, flow));

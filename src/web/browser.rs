@@ -3,12 +3,16 @@
 use std::sync::Arc;
 
 use rocket::Request;
+use rocket::http::Status;
 use rocket::outcome::Outcome;
 use rocket::request::{self, FromRequest};
 
 use super::Answer;
 use super::cookies::{Found, HostCookie};
+use super::pages::Page;
 use crate::foundation::app::App;
+use crate::foundation::error::Error;
+use crate::foundation::person::Person;
 use crate::foundation::token::{Token, TokenHash};
 
 /// What a page asks a passkey for is bound to the browser that got the page: an answer that was made in another one is
@@ -47,12 +51,22 @@ impl Browser {
         self.token.hash()
     }
 
-    /// The answer, with the cookie if the browser has none yet; for pages that ask for a passkey.
-    #[must_use]
-    pub fn known_by(&self, app: &App, answer: Answer) -> Answer {
-        if !self.is_new {
-            return answer;
+    /// A page, with the cookie if it asks for a passkey and the browser has none yet.
+    ///
+    /// # Errors
+    /// The template is at fault.
+    pub fn page<P: Page>(
+        &self,
+        app: &App,
+        status: Status,
+        page: &P,
+        viewer: Option<&dyn Person>,
+    ) -> Result<Answer, Error> {
+        let answer = Answer::page(app, status, page, viewer)?;
+        if !self.is_new || !page.asks_for_passkey() {
+            return Ok(answer);
         }
-        answer.cookie(HostCookie::visit(&app.settings).issue(&self.token, None))
+        let cookie = HostCookie::visit(&app.settings).issue(&self.token, None);
+        Ok(answer.cookie(cookie))
     }
 }

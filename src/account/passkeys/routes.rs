@@ -148,8 +148,7 @@ async fn answer(
         options,
         error: error.map(str::to_owned),
     };
-    let answer = Answer::page(app, status, &page, Some(user))?;
-    Ok(browser.known_by(app, answer))
+    Ok(browser.page(app, status, &page, Some(user))?)
 }
 
 #[derive(Serialize)]

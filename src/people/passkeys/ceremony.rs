@@ -111,6 +111,7 @@ impl Assertion {
     pub fn read(json: &str) -> Option<Self> {
         let answer: AuthenticationCredential = serde_json::from_str(json).ok()?;
         let data = decode(&answer.response.authenticator_data)?;
+        decode(&answer.response.signature)?;
         let user_handle = match &answer.response.user_handle {
             Some(handle) => Some(decode(handle)?),
             None => None,

@@ -292,6 +292,13 @@ impl Browser {
         id.as_str().expect("an id").to_owned()
     }
 
+    /// From now on no page waits for a passkey behind a field: a device that consents would answer at once.
+    pub async fn without_autofill(&self) {
+        let source = "if (window.PublicKeyCredential) PublicKeyCredential.isConditionalMediationAvailable = async () => false";
+        let script = json!({"source": source});
+        self.devtools("Page.addScriptToEvaluateOnNewDocument", script).await;
+    }
+
     /// Whether the device recognises its person from now on.
     pub async fn recognises(&self, authenticator: &str, verified: bool) {
         let path = format!("/{authenticator}/uv");
