@@ -33,8 +33,8 @@ use crate::people::users::User;
 use crate::web::Slice;
 pub use crate::web::{Denied, Device};
 
-pub(crate) use guard::{Enroller, SteppedUp};
 pub use guard::{Admin, AnyOrigin, CurrentSession, CurrentUser, TwoFactor};
+pub(crate) use guard::{Enroller, SteppedUp};
 pub use housekeeping::write_last_uses;
 use last_use::LastUse;
 pub use last_use::LastUses;
