@@ -1,6 +1,7 @@
 //! One's own account: what it is, and its password.
 
 mod devices;
+pub(crate) mod factors;
 pub mod lifecycle;
 mod passkeys;
 mod routes;
@@ -18,6 +19,7 @@ use crate::sessions::{self, CurrentSession, Device, EndReason, Methods};
 use crate::web::Slice;
 use crate::web::pages::PageKind;
 use devices::DevicesPage;
+use factors::{FactorsPage, RecoveryCodesPage, TotpPage};
 use passkeys::PasskeysPage;
 use routes::{AccountPage, PasswordPage};
 
@@ -27,9 +29,17 @@ pub fn slice() -> Slice {
         PageKind::of::<AccountPage>(),
         PageKind::of::<PasswordPage>(),
         PageKind::of::<DevicesPage>(),
+        PageKind::of::<FactorsPage>(),
+        PageKind::of::<TotpPage>(),
+        PageKind::of::<RecoveryCodesPage>(),
         PageKind::of::<PasskeysPage>(),
     ];
-    let routes = [routes::routes(), devices::routes(), passkeys::routes()];
+    let routes = [
+        routes::routes(),
+        devices::routes(),
+        factors::routes(),
+        passkeys::routes(),
+    ];
     Slice::new(routes.concat(), pages)
 }
 

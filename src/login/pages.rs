@@ -8,7 +8,7 @@ use crate::foundation::app::App;
 use crate::foundation::error::Error;
 use crate::people::passkeys::{self, Purpose};
 use crate::people::users::User;
-use crate::web::{Answer, Browser};
+use crate::web::{Answer, Visitor};
 use crate::web::pages::{Page, Template, template};
 
 #[derive(Serialize)]
@@ -38,8 +38,8 @@ impl SignInPage {
     }
 
     /// With a button for passkeys, where browsers have them.
-    pub(super) async fn with_passkey(self, app: &App, browser: &Browser) -> Result<Self, Error> {
-        let passkey = passkeys::request_options(app, &browser.hash(), Purpose::SignIn).await?;
+    pub(super) async fn with_passkey(self, app: &App, visitor: &Visitor) -> Result<Self, Error> {
+        let passkey = passkeys::request_options(app, &visitor.hash(), Purpose::SignIn).await?;
         Ok(Self { passkey, ..self })
     }
 
@@ -47,14 +47,14 @@ impl SignInPage {
     pub(super) async fn refused(
         self,
         app: &App,
-        browser: &Browser,
+        visitor: &Visitor,
         error: &str,
     ) -> Result<Answer, Error> {
         let page = Self {
             error: Some(error.to_owned()),
-            ..self.with_passkey(app, browser).await?
+            ..self.with_passkey(app, visitor).await?
         };
-        let answer = browser.page(app, Status::Unauthorized, &page, None)?;
+        let answer = visitor.page(app, Status::Unauthorized, &page, None)?;
         Ok(answer.challenge())
     }
 }
@@ -112,30 +112,48 @@ pub struct ReauthenticatePage {
     pub(super) rd: String,
     pub(super) error: Option<String>,
     pub(super) username: String,
+    /// Whether a code is asked for, and no password.
+    pub(super) second_factor: bool,
+    pub(super) has_totp: bool,
+    /// What the user's passkeys are asked for, if there are any.
+    pub(super) passkey: Option<String>,
 }
 
 impl ReauthenticatePage {
-    pub(super) fn new(user: &User, rd: Option<&str>) -> Self {
-        Self {
+    pub(super) async fn new(
+        app: &App,
+        visitor: &Visitor,
+        user: &User,
+        rd: Option<&str>,
+    ) -> Result<Self, Error> {
+        let purpose = Purpose::Reauthenticate(user.id);
+        Ok(Self {
             rd: rd.unwrap_or_default().to_owned(),
             error: None,
             username: user.username.clone(),
-        }
-    }
-
-    pub(super) fn answer(&self, app: &App, status: Status, user: &User) -> Result<Answer, Error> {
-        Answer::page(app, status, self, Some(user))
+            second_factor: user.has_second_factor(),
+            has_totp: user.has_totp,
+            passkey: passkeys::request_options(app, &visitor.hash(), purpose).await?,
+        })
     }
 }
 
 impl Page for ReauthenticatePage {
     const TEMPLATE: Template = template!("login/reauthenticate.html");
 
+    fn asks_for_passkey(&self) -> bool {
+        self.passkey.is_some()
+    }
+
     fn samples(text: &str) -> Vec<Self> {
-        vec![Self {
+        let page = |second_factor| Self {
             rd: text.to_owned(),
             error: Some(text.to_owned()),
             username: text.to_owned(),
-        }]
+            second_factor,
+            has_totp: second_factor,
+            passkey: second_factor.then(|| text.to_owned()),
+        };
+        vec![page(false), page(true)]
     }
 }

@@ -4,17 +4,23 @@ use rocket::{FromForm, Route, get, post, routes};
 
 use super::destination::{Destination, Lost};
 use super::pages::{ReauthenticatePage, SignInPage, SignOutPage};
-use super::passkey::{self, Given};
-use super::{LoginForm, Outcome, Reauthenticated, reauthenticate, sign_in, sign_out};
+use super::second_factor::Proof;
+use super::{
+    Browser, LoginForm, Outcome, ProofAgain, Reauthenticated, SignedIn, reauthenticate, sign_in,
+    sign_out,
+};
 use crate::foundation::app::App;
+use crate::foundation::error::Error;
 use crate::foundation::person::Person;
 use crate::foundation::token::Token;
-use crate::people::passkeys::Refused;
 use crate::people::passwords::Password;
 use crate::people::users::User;
 use crate::sessions::{CurrentSession, Denied, Session};
 use crate::web::cookies::{DomainCookie, HostCookie};
-use crate::web::{Answer, Browser, Failure, Opened, Posted, Refusal, SVG, Visit, back_to, with_query};
+use crate::web::{
+    Answer, CookieHeaders, Failure, Opened, Posted, Refusal, SVG, Visit, Visitor, back_to,
+    with_query,
+};
 
 /// Where people are sent who asked for no other page.
 const HOME: &str = "/account";
@@ -29,7 +35,6 @@ pub fn routes() -> Vec<Route> {
     routes![
         sign_in_form,
         sign_in_post,
-        passkey_post,
         sign_out_form,
         sign_out_post,
         forget,
@@ -38,7 +43,7 @@ pub fn routes() -> Vec<Route> {
     ]
 }
 
-#[get("/login?<rd>&<flow>&<rm>&<cut>&<switch>&<retry>&<signed_out>")]
+#[get("/login?<rd>&<flow>&<rm>&<cut>&<switch>&<retry>&<signed_out>&<factor>&<fresh>")]
 #[expect(
     clippy::too_many_arguments,
     reason = "the parameters of the page's address"
@@ -47,7 +52,7 @@ async fn sign_in_form(
     app: &App,
     _visit: Visit,
     opened: Opened,
-    browser: Browser,
+    visitor: Visitor,
     current: Option<CurrentSession>,
     rd: Option<&str>,
     flow: Option<&str>,
@@ -56,12 +61,18 @@ async fn sign_in_form(
     switch: Option<&str>,
     retry: Option<&str>,
     signed_out: Option<&str>,
+    factor: Option<&str>,
+    fresh: Option<&str>,
 ) -> Result<Answer, Failure> {
     let destination = Destination::find(app, rd, flow).await?;
     let lost = Lost::find(rm, cut);
     let goes_on = switch.is_none() && (opened.as_page || !destination.needs_ticket());
     let ready = current.as_ref().filter(|_| goes_on);
     let ready_user = ready.filter(|current| !current.user.must_change_password);
+    let wanted = Wanted {
+        two: factor == Some("two"),
+        fresh: fresh.is_some(),
+    };
     if let (true, None, Some(out)) = (opened.framed, ready_user, destination.out_of_frame(app)) {
         return Ok(Answer::see_other(&out));
     }
@@ -71,12 +82,12 @@ async fn sign_in_form(
             lost: lost.map(Lost::text),
             ..SignInPage::new(rd, flow, &destination)
         };
-        let page = page.with_passkey(app, &browser).await?;
+        let page = page.with_passkey(app, &visitor).await?;
         let user = current.as_ref().map(|current| &current.user as &dyn Person);
-        return Ok(browser.page(app, Status::Ok, &page, user)?);
+        return Ok(visitor.page(app, Status::Ok, &page, user)?);
     };
-    if current.user.must_change_password {
-        return Ok(change_password_first(rd, flow));
+    if let Some(first) = comes_first(app, &current.session, &current.user, wanted) {
+        return Ok(Answer::see_other(&first.way(rd, flow)));
     }
     match lost.filter(|_| destination.host().is_some() && !opened.framed) {
         Some(lost) => Ok(destination.stop(app, lost)?),
@@ -89,12 +100,49 @@ async fn sign_in_form(
     }
 }
 
-/// The way goes on from there.
-fn change_password_first(rd: Option<&str>, flow: Option<&str>) -> Answer {
-    Answer::see_other(&with_query(
-        "/account/password",
-        &[("rd", rd), ("flow", flow)],
-    ))
+/// What the page that somebody is on the way to asks for beyond a session.
+#[derive(Clone, Copy, Default)]
+struct Wanted {
+    two: bool,
+    /// A proof of just now.
+    fresh: bool,
+}
+
+/// A page of ours that comes before the one that somebody is on the way to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum First {
+    Password,
+    Proof,
+    Enrolment,
+}
+
+/// What comes first. Whoever has a second factor proves it before anything else.
+fn comes_first(app: &App, session: &Session, user: &User, wanted: Wanted) -> Option<First> {
+    let required = &app.settings.second_factor.required;
+    let lacks_two = session.lacks_second_factor(user, required)
+        || wanted.two && !session.methods.is_two_factor();
+    if lacks_two && user.has_second_factor() {
+        Some(First::Proof)
+    } else if user.must_change_password {
+        Some(First::Password)
+    } else if lacks_two {
+        Some(First::Enrolment)
+    } else {
+        wanted.fresh.then_some(First::Proof)
+    }
+}
+
+impl First {
+    /// The way there, which goes on from there.
+    fn way(self, rd: Option<&str>, flow: Option<&str>) -> String {
+        let way = [("rd", rd), ("flow", flow)];
+        let path = match self {
+            Self::Password => return with_query("/account/password", &way),
+            Self::Proof => "/reauthenticate",
+            Self::Enrolment => "/account/factors",
+        };
+        with_query(path, &[("rd", Some(&with_query("/login", &way)))])
+    }
 }
 
 #[derive(FromForm)]
@@ -110,7 +158,8 @@ struct SignInForm {
 async fn sign_in_post(
     app: &App,
     visit: Visit,
-    browser: Browser,
+    cookies: CookieHeaders<'_>,
+    visitor: Visitor,
     current: Result<CurrentSession, Denied>,
     form: Posted<SignInForm>,
 ) -> Result<Answer, Failure> {
@@ -120,116 +169,66 @@ async fn sign_in_post(
     let answer = match current {
         // The session that the browser has would outlive its cookie.
         Err(Denied::Unavailable) => Err(Refusal::unavailable().into()),
-        current => answer_sign_in(app, &visit, &browser, current.ok(), form).await,
+        current => {
+            let current = current.ok();
+            let browser = Browser {
+                device: visit.device(),
+                current: current.as_ref().map(|current| &current.session),
+                trusted: cookies.token(HostCookie::trusted(&app.settings)),
+            };
+            answer_sign_in(app, &browser, &visitor, form).await
+        }
     };
     answer.map_err(|failure| failure.back(&back, "Back to sign in"))
 }
 
 async fn answer_sign_in(
     app: &App,
-    visit: &Visit,
-    browser: &Browser,
-    current: Option<CurrentSession>,
+    browser: &Browser<'_>,
+    visitor: &Visitor,
     form: SignInForm,
 ) -> Result<Answer, Failure> {
-    let (rd, flow) = (form.rd.as_deref(), form.flow.as_deref());
-    let destination = Destination::find(app, rd, flow).await?;
-    let page = SignInPage::new(rd, flow, &destination);
     let login = LoginForm {
         username: form.username,
         password: Password::new(form.password),
         remember: form.remember.is_some_and(|remember| remember == "on"),
+        rd: form.rd,
+        flow: form.flow,
     };
-    let current = current.as_ref().map(|current| &current.session);
-    match sign_in(app, &login, &visit.device(), current).await? {
-        Outcome::SignedIn(token, session, user) => {
-            answer_signed_in(app, &destination, (rd, flow), &token, &session, &user).await
+    let way = (login.rd.as_deref(), login.flow.as_deref());
+    match sign_in(app, &login, browser).await? {
+        Outcome::SignedIn(signed_in) => Ok(answer_signed_in(app, &signed_in, way).await?),
+        Outcome::SecondStep(token) => {
+            let cookie = HostCookie::pending(&app.settings).issue(&token, None);
+            Ok(Answer::see_other("/login/code").cookie(cookie))
         }
-        Outcome::Wrong => Ok(page.refused(app, browser, WRONG).await?),
+        Outcome::Wrong => {
+            let page = SignInPage::new(way.0, way.1, &Destination::find(app, way.0, way.1).await?);
+            Ok(page.refused(app, visitor, WRONG).await?)
+        }
         Outcome::Throttled(wait) => Err(Refusal::throttled(wait).into()),
     }
 }
 
-#[derive(FromForm)]
-struct PasskeyForm {
-    assertion: String,
-    remember: Option<String>,
-    rd: Option<String>,
-    flow: Option<String>,
-}
-
-#[post("/login/passkey", data = "<form>")]
-async fn passkey_post(
+/// Hands the browser its session, and sends it on to where `rd` and `flow` lead.
+pub(super) async fn answer_signed_in(
     app: &App,
-    visit: Visit,
-    browser: Browser,
-    current: Result<CurrentSession, Denied>,
-    form: Posted<PasskeyForm>,
-) -> Result<Answer, Failure> {
-    let Posted(form) = form;
-    let way = [("rd", form.rd.as_deref()), ("flow", form.flow.as_deref())];
-    let back = with_query("/login", &way);
-    let answer = match current {
-        Err(Denied::Unavailable) => Err(Refusal::unavailable().into()),
-        current => answer_passkey(app, &visit, &browser, current.ok(), form).await,
-    };
-    answer.map_err(|failure| failure.back(&back, "Back to sign in"))
-}
-
-async fn answer_passkey(
-    app: &App,
-    visit: &Visit,
-    browser: &Browser,
-    current: Option<CurrentSession>,
-    form: PasskeyForm,
-) -> Result<Answer, Failure> {
-    let (rd, flow) = (form.rd.as_deref(), form.flow.as_deref());
-    let destination = Destination::find(app, rd, flow).await?;
-    let given = Given {
-        assertion: &form.assertion,
-        browser: &browser.hash(),
-        device: &visit.device(),
-    };
-    let remember = form.remember.is_some_and(|remember| remember == "on");
-    let current = current.as_ref().map(|current| &current.session);
-    match passkey::sign_in(app, given, remember, current).await? {
-        passkey::Outcome::SignedIn(token, session, user) => {
-            answer_signed_in(app, &destination, (rd, flow), &token, &session, &user).await
-        }
-        passkey::Outcome::Refused(Refused::Malformed) => Err(malformed_assertion().into()),
-        passkey::Outcome::Refused(refused) => {
-            let page = SignInPage::new(rd, flow, &destination);
-            Ok(page.refused(app, browser, refused.text()).await?)
-        }
-        passkey::Outcome::Throttled(wait) => Err(Refusal::throttled(wait).into()),
-    }
-}
-
-/// Where a browser goes that has just signed in, with its cookie.
-async fn answer_signed_in(
-    app: &App,
-    destination: &Destination,
+    signed_in: &SignedIn,
     (rd, flow): (Option<&str>, Option<&str>),
-    token: &Token,
-    session: &Session,
-    user: &User,
-) -> Result<Answer, Failure> {
-    let answer = if user.must_change_password {
-        change_password_first(rd, flow)
-    } else {
-        destination.continue_to(app, &token.hash()).await?
+) -> Result<Answer, Error> {
+    let SignedIn {
+        token,
+        session,
+        user,
+    } = signed_in;
+    let answer = match comes_first(app, session, user, Wanted::default()) {
+        Some(first) => Answer::see_other(&first.way(rd, flow)),
+        None => {
+            let destination = Destination::find(app, rd, flow).await?;
+            destination.continue_to(app, &token.hash()).await?
+        }
     };
     Ok(answer.cookie(cookie_for(app, token, session)))
-}
-
-/// What no browser makes of an authenticator's answer.
-pub(crate) fn malformed_assertion() -> Refusal {
-    Refusal::new(
-        Status::UnprocessableEntity,
-        "malformed_passkey",
-        "That was no passkey",
-        "What the browser sent of the passkey could not be read. Nothing was changed. Go back and try again.",
-    )
 }
 
 #[get("/logout")]
@@ -292,53 +291,104 @@ fn forget(app: &App, _visit: Visit) -> Answer {
 }
 
 #[get("/reauthenticate?<rd>")]
-fn reauthenticate_form(
+async fn reauthenticate_form(
     app: &App,
     _visit: Visit,
+    visitor: Visitor,
     current: CurrentSession,
     rd: Option<&str>,
 ) -> Result<Answer, Failure> {
-    Ok(ReauthenticatePage::new(&current.user, rd).answer(app, Status::Ok, &current.user)?)
+    let user = &current.user;
+    let page = ReauthenticatePage::new(app, &visitor, user, rd).await?;
+    Ok(visitor.page(app, Status::Ok, &page, Some(user))?)
 }
 
 #[derive(FromForm)]
 struct ReauthenticateForm {
-    password: String,
+    password: Option<String>,
+    code: Option<String>,
+    recovery_code: Option<String>,
+    assertion: Option<String>,
     rd: Option<String>,
+}
+
+impl ReauthenticateForm {
+    /// The one of them that was filled in. `None`: it cannot be right.
+    fn proof(self, visitor: &Visitor) -> Option<ProofAgain> {
+        let filled = |field: Option<String>| field.filter(|text| !text.is_empty());
+        match (
+            filled(self.password),
+            filled(self.code),
+            filled(self.recovery_code),
+            filled(self.assertion),
+        ) {
+            (Some(password), None, None, None) => {
+                Some(ProofAgain::Password(Password::new(password)))
+            }
+            (None, Some(code), None, None) | (None, None, Some(code), None) => {
+                Proof::parse(code).map(ProofAgain::SecondFactor)
+            }
+            (None, None, None, Some(assertion)) => {
+                Some(ProofAgain::Passkey(assertion, visitor.hash()))
+            }
+            _ => None,
+        }
+    }
 }
 
 #[post("/reauthenticate", data = "<form>")]
 async fn reauthenticate_post(
     app: &App,
     visit: Visit,
+    visitor: Visitor,
     current: CurrentSession,
     form: Posted<ReauthenticateForm>,
 ) -> Result<Answer, Failure> {
     let Posted(form) = form;
     let back = with_query("/reauthenticate", &[("rd", form.rd.as_deref())]);
-    let answer = answer_reauthenticate(app, &visit, &current, form).await;
+    let answer = answer_reauthenticate(app, &visit, &visitor, &current, form).await;
     answer.map_err(|failure| failure.back(&back, "Back"))
 }
 
 async fn answer_reauthenticate(
     app: &App,
     visit: &Visit,
+    visitor: &Visitor,
     current: &CurrentSession,
     form: ReauthenticateForm,
 ) -> Result<Answer, Failure> {
-    let rd = form.rd.as_deref();
-    let password = Password::new(form.password);
-    match reauthenticate(app, current, &password, &visit.device()).await? {
-        Reauthenticated::Done(token) => Ok(Answer::see_other(&back_to(app, rd, HOME))
-            .cookie(cookie_for(app, &token, &current.session))),
-        Reauthenticated::Wrong => {
-            let page = ReauthenticatePage {
-                error: Some("That is not your password.".to_owned()),
-                ..ReauthenticatePage::new(&current.user, rd)
-            };
-            Ok(page.answer(app, Status::Forbidden, &current.user)?)
+    let rd = form.rd.clone();
+    let rd = rd.as_deref();
+    let user = &current.user;
+    let outcome = match form.proof(visitor) {
+        Some(proof) => reauthenticate(app, current, proof, &visit.device()).await?,
+        None => Reauthenticated::Wrong,
+    };
+    let wrong = match outcome {
+        Reauthenticated::Done(token) => {
+            return Ok(Answer::see_other(&back_to(app, rd, HOME)).cookie(cookie_for(
+                app,
+                &token,
+                &current.session,
+            )));
         }
-        Reauthenticated::Throttled(wait) => Err(Refusal::throttled(wait).into()),
+        Reauthenticated::Throttled(wait) => return Err(Refusal::throttled(wait).into()),
+        Reauthenticated::Wrong => wrong_again(user),
+        Reauthenticated::WrongPasskey(why) => why,
+    };
+    let page = ReauthenticatePage {
+        error: Some(wrong.to_owned()),
+        ..ReauthenticatePage::new(app, visitor, user, rd).await?
+    };
+    Ok(visitor.page(app, Status::Forbidden, &page, Some(user))?)
+}
+
+/// What is said of a proof that was not right.
+pub(super) fn wrong_again(user: &User) -> &'static str {
+    if user.has_second_factor() {
+        "That code is not right, or it was used before. Wait for the next one."
+    } else {
+        "That is not your password."
     }
 }
 

@@ -9,18 +9,22 @@ use rocket::http::Status;
 use rocket::outcome::Outcome;
 use serde::Serialize;
 
-use super::routes::cookie_for;
-use super::{Reauthenticated, reauthenticate};
+use super::routes::{cookie_for, wrong_again};
+use super::second_factor::Proof;
+use super::{ProofAgain, Reauthenticated, reauthenticate};
 use crate::foundation::app::App;
+use crate::foundation::error::Error;
+use crate::people::passkeys::{self, Purpose};
 use crate::people::passwords::Password;
+use crate::people::users::User;
 use crate::sessions::CurrentSession;
 use crate::web::pages::{Page, Template, template};
-use crate::web::{Answer, Failure, Fields, Refusal, ResponseExtras, Visit};
+use crate::web::{Answer, Failure, Fields, Refusal, ResponseExtras, Visit, Visitor};
 
-/// The field in which the password comes along with the form that it is for.
+/// The fields in which a proof comes along with the form that it is for; a code of recovery in the same field as any code.
 const PASSWORD_AGAIN: &str = "password_again";
-
-const WRONG: &str = "That is not your password.";
+const CODE_AGAIN: &str = "code_again";
+const ASSERTION_AGAIN: &str = "assertion_again";
 
 /// A form for a sensitive change, from a user whose password was checked lately.
 ///
@@ -81,6 +85,8 @@ where
         .ok_or_else(Refusal::unavailable)?;
     let mut fields = Fields::read(request, data).await?;
     let password = fields.take(PASSWORD_AGAIN);
+    let code = fields.take(CODE_AGAIN);
+    let assertion = fields.take(ASSERTION_AGAIN);
     let form = fields.parse()?;
     // The guards of these routes have let both through before.
     let current = request
@@ -93,36 +99,51 @@ where
         .await
         .succeeded()
         .ok_or_else(Refusal::not_found)?;
-    if current
-        .session
-        .is_fresh(&current.user, app.clock.now(), app.settings.sessions.reauthenticate_after)
-    {
+    let visitor = request
+        .guard::<Visitor>()
+        .await
+        .succeeded()
+        .ok_or_else(Refusal::not_found)?;
+    if current.session.is_fresh(
+        &current.user,
+        app.clock.now(),
+        app.settings.sessions.reauthenticate_after,
+    ) {
         return Ok(form);
     }
-    let ask = |error: Option<&str>| {
-        let page = PasswordAgainPage::new(
-            request.uri().path().as_str(),
-            &fields,
-            error,
-            &current.user.username,
-        );
-        match Answer::page(app, Status::Forbidden, &page, Some(&current.user)) {
-            Ok(answer) => Stopped::Asked(Box::new(answer)),
-            Err(error) => Stopped::Refused(Failure::from(error).into_refusal(request)),
-        }
+    let user = &current.user;
+    let failed = |error: Error| Stopped::from(Failure::from(error).into_refusal(request));
+    let page = async |error: Option<&str>| {
+        let action = request.uri().path().as_str();
+        let purpose = Purpose::Reauthenticate(user.id);
+        let passkey = passkeys::request_options(app, &visitor.hash(), purpose).await?;
+        let page = PasswordAgainPage::new(action, &fields, error, user, passkey);
+        visitor.page(app, Status::Forbidden, &page, Some(user))
     };
-    let Some(password) = password else {
-        return Err(ask(None));
+    let ask = async |error: Option<&str>| match page(error).await {
+        Ok(answer) => Stopped::Asked(Box::new(answer)),
+        Err(error) => failed(error),
     };
-    match reauthenticate(app, &current, &Password::new(password), &visit.device()).await {
+    let proof = match (password, code, assertion) {
+        (Some(password), None, None) => Some(ProofAgain::Password(Password::new(password))),
+        (None, Some(code), None) => Proof::parse(code).map(ProofAgain::SecondFactor),
+        (None, None, Some(assertion)) => Some(ProofAgain::Passkey(assertion, visitor.hash())),
+        (None, None, None) => return Err(ask(None).await),
+        _ => None,
+    };
+    let Some(proof) = proof else {
+        return Err(ask(Some(wrong_again(user))).await);
+    };
+    match reauthenticate(app, &current, proof, &visit.device()).await {
         Ok(Reauthenticated::Done(token)) => {
             let cookie = cookie_for(app, &token, &current.session);
             let _ = ResponseExtras::of(request).set_cookie.set(cookie);
             Ok(form)
         }
-        Ok(Reauthenticated::Wrong) => Err(ask(Some(WRONG))),
+        Ok(Reauthenticated::Wrong) => Err(ask(Some(wrong_again(user))).await),
+        Ok(Reauthenticated::WrongPasskey(why)) => Err(ask(Some(why)).await),
         Ok(Reauthenticated::Throttled(wait)) => Err(Refusal::throttled(wait).into()),
-        Err(error) => Err(Failure::from(error).into_refusal(request).into()),
+        Err(error) => Err(failed(error)),
     }
 }
 
@@ -132,6 +153,11 @@ pub struct PasswordAgainPage {
     fields: Vec<Field>,
     error: Option<String>,
     username: String,
+    /// Whether a code is asked for, and no password.
+    second_factor: bool,
+    has_totp: bool,
+    /// What the user's passkeys are asked for, if there are any.
+    passkey: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -141,7 +167,13 @@ struct Field {
 }
 
 impl PasswordAgainPage {
-    fn new(action: &str, fields: &Fields, error: Option<&str>, username: &str) -> Self {
+    fn new(
+        action: &str,
+        fields: &Fields,
+        error: Option<&str>,
+        user: &User,
+        passkey: Option<String>,
+    ) -> Self {
         let field = |(name, value): &(String, String)| Field {
             name: name.clone(),
             value: value.clone(),
@@ -150,7 +182,10 @@ impl PasswordAgainPage {
             action: action.to_owned(),
             fields: fields.0.iter().map(field).collect(),
             error: error.map(str::to_owned),
-            username: username.to_owned(),
+            username: user.username.clone(),
+            second_factor: user.has_second_factor(),
+            has_totp: user.has_totp,
+            passkey,
         }
     }
 }
@@ -158,11 +193,22 @@ impl PasswordAgainPage {
 impl Page for PasswordAgainPage {
     const TEMPLATE: Template = template!("login/password_again.html");
 
+    fn asks_for_passkey(&self) -> bool {
+        self.passkey.is_some()
+    }
+
     fn samples(text: &str) -> Vec<Self> {
         let fields = Fields(vec![(text.to_owned(), text.to_owned())]);
+        let with_factor = User::sample(text);
+        let without = User {
+            has_totp: false,
+            has_passkey: false,
+            ..User::sample(text)
+        };
         vec![
-            Self::new(text, &fields, None, text),
-            Self::new(text, &fields, Some(text), text),
+            Self::new(text, &fields, None, &without, None),
+            Self::new(text, &fields, Some(text), &without, None),
+            Self::new(text, &fields, Some(text), &with_factor, Some(text.to_owned())),
         ]
     }
 }

@@ -83,6 +83,18 @@ impl HostCookie {
         Self::of(settings, "__Host-vestibule-visit", "vestibule-visit")
     }
 
+    /// Of the sign-in host: a sign-in between its steps.
+    #[must_use]
+    pub fn pending(settings: &Settings) -> Self {
+        Self::of(settings, "__Host-vestibule-pending", "vestibule-pending")
+    }
+
+    /// Of the sign-in host: a browser that is not asked for the second step.
+    #[must_use]
+    pub fn trusted(settings: &Settings) -> Self {
+        Self::of(settings, "__Host-vestibule-trusted", "vestibule-trusted")
+    }
+
     fn of(settings: &Settings, secure: &'static str, plain: &'static str) -> Self {
         let name = if settings.secure() { secure } else { plain };
         Self {
@@ -196,14 +208,18 @@ pub fn without_ours<'a>(headers: impl IntoIterator<Item = &'a str>) -> String {
     kept.join("; ")
 }
 
-const OURS: [&str; 9] = [
+const OURS: [&str; 13] = [
     DomainCookie::NAME,
     "__Host-vestibule",
     "__Host-vestibule-site",
     "__Host-vestibule-flow",
+    "__Host-vestibule-pending",
+    "__Host-vestibule-trusted",
     "__Host-vestibule-visit",
     "vestibule",
     "vestibule-site",
     "vestibule-flow",
+    "vestibule-pending",
+    "vestibule-trusted",
     "vestibule-visit",
 ];

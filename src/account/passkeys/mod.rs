@@ -8,20 +8,28 @@ use crate::foundation::app::App;
 use crate::foundation::audit::{self, Actor, Event, Record};
 use crate::foundation::error::Error;
 use crate::foundation::token::{Token, TokenHash};
+use crate::people::notices::{self, Kind};
 use crate::people::passkeys::{self, NotKept};
+use crate::people::{recovery_codes, second_factors};
 use crate::sessions::{self, CurrentSession, Device, Methods, device};
 
 pub(super) use routes::{PasskeysPage, routes};
 
-/// Keeps the passkey that a browser has just made. The session goes on under a new token, proven by it: nobody makes a
-/// passkey without using it, and being recognised.
+/// A passkey that was kept. The session goes on under this new token, with new recovery codes where there were none.
+struct Added {
+    token: Token,
+    codes: Vec<String>,
+}
+
+/// Keeps the passkey that a browser has just made. The session is proven by it: nobody makes a passkey without using it, and
+/// being recognised.
 async fn add(
     app: &App,
     current: &CurrentSession,
     browser: &TokenHash,
     answer: &str,
     device: &Device,
-) -> Result<Result<Token, NotKept>, Error> {
+) -> Result<Result<Added, NotKept>, Error> {
     let user = &current.user;
     let candidate = match passkeys::candidate(app, browser, user, answer).await? {
         Ok(candidate) => candidate,
@@ -33,13 +41,20 @@ async fn add(
         Ok(passkey) => passkey,
         Err(refused) => return Ok(Err(refused)),
     };
+    sessions::trusted::forget_all(&mut tx, user.id).await?;
+    let codes = match recovery_codes::left(&mut *tx, user.id).await? {
+        0 => recovery_codes::renew(&mut tx, user.id).await?,
+        _ => Vec::new(),
+    };
     let token = sessions::rotate(app, &mut tx, &current.session, Methods::PASSKEY).await?;
+    let (now, name) = (app.clock.now(), passkey.name);
+    notices::tell(&mut tx, now, user.id, Kind::PasskeyAdded, Some(&name)).await?;
     let record = Record::of(Event::PasskeyAdd, user)
         .session(current.session.id)
-        .detail(passkey.name);
+        .detail(name);
     let actor = Actor::user(user, device.address);
-    audit::commit(tx, app.clock.now(), &actor, &[record]).await?;
-    Ok(Ok(token))
+    audit::commit(tx, now, &actor, &[record]).await?;
+    Ok(Ok(Added { token, codes }))
 }
 
 /// What became of a change to one.
@@ -87,10 +102,14 @@ async fn delete(
     if !passkeys::delete(&mut tx, &app.settings, &passkey).await? {
         return Ok(Changed::LastWayIn);
     }
+    second_factors::after_removal(&mut tx, user.id).await?;
+    sessions::trusted::forget_all(&mut tx, user.id).await?;
+    let (now, name) = (app.clock.now(), passkey.name);
+    notices::tell(&mut tx, now, user.id, Kind::PasskeyRemoved, Some(&name)).await?;
     let record = Record::of(Event::PasskeyRemove, user)
         .session(current.session.id)
-        .detail(passkey.name);
+        .detail(name);
     let actor = Actor::user(user, device.address);
-    audit::commit(tx, app.clock.now(), &actor, &[record]).await?;
+    audit::commit(tx, now, &actor, &[record]).await?;
     Ok(Changed::Done)
 }

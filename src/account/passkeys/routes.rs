@@ -3,14 +3,15 @@ use rocket::{FromForm, Route, get, post, routes};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{Changed, add, delete, rename};
+use super::{Added, Changed, add, delete, rename};
+use crate::account::factors::RecoveryCodesPage;
 use crate::foundation::app::App;
 use crate::foundation::clock::Timestamp;
-use crate::login::{NoFields, Sensitive, cookie_for, malformed_assertion};
+use crate::login::{NoFields, Sensitive, cookie_for, malformed_passkey};
 use crate::people::passkeys::{self, MOST, NotKept, Passkey, Refused, Unavailable};
 use crate::sessions::{CurrentSession, Enroller};
 use crate::web::pages::{Page, Template, template};
-use crate::web::{Answer, Browser, Failure, Refusal, Visit};
+use crate::web::{Answer, Visitor, Failure, Refusal, Visit};
 
 const HERE: &str = "/account/passkeys";
 
@@ -23,10 +24,10 @@ pub fn routes() -> Vec<Route> {
 async fn show(
     app: &App,
     _visit: Visit,
-    browser: Browser,
+    visitor: Visitor,
     current: Enroller,
 ) -> Result<Answer, Failure> {
-    answer(app, &browser, &current.0, Status::Ok, None).await
+    answer(app, &visitor, &current.0, Status::Ok, None).await
 }
 
 #[derive(FromForm)]
@@ -38,7 +39,7 @@ struct AddForm {
 async fn add_post(
     app: &App,
     visit: Visit,
-    browser: Browser,
+    visitor: Visitor,
     current: Enroller,
     form: Sensitive<AddForm>,
 ) -> Result<Answer, Failure> {
@@ -47,19 +48,24 @@ async fn add_post(
         return Err(Refusal::not_found().into());
     }
     let device = visit.device();
-    let told = match add(app, &current, &browser.hash(), &form.assertion, &device).await? {
-        Ok(token) => {
-            let cookie = cookie_for(app, &token, &current.session);
-            return Ok(Answer::see_other(HERE).cookie(cookie));
+    let told = match add(app, &current, &visitor.hash(), &form.assertion, &device).await? {
+        Ok(Added { token, codes }) => {
+            let answer = if codes.is_empty() {
+                Answer::see_other(HERE)
+            } else {
+                let page = RecoveryCodesPage::shown(app, codes, HERE);
+                Answer::page(app, Status::Ok, &page, Some(&current.user))?
+            };
+            return Ok(answer.cookie(cookie_for(app, &token, &current.session)));
         }
         Err(NotKept::Refused(Refused::Malformed)) => {
-            return Err(malformed_assertion().link(HERE, "Your passkeys").into());
+            return Err(malformed_passkey().link(HERE, "Your passkeys").into());
         }
         Err(NotKept::Refused(refused)) => refused.text_for_new(),
         Err(NotKept::TooMany) => "You have as many passkeys as there can be. Delete one first.",
         Err(NotKept::Known) => "That passkey is registered already.",
     };
-    answer(app, &browser, &current, Status::UnprocessableEntity, Some(told)).await
+    answer(app, &visitor, &current, Status::UnprocessableEntity, Some(told)).await
 }
 
 #[derive(FromForm)]
@@ -71,7 +77,7 @@ struct RenameForm {
 async fn rename_post(
     app: &App,
     visit: Visit,
-    browser: Browser,
+    visitor: Visitor,
     current: Enroller,
     id: &str,
     form: Sensitive<RenameForm>,
@@ -80,24 +86,24 @@ async fn rename_post(
     let id = parse(id)?;
     let Ok(name) = passkeys::checked_name(&form.0.name) else {
         let told = "A name is 1 to 64 characters, without control or invisible ones.";
-        return answer(app, &browser, &current, Status::UnprocessableEntity, Some(told)).await;
+        return answer(app, &visitor, &current, Status::UnprocessableEntity, Some(told)).await;
     };
     let changed = rename(app, &current, id, &name, &visit.device()).await?;
-    answer_change(app, &browser, &current, changed).await
+    answer_change(app, &visitor, &current, changed).await
 }
 
 #[post("/account/passkeys/<id>/delete", data = "<_form>")]
 async fn delete_post(
     app: &App,
     visit: Visit,
-    browser: Browser,
+    visitor: Visitor,
     current: Enroller,
     id: &str,
     _form: Sensitive<NoFields>,
 ) -> Result<Answer, Failure> {
     let Enroller(current) = current;
     let changed = delete(app, &current, parse(id)?, &visit.device()).await?;
-    answer_change(app, &browser, &current, changed).await
+    answer_change(app, &visitor, &current, changed).await
 }
 
 fn parse(id: &str) -> Result<Uuid, Refusal> {
@@ -106,7 +112,7 @@ fn parse(id: &str) -> Result<Uuid, Refusal> {
 
 async fn answer_change(
     app: &App,
-    browser: &Browser,
+    visitor: &Visitor,
     current: &CurrentSession,
     changed: Changed,
 ) -> Result<Answer, Failure> {
@@ -115,14 +121,14 @@ async fn answer_change(
         Changed::Unknown => Err(Refusal::not_found().into()),
         Changed::LastWayIn => {
             let told = "You could not sign in without this passkey: you have no password. Add another passkey first.";
-            answer(app, browser, current, Status::Conflict, Some(told)).await
+            answer(app, visitor, current, Status::Conflict, Some(told)).await
         }
     }
 }
 
 async fn answer(
     app: &App,
-    browser: &Browser,
+    visitor: &Visitor,
     current: &CurrentSession,
     status: Status,
     error: Option<&str>,
@@ -136,7 +142,7 @@ async fn answer(
     let full = own.len() >= MOST;
     let options = match unavailable {
         None if confirmed && !full => {
-            Some(passkeys::creation_options(app, &browser.hash(), user).await?)
+            Some(passkeys::creation_options(app, &visitor.hash(), user).await?)
         }
         _ => None,
     };
@@ -148,7 +154,7 @@ async fn answer(
         options,
         error: error.map(str::to_owned),
     };
-    Ok(browser.page(app, status, &page, Some(user))?)
+    Ok(visitor.page(app, status, &page, Some(user))?)
 }
 
 #[derive(Serialize)]

@@ -119,10 +119,10 @@ impl Refused {
                 "This page was open for too long, or in another browser. Try again."
             }
             Self::Unverified => {
-                "The passkey was used without a PIN, a fingerprint or a face. Set one up for it, or use your password."
+                "The passkey was used without a PIN, a fingerprint or a face. Set one up for it, or come in another way."
             }
             Self::Wrong(_) | Self::Copied => {
-                "That passkey was not accepted. Use your password, or another passkey."
+                "That passkey was not accepted. Use another one, or come in another way."
             }
         }
     }

@@ -136,7 +136,14 @@ impl Service {
             user_agent: String::new(),
         };
         let mut tx = self.app.db.begin().await.expect("a turn to write");
-        let started = sessions::start(&self.app, &mut tx, self.admin, &device, crate::sessions::Proven::BY_PASSWORD).await;
+        let started = sessions::start(
+            &self.app,
+            &mut tx,
+            self.admin,
+            &device,
+            crate::sessions::Proven::BY_PASSWORD,
+        )
+        .await;
         let (token, _) = started.expect("a session");
         tx.commit().await.expect("a commit");
         *self.token.lock().unwrap_or_else(PoisonError::into_inner) = Some(token.clone());

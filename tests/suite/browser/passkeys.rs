@@ -18,6 +18,8 @@ async fn make_passkey(server: &Server, browser: &Browser) -> String {
     let device = browser.add_authenticator(true).await;
     browser.visit(&server.url("/account/passkeys")).await;
     press(browser).await;
+    browser.reads("Recovery codes").await;
+    browser.visit(&server.url("/account/passkeys")).await;
     browser.find(".devices h3").await;
     device
 }
@@ -90,8 +92,41 @@ async fn a_device_that_does_not_recognise_its_person_signs_nobody_in() {
     sign_out(&server, &browser).await;
     press(&browser).await;
     browser.sign_in(&server, "alice", PASSWORD, false).await;
-    browser.leaves("form[action='/login']").await;
-    proven_by(&server, &browser, "\"password\"").await;
+    browser.arrives_at(&server.url("/login/code")).await;
+    press(&browser).await;
+    browser.visit(&server.url("/api/session")).await;
+    browser.reads("unauthenticated").await;
+}
+
+#[rocket::async_test]
+async fn a_passkey_is_the_second_step_after_a_password_and_the_proof_again() {
+    let Some((server, browser, _)) = with_passkey().await else {
+        return;
+    };
+    sign_out(&server, &browser).await;
+    browser.sign_in(&server, "alice", PASSWORD, false).await;
+    browser.arrives_at(&server.url("/login/code")).await;
+    look_here(&browser, "second step by passkey").await;
+    press(&browser).await;
+    browser.arrives_at(&server.url("/account")).await;
+    proven_by(&server, &browser, "\"password\",\"passkey\"").await;
+    browser.visit(&server.url("/reauthenticate?rd=/account/sessions")).await;
+    look_here(&browser, "reauthenticate by passkey").await;
+    press(&browser).await;
+    browser.arrives_at(&server.url("/account/sessions")).await;
+    // A change that asks once more, for an hour has passed.
+    let an_hour_ago = "UPDATE sessions SET authenticated_at = authenticated_at - 3600000000";
+    server.db(an_hour_ago).await;
+    let add_again = "a[href^='/reauthenticate']";
+    while !browser.has(add_again).await {
+        browser.visit(&server.url("/account/passkeys")).await;
+    }
+    let delete = browser.find("form[action$='/delete'] button").await;
+    delete.click().await.expect("a click");
+    browser.reads("nothing has been changed yet").await;
+    look_here(&browser, "sensitive by passkey").await;
+    press(&browser).await;
+    browser.reads("You have none yet.").await;
 }
 
 #[rocket::async_test]

@@ -2,10 +2,11 @@
 
 mod answer;
 mod app;
-pub mod authenticator;
+mod authenticator;
 mod client;
 pub mod engine;
 mod log;
+pub mod passkey;
 mod place;
 pub mod postgres;
 pub mod proxy;
@@ -13,6 +14,7 @@ mod wire;
 
 pub use answer::Answer;
 pub use app::{TestApp, is_for_proxies, refused_settings};
+pub use authenticator::{Authenticator, STEP};
 pub use client::Client;
 pub use log::logged;
 pub use wire::Wire;

@@ -7,9 +7,9 @@ use rocket::http::Status;
 use rocket::outcome::Outcome;
 use rocket::request::{self, FromRequest};
 
-use super::Answer;
-use super::cookies::{Found, HostCookie};
+use super::cookies::HostCookie;
 use super::pages::Page;
+use super::{Answer, CookieHeaders};
 use crate::foundation::app::App;
 use crate::foundation::error::Error;
 use crate::foundation::person::Person;
@@ -18,13 +18,13 @@ use crate::foundation::token::{Token, TokenHash};
 /// What a page asks a passkey for is bound to the browser that got the page: an answer that was made in another one is
 /// refused.
 #[derive(Clone, Debug)]
-pub struct Browser {
+pub struct Visitor {
     token: Token,
     is_new: bool,
 }
 
 #[rocket::async_trait]
-impl<'r> FromRequest<'r> for Browser {
+impl<'r> FromRequest<'r> for Visitor {
     type Error = std::convert::Infallible;
 
     async fn from_request(request: &'r Request<'_>) -> request::Outcome<Self, Self::Error> {
@@ -32,15 +32,12 @@ impl<'r> FromRequest<'r> for Browser {
     }
 }
 
-impl Browser {
+impl Visitor {
     /// The one that the cookie names. A new one if there is none, or two, of which neither is believed.
     fn of(request: &Request<'_>) -> Self {
         let app = request.rocket().state::<Arc<App>>();
-        let cookie = app.map(|app| HostCookie::visit(&app.settings));
-        let known = match cookie.map(|cookie| cookie.find(request.headers().get("cookie"))) {
-            Some(Found::One(value)) => Token::parse(value),
-            _ => None,
-        };
+        let cookies = CookieHeaders::of(request);
+        let known = app.and_then(|app| cookies.token(HostCookie::visit(&app.settings)));
         let is_new = known.is_none();
         let token = known.unwrap_or_else(Token::generate);
         Self { token, is_new }

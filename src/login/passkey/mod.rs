@@ -3,25 +3,31 @@
 //! Wrong answers count against the address alone: whoever knows the id of somebody's passkey shuts nobody out, and ids that
 //! nobody has fill no memory.
 
+mod routes;
+
 use std::time::Duration;
 
-use super::metrics;
-use super::start_session;
+use super::metrics::{self, SignIn};
+use super::{Browser, SignedIn, commit, enter};
 use crate::foundation::app::App;
 use crate::foundation::audit::{self, Actor, Event, Record};
 use crate::foundation::db::Tx;
 use crate::foundation::error::Error;
 use crate::foundation::throttle::{Reservation, Reserved};
-use crate::foundation::token::{Token, TokenHash};
+use crate::foundation::token::TokenHash;
+use crate::people::notices::{self, Kind};
 use crate::people::passkeys::{self, Purpose, Refused};
 use crate::people::users::{self, User};
-use crate::sessions::{Device, Methods, Proven, Session};
+use crate::sessions::{Device, Methods, Proven};
+
+pub(crate) use routes::malformed_passkey;
+pub(super) use routes::routes;
 
 /// What a browser answered, and which one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Given<'a> {
-    pub assertion: &'a str,
-    pub browser: &'a TokenHash,
+    pub answer: &'a str,
+    pub visitor: &'a TokenHash,
     pub device: &'a Device,
 }
 
@@ -34,29 +40,35 @@ pub(crate) enum Checked {
 }
 
 /// What became of a sign-in by a passkey.
-pub(crate) enum Outcome {
-    SignedIn(Token, Session, Box<User>),
+enum Outcome {
+    SignedIn(Box<SignedIn>),
     Refused(Refused),
     Throttled(Duration),
 }
 
-/// Checks an answer and starts a session in place of the `current` one.
-pub(super) async fn sign_in(
+/// Checks an answer and starts a session in place of the one that the browser has.
+async fn sign_in(
     app: &App,
-    given: Given<'_>,
+    answer: &str,
+    visitor: &TokenHash,
     remember: bool,
-    current: Option<&Session>,
+    browser: &Browser<'_>,
 ) -> Result<Outcome, Error> {
-    let outcome = try_to_sign_in(app, given, remember, current).await;
-    metrics::count(
-        app,
-        match &outcome {
-            Ok(Outcome::SignedIn(..)) => metrics::SignIn::Ok,
-            Ok(Outcome::Refused(_)) => metrics::SignIn::Refused,
-            Ok(Outcome::Throttled(_)) => metrics::SignIn::Throttled,
-            Err(_) => metrics::SignIn::Failed,
-        },
-    );
+    let given = Given {
+        answer,
+        visitor,
+        device: &browser.device,
+    };
+    let outcome = try_to_sign_in(app, given, remember, browser).await;
+    let counted = match &outcome {
+        Ok(Outcome::SignedIn(_)) => None,
+        Ok(Outcome::Refused(_)) => Some(SignIn::Refused),
+        Ok(Outcome::Throttled(_)) => Some(SignIn::Throttled),
+        Err(_) => Some(SignIn::Failed),
+    };
+    if let Some(counted) = counted {
+        metrics::count(app, counted);
+    }
     outcome
 }
 
@@ -64,9 +76,9 @@ async fn try_to_sign_in(
     app: &App,
     given: Given<'_>,
     remember: bool,
-    current: Option<&Session>,
+    browser: &Browser<'_>,
 ) -> Result<Outcome, Error> {
-    let (tx, user) = match check(app, Event::SignIn, Purpose::SignIn, given).await? {
+    let (mut tx, user) = match check(app, Event::SignIn, Purpose::SignIn, given).await? {
         Checked::Right(tx, user) => (tx, user),
         Checked::Refused(refused) => return Ok(Outcome::Refused(refused)),
         Checked::Throttled(wait) => return Ok(Outcome::Throttled(wait)),
@@ -76,8 +88,9 @@ async fn try_to_sign_in(
         trusted: false,
         remember,
     };
-    let (token, session) = start_session(app, tx, &user, given.device, current, proven).await?;
-    Ok(Outcome::SignedIn(token, session, user))
+    let signed_in = enter(app, &mut tx, *user, browser, proven).await?;
+    commit(app, tx, &signed_in, browser, Vec::new()).await?;
+    Ok(Outcome::SignedIn(Box::new(signed_in)))
 }
 
 /// The one path on which an answer is checked, for the sake of `event`. What is malformed or stale costs nothing and is
@@ -88,7 +101,7 @@ pub(crate) async fn check(
     purpose: Purpose,
     given: Given<'_>,
 ) -> Result<Checked, Error> {
-    let claim = match passkeys::claim(app, given.browser, purpose, given.assertion).await? {
+    let claim = match passkeys::claim(app, given.visitor, purpose, given.answer).await? {
         Ok(claim) => claim,
         Err(refused) => return Ok(Checked::Refused(refused)),
     };
@@ -159,8 +172,9 @@ impl Tries<'_> {
             None => Record::anonymous(event),
         };
         let mut records = vec![record(self.event).refused().detail(reason(&refused))];
-        if refused == Refused::Copied {
+        if let (Refused::Copied, Some(owner)) = (&refused, owner) {
             records.push(record(Event::PasskeyCounterRegressed));
+            notices::tell(&mut tx, now, owner.id, Kind::PasskeySuspect, None).await?;
         }
         if self.reservation.failed(&mut tx, now).await? {
             records.push(record(Event::Throttle));
