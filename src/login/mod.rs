@@ -27,8 +27,8 @@ use crate::sessions::{
 use crate::web::Slice;
 use crate::web::pages::PageKind;
 use destination::ContinuePage;
-use passkey::{Checked, Given};
 use pages::{ReauthenticatePage, SignInPage, SignOutPage};
+use passkey::{Checked, Given};
 use second_factor::{Attempt, Proof, Spent};
 use second_step::CodePage;
 use sensitive::PasswordAgainPage;
@@ -50,12 +50,7 @@ pub fn slice() -> Slice {
         PageKind::of::<ContinuePage>(),
         PageKind::of::<CodePage>(),
     ];
-    let routes = [
-        routes::routes(),
-        second_step::routes(),
-        passkey::routes(),
-    ]
-    .concat();
+    let routes = [routes::routes(), second_step::routes(), passkey::routes()].concat();
     Slice::new(routes, pages).with_setup(|builder| {
         metrics::register(builder);
         builder.every_by_one(Duration::from_secs(60), |app| {

@@ -8,8 +8,8 @@ use crate::foundation::app::App;
 use crate::foundation::error::Error;
 use crate::people::passkeys::{self, Purpose};
 use crate::people::users::User;
-use crate::web::{Answer, Visitor};
 use crate::web::pages::{Page, Template, template};
+use crate::web::{Answer, Visitor};
 
 #[derive(Serialize)]
 pub struct SignInPage {

@@ -366,11 +366,13 @@ async fn answer_reauthenticate(
     };
     let wrong = match outcome {
         Reauthenticated::Done(token) => {
-            return Ok(Answer::see_other(&back_to(app, rd, HOME)).cookie(cookie_for(
-                app,
-                &token,
-                &current.session,
-            )));
+            return Ok(
+                Answer::see_other(&back_to(app, rd, HOME)).cookie(cookie_for(
+                    app,
+                    &token,
+                    &current.session,
+                )),
+            );
         }
         Reauthenticated::Throttled(wait) => return Err(Refusal::throttled(wait).into()),
         Reauthenticated::Wrong => wrong_again(user),

@@ -208,7 +208,13 @@ impl Page for PasswordAgainPage {
         vec![
             Self::new(text, &fields, None, &without, None),
             Self::new(text, &fields, Some(text), &without, None),
-            Self::new(text, &fields, Some(text), &with_factor, Some(text.to_owned())),
+            Self::new(
+                text,
+                &fields,
+                Some(text),
+                &with_factor,
+                Some(text.to_owned()),
+            ),
         ]
     }
 }

@@ -1,5 +1,6 @@
 //! Passkeys: who comes in by one, what is refused, and what people do with theirs.
 
+use std::process::Command;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -21,7 +22,9 @@ async fn alice(app: &TestApp) -> Passkey {
 
 /// Sends what a passkey answers to the sign-in page.
 async fn send(client: &mut Client, assertion: &str) -> Answer {
-    client.post("/login/passkey", &[("assertion", assertion)]).await
+    client
+        .post("/login/passkey", &[("assertion", assertion)])
+        .await
 }
 
 /// Sign-ins in the audit trail: result, user and why.
@@ -38,7 +41,9 @@ async fn last_sign_in(app: &TestApp) -> String {
 }
 
 async fn sessions(app: &TestApp) -> usize {
-    app.sql("SELECT 'live' FROM sessions WHERE ended_at IS NULL").await.len()
+    app.sql("SELECT 'live' FROM sessions WHERE ended_at IS NULL")
+        .await
+        .len()
 }
 
 #[rocket::async_test]
@@ -47,14 +52,24 @@ async fn a_passkey_signs_in_and_counts_as_two_factors() {
     let mut passkey = alice(&app).await;
     let mut browser = app.anonymous();
     let answer = browser.sign_in_by(&mut passkey).await;
-    assert_eq!((answer.status, answer.header("location")), (303, "/account"), "{}", answer.body);
+    assert_eq!(
+        (answer.status, answer.header("location")),
+        (303, "/account"),
+        "{}",
+        answer.body
+    );
     let session = browser.session().await.json();
     assert_eq!(session["user"]["username"], "alice");
     assert_eq!(session["session"]["methods"], json!(["passkey"]));
     assert_eq!(browser.get("/account").await.status, 200);
     assert_eq!(last_sign_in(&app).await, "ok alice: passkey");
-    let stored = app.sql("SELECT counter || ' ' || (last_used_at IS NOT NULL) FROM passkeys").await;
-    assert!(["2 1", "2 true"].contains(&stored[0].as_str()), "{stored:?}");
+    let stored = app
+        .sql("SELECT counter || ' ' || (last_used_at IS NOT NULL) FROM passkeys")
+        .await;
+    assert!(
+        ["2 1", "2 true"].contains(&stored[0].as_str()),
+        "{stored:?}"
+    );
 }
 
 #[rocket::async_test]
@@ -63,7 +78,12 @@ async fn keys_of_each_usual_kind_sign_in() {
     let mut browser = app.signed_in("alice").await;
     for mut passkey in [Passkey::ed25519(), Passkey::rsa()] {
         let answer = browser.register(&mut passkey).await;
-        assert!(answer.status < 400, "{}: {}", passkey.algorithm, answer.body);
+        assert!(
+            answer.status < 400,
+            "{}: {}",
+            passkey.algorithm,
+            answer.body
+        );
         let answer = app.anonymous().sign_in_by(&mut passkey).await;
         assert_eq!(answer.status, 303, "{}: {}", passkey.algorithm, answer.body);
     }
@@ -81,7 +101,10 @@ async fn what_is_asked_is_a_key_on_the_device_that_recognises_its_person() {
     assert_eq!(made["excludeCredentials"], json!([]));
     let handle = made["user"]["id"].as_str().expect("a handle");
     let id = app.user("alice").await.id;
-    assert_eq!(URL_SAFE_NO_PAD.decode(handle).expect("base64"), id.as_bytes());
+    assert_eq!(
+        URL_SAFE_NO_PAD.decode(handle).expect("base64"),
+        id.as_bytes()
+    );
     let passkey = browser.add_passkey().await;
     let again = browser.asked_at("/account/passkeys").await;
     assert_eq!(again["excludeCredentials"][0]["id"], encode(&passkey.id));
@@ -101,13 +124,26 @@ async fn a_sign_in_by_passkey_ends_the_browsers_former_session_and_leads_on() {
     let before = browser.token();
     let options = browser.asked_at("/login?switch").await;
     let answer = passkey.get(&options);
-    let fields = [("assertion", answer.as_str()), ("remember", "on"), ("rd", "/account/sessions")];
+    let fields = [
+        ("assertion", answer.as_str()),
+        ("remember", "on"),
+        ("rd", "/account/sessions"),
+    ];
     let answer = browser.post("/login/passkey", &fields).await;
-    assert_eq!((answer.status, answer.header("location")), (303, "/account/sessions"));
-    let cookie = answer.all("set-cookie").find(|cookie| cookie.starts_with("__Host-vestibule="));
-    assert!(cookie.expect("a session").contains("Max-Age="), "kept signed in");
+    assert_eq!(
+        (answer.status, answer.header("location")),
+        (303, "/account/sessions")
+    );
+    let cookie = answer
+        .all("set-cookie")
+        .find(|cookie| cookie.starts_with("__Host-vestibule="));
+    assert!(
+        cookie.expect("a session").contains("Max-Age="),
+        "kept signed in"
+    );
     assert_ne!(browser.token(), before);
-    let ended = "SELECT end_reason FROM sessions s JOIN users u ON u.id = s.user_id WHERE username = 'bob'";
+    let ended =
+        "SELECT end_reason FROM sessions s JOIN users u ON u.id = s.user_id WHERE username = 'bob'";
     assert_eq!(app.sql(ended).await, ["replaced"]);
 }
 
@@ -115,10 +151,14 @@ async fn a_sign_in_by_passkey_ends_the_browsers_former_session_and_leads_on() {
 async fn whoever_must_change_the_password_does_that_first() {
     let app = TestApp::start().await;
     let mut passkey = alice(&app).await;
-    app.execute("UPDATE users SET must_change_password = TRUE").await;
+    app.execute("UPDATE users SET must_change_password = TRUE")
+        .await;
     let mut browser = app.anonymous();
     let answer = browser.sign_in_by(&mut passkey).await;
-    assert_eq!((answer.status, answer.header("location")), (303, "/account/password"));
+    assert_eq!(
+        (answer.status, answer.header("location")),
+        (303, "/account/password")
+    );
 }
 
 #[rocket::async_test]
@@ -132,8 +172,17 @@ async fn mfa_07_an_answer_that_was_made_elsewhere_or_otherwise_is_refused() {
         forge(&mut passkey);
         let assertion = passkey.get(&options);
         let answer = send(&mut browser, &assertion).await;
-        assert_eq!((answer.status, browser.token()), (401, String::new()), "{what}");
-        assert!(last_sign_in(&app).await.starts_with("refused alice: passkey: "), "{what}");
+        assert_eq!(
+            (answer.status, browser.token()),
+            (401, String::new()),
+            "{what}"
+        );
+        assert!(
+            last_sign_in(&app)
+                .await
+                .starts_with("refused alice: passkey: "),
+            "{what}"
+        );
         (passkey.origin, passkey.rp_id) = (origin, rp_id);
         (passkey.flags, passkey.ceremony, passkey.cross_origin) = (UP | UV, None, false);
         answer
@@ -156,16 +205,35 @@ async fn mfa_07_an_answer_that_was_made_elsewhere_or_otherwise_is_refused() {
         let answer = refused(origin, &|passkey| passkey.origin = origin.to_owned()).await;
         assert!(answer.body.contains(REFUSED), "{origin}");
     }
-    for rp_id in ["example.com", "com", "sub.auth.example.com", "AUTH.example.com", ""] {
+    for rp_id in [
+        "example.com",
+        "com",
+        "sub.auth.example.com",
+        "AUTH.example.com",
+        "",
+    ] {
         refused(rp_id, &|passkey| passkey.rp_id = rp_id.to_owned()).await;
     }
     let answer = refused("not recognised", &|passkey| passkey.flags = UP).await;
-    assert!(answer.body.contains("without a PIN, a fingerprint or a face"), "{}", answer.body);
+    assert!(
+        answer
+            .body
+            .contains("without a PIN, a fingerprint or a face"),
+        "{}",
+        answer.body
+    );
     refused("nobody there", &|passkey| passkey.flags = UV).await;
-    refused("a new passkey", &|passkey| passkey.ceremony = Some("webauthn.create")).await;
+    refused("a new passkey", &|passkey| {
+        passkey.ceremony = Some("webauthn.create")
+    })
+    .await;
     refused("in a foreign frame", &|passkey| passkey.cross_origin = true).await;
     let mut browser = app.anonymous();
-    assert_eq!(browser.sign_in_by(&mut passkey).await.status, 303, "the same unforged");
+    assert_eq!(
+        browser.sign_in_by(&mut passkey).await.status,
+        303,
+        "the same unforged"
+    );
 }
 
 #[rocket::async_test]
@@ -185,7 +253,11 @@ async fn mfa_07_no_byte_of_what_was_signed_can_be_changed() {
         }
         answer["response"][part] = json!(encode(bytes));
         let answer = send(&mut browser, &answer.to_string()).await;
-        assert_eq!((answer.status, browser.token()), (401, String::new()), "{part}");
+        assert_eq!(
+            (answer.status, browser.token()),
+            (401, String::new()),
+            "{part}"
+        );
     }
 }
 
@@ -211,12 +283,20 @@ async fn mfa_07_a_challenge_is_answered_once_and_in_time_by_the_browser_that_got
 
     let options = asked(&answer).expect("another one");
     let assertion = passkey.get(&options);
-    app.wait(Duration::from_secs(10 * 60) - Duration::from_millis(1)).await;
+    app.wait(Duration::from_secs(10 * 60) - Duration::from_millis(1))
+        .await;
     let mut other_tab = browser.clone();
-    assert_eq!(send(&mut browser, &assertion).await.status, 303, "just in time");
+    assert_eq!(
+        send(&mut browser, &assertion).await.status,
+        303,
+        "just in time"
+    );
     let answer = send(&mut other_tab, &assertion).await;
     assert_eq!(answer.status, 401, "used before");
-    assert_eq!(last_sign_in(&app).await, "refused alice: passkey: the answer was used before");
+    assert_eq!(
+        last_sign_in(&app).await,
+        "refused alice: passkey: the answer was used before"
+    );
 }
 
 #[rocket::async_test]
@@ -232,14 +312,18 @@ async fn mfa_07_a_challenge_for_one_purpose_is_none_for_another() {
     let mut options = to_add.clone();
     options["challenge"] = to_sign_in["challenge"].clone();
     let answer = Passkey::new().create(&options);
-    let answer = browser.post("/account/passkeys", &[("assertion", &answer)]).await;
+    let answer = browser
+        .post("/account/passkeys", &[("assertion", &answer)])
+        .await;
     assert_eq!(answer.status, 422);
     // Nor one that was made for another user in the same browser.
     let options = browser.asked_at("/account/passkeys").await;
     app.user("bob").await;
     browser.sign_in("bob", PASSWORD).await;
     let answer = Passkey::new().create(&options);
-    let answer = browser.post("/account/passkeys", &[("assertion", &answer)]).await;
+    let answer = browser
+        .post("/account/passkeys", &[("assertion", &answer)])
+        .await;
     assert_eq!(answer.status, 422);
     assert_eq!(app.sql("SELECT name FROM passkeys").await.len(), 1);
 }
@@ -251,7 +335,14 @@ async fn mfa_07_made_up_challenges_are_refused_and_write_nothing() {
     let mut browser = app.anonymous();
     browser.get("/login").await;
     let before = app.dump().await;
-    for challenge in [vec![], vec![0; 40], vec![255; 40], vec![7; 39], vec![7; 41], vec![7; 4_000]] {
+    for challenge in [
+        vec![],
+        vec![0; 40],
+        vec![255; 40],
+        vec![7; 39],
+        vec![7; 41],
+        vec![7; 4_000],
+    ] {
         let options = json!({"challenge": encode(&challenge)});
         let answer = send(&mut browser, &passkey.get(&options)).await;
         assert_eq!(answer.status, 401, "{}", answer.body);
@@ -274,7 +365,10 @@ async fn mfa_07_a_restart_forgets_no_challenge_that_was_answered() {
     again.connect(&app);
     let answer = send(&mut again, &assertion).await;
     assert_eq!((answer.status, again.token()), (401, String::new()));
-    assert_eq!(last_sign_in(&app).await, "refused alice: passkey: the answer was used before");
+    assert_eq!(
+        last_sign_in(&app).await,
+        "refused alice: passkey: the answer was used before"
+    );
 }
 
 #[rocket::async_test]
@@ -282,18 +376,35 @@ async fn mfa_11_a_passkey_that_names_another_user_or_none_is_refused() {
     let app = TestApp::start().await;
     let mut passkey = alice(&app).await;
     let bob = app.user("bob").await.id;
-    for handle in [Some(bob.as_bytes().to_vec()), Some(vec![]), Some(vec![0; 16]), None] {
+    for handle in [
+        Some(bob.as_bytes().to_vec()),
+        Some(vec![]),
+        Some(vec![0; 16]),
+        None,
+    ] {
         passkey.user_handle.clone_from(&handle);
         let mut browser = app.anonymous();
         let answer = browser.sign_in_by(&mut passkey).await;
-        assert_eq!((answer.status, browser.token()), (401, String::new()), "{handle:?}");
-        assert!(last_sign_in(&app).await.starts_with("refused alice: passkey: the passkey names "));
+        assert_eq!(
+            (answer.status, browser.token()),
+            (401, String::new()),
+            "{handle:?}"
+        );
+        assert!(
+            last_sign_in(&app)
+                .await
+                .starts_with("refused alice: passkey: the passkey names ")
+        );
     }
 }
 
 #[rocket::async_test]
 async fn mfa_11_what_can_be_copied_and_what_cannot_stays_so() {
-    for (made, used) in [(UP | UV, UP | UV | BE), (UP | UV, UP | UV | BE | BS), (UP | UV | BE, UP | UV)] {
+    for (made, used) in [
+        (UP | UV, UP | UV | BE),
+        (UP | UV, UP | UV | BE | BS),
+        (UP | UV | BE, UP | UV),
+    ] {
         let app = TestApp::start().await;
         let mut passkey = Passkey::new();
         passkey.flags = made;
@@ -301,7 +412,11 @@ async fn mfa_11_what_can_be_copied_and_what_cannot_stays_so() {
         passkey.flags = used;
         let mut browser = app.anonymous();
         let answer = browser.sign_in_by(&mut passkey).await;
-        assert_eq!((answer.status, browser.token()), (401, String::new()), "{made} {used}");
+        assert_eq!(
+            (answer.status, browser.token()),
+            (401, String::new()),
+            "{made} {used}"
+        );
         let told = "refused alice: passkey: the passkey changed whether it can be copied";
         assert_eq!(last_sign_in(&app).await, told);
     }
@@ -314,12 +429,28 @@ async fn mfa_11_what_is_copied_is_kept_up_and_shown() {
     let mut passkey = Passkey::new();
     (passkey.flags, passkey.counter) = (UP | UV | BE, 0);
     browser.register(&mut passkey).await;
-    assert!(!browser.get("/account/passkeys").await.body.contains("Synced"));
+    assert!(
+        !browser
+            .get("/account/passkeys")
+            .await
+            .body
+            .contains("Synced")
+    );
     passkey.flags |= BS;
     for _ in 0..2 {
-        assert_eq!(app.anonymous().sign_in_by(&mut passkey).await.status, 303, "0 counts nothing");
+        assert_eq!(
+            app.anonymous().sign_in_by(&mut passkey).await.status,
+            303,
+            "0 counts nothing"
+        );
     }
-    assert!(browser.get("/account/passkeys").await.body.contains("Synced"));
+    assert!(
+        browser
+            .get("/account/passkeys")
+            .await
+            .body
+            .contains("Synced")
+    );
 }
 
 #[rocket::async_test]
@@ -333,14 +464,25 @@ async fn mfa_11_a_counter_that_goes_back_is_refused_and_recorded() {
         let mut browser = app.anonymous();
         let options = browser.asked_at("/login").await;
         let answer = send(&mut browser, &passkey.get_again(&options)).await;
-        assert_eq!((answer.status, browser.token()), (401, String::new()), "{counter} after 11");
+        assert_eq!(
+            (answer.status, browser.token()),
+            (401, String::new()),
+            "{counter} after 11"
+        );
         assert!(answer.body.contains(REFUSED), "{}", answer.body);
-        assert_eq!(last_sign_in(&app).await, "refused alice: passkey: its counter has gone back");
+        assert_eq!(
+            last_sign_in(&app).await,
+            "refused alice: passkey: its counter has gone back"
+        );
     }
     let told = "SELECT username FROM audit WHERE event = 'passkey_counter_regressed'";
     assert_eq!(app.sql(told).await, ["alice"; 4]);
     passkey.counter = 11;
-    assert_eq!(app.anonymous().sign_in_by(&mut passkey).await.status, 303, "the rightful one");
+    assert_eq!(
+        app.anonymous().sign_in_by(&mut passkey).await.status,
+        303,
+        "the rightful one"
+    );
 }
 
 #[rocket::async_test]
@@ -373,7 +515,12 @@ async fn mfa_12_of_a_hundred_posts_of_one_answer_one_signs_in() {
     statuses.sort_unstable();
     assert_eq!(statuses[0], 303);
     // On PostgreSQL some may not get their turn within a second.
-    assert!(statuses[1..].iter().all(|status| [401, 503].contains(status)), "{statuses:?}");
+    assert!(
+        statuses[1..]
+            .iter()
+            .all(|status| [401, 503].contains(status)),
+        "{statuses:?}"
+    );
     assert_eq!(sessions(&app).await, before + 1);
 }
 
@@ -424,7 +571,13 @@ async fn mfa_14_a_user_without_a_password_keeps_a_passkey() {
     let left = self::ids(&mut browser).await;
     let answer = delete(&mut browser, &left[0]).await;
     assert_eq!(answer.status, 409);
-    assert!(answer.body.contains("You could not sign in without this passkey"), "{}", answer.body);
+    assert!(
+        answer
+            .body
+            .contains("You could not sign in without this passkey"),
+        "{}",
+        answer.body
+    );
     assert_eq!(self::ids(&mut browser).await, left);
 }
 
@@ -433,7 +586,8 @@ async fn mfa_14_a_passkey_for_another_host_is_no_way_in() {
     let app = TestApp::start().await;
     let mut browser = app.signed_in("alice").await;
     browser.add_passkey().await;
-    app.execute("UPDATE passkeys SET rp_id = 'old.example'").await;
+    app.execute("UPDATE passkeys SET rp_id = 'old.example'")
+        .await;
     browser.add_passkey().await;
     app.execute("UPDATE users SET password_hash = NULL").await;
     let [old, new] = ids(&mut browser).await.try_into().expect("two");
@@ -450,7 +604,9 @@ async fn ids(browser: &mut Client) -> Vec<String> {
 }
 
 async fn delete(browser: &mut Client, id: &str) -> Answer {
-    browser.post(&format!("/account/passkeys/{id}/delete"), &[]).await
+    browser
+        .post(&format!("/account/passkeys/{id}/delete"), &[])
+        .await
 }
 
 #[rocket::async_test]
@@ -460,11 +616,23 @@ async fn a_deleted_passkey_signs_in_no_more() {
     let mut passkey = browser.add_passkey().await;
     let id = ids(&mut browser).await.remove(0);
     let answer = delete(&mut browser, &id).await;
-    assert_eq!((answer.status, answer.header("location")), (303, "/account/passkeys"), "{}", answer.body);
+    assert_eq!(
+        (answer.status, answer.header("location")),
+        (303, "/account/passkeys"),
+        "{}",
+        answer.body
+    );
     let answer = app.anonymous().sign_in_by(&mut passkey).await;
     assert_eq!(answer.status, 401);
-    assert_eq!(last_sign_in(&app).await, "refused nobody: passkey: no such passkey");
-    assert_eq!(app.sql("SELECT event FROM audit WHERE event LIKE 'passkey%' ORDER BY id").await, ["passkey_add", "passkey_remove"]);
+    assert_eq!(
+        last_sign_in(&app).await,
+        "refused nobody: passkey: no such passkey"
+    );
+    assert_eq!(
+        app.sql("SELECT event FROM audit WHERE event LIKE 'passkey%' ORDER BY id")
+            .await,
+        ["passkey_add", "passkey_remove"]
+    );
 }
 
 #[rocket::async_test]
@@ -475,9 +643,19 @@ async fn another_users_passkey_is_as_unknown_as_none() {
     let id = ids(&mut alice).await.remove(0);
     let mut bob = app.signed_in("bob").await;
     for what in ["rename", "delete"] {
-        for id in [id.as_str(), "00000000-0000-7000-8000-000000000000", "nonsense"] {
-            let fields: &[_] = if what == "rename" { &[("name", "Bob's")] } else { &[] };
-            let answer = bob.post(&format!("/account/passkeys/{id}/{what}"), fields).await;
+        for id in [
+            id.as_str(),
+            "00000000-0000-7000-8000-000000000000",
+            "nonsense",
+        ] {
+            let fields: &[_] = if what == "rename" {
+                &[("name", "Bob's")]
+            } else {
+                &[]
+            };
+            let answer = bob
+                .post(&format!("/account/passkeys/{id}/{what}"), fields)
+                .await;
             assert_eq!(answer.status, 404, "{what} {id}");
         }
     }
@@ -493,15 +671,35 @@ async fn passkeys_have_names_that_people_change() {
     assert!(page.body.contains("Firefox on Linux"), "{}", page.body);
     let id = ids(&mut browser).await.remove(0);
     let path = format!("/account/passkeys/{id}/rename");
-    let answer = browser.post(&path, &[("name", "  Der blaue Schlüssel ")]).await;
+    let answer = browser
+        .post(&path, &[("name", "  Der blaue Schlüssel ")])
+        .await;
     assert_eq!(answer.status, 303);
     let page = browser.get("/account/passkeys").await;
-    assert!(page.body.contains("<h3>Der blaue Schlüssel"), "{}", page.body);
+    assert!(
+        page.body.contains("<h3>Der blaue Schlüssel"),
+        "{}",
+        page.body
+    );
+    let stale = browser.get("/account/passkeys").await.field("version");
+    browser.post(&path, &[("name", "Der Schlüssel")]).await;
+    let answer = browser
+        .post(&path, &[("name", "Another"), ("version", &stale)])
+        .await;
+    assert_eq!(answer.status, 409, "from an older page");
+    assert!(
+        answer.body.contains("it is called Der Schlüssel now"),
+        "{}",
+        answer.body
+    );
     for name in ["", " ", "a\nb", "a\u{202e}b", "a\u{7f}", &"ü".repeat(65)] {
         let answer = browser.post(&path, &[("name", name)]).await;
         assert_eq!(answer.status, 422, "{name:?}");
     }
-    assert_eq!(app.sql("SELECT name FROM passkeys").await, ["Der blaue Schlüssel"]);
+    assert_eq!(
+        app.sql("SELECT name FROM passkeys").await,
+        ["Der Schlüssel"]
+    );
 }
 
 #[rocket::async_test]
@@ -518,16 +716,32 @@ async fn what_is_not_a_passkey_is_not_kept() {
     let answer = refused("not recognised", &|passkey| passkey.flags = UP).await;
     assert!(answer.body.contains("without a PIN"), "{}", answer.body);
     refused("nobody there", &|passkey| passkey.flags = UV).await;
-    refused("copied, and never to be", &|passkey| passkey.flags = UP | UV | BS).await;
-    for origin in ["https://evil.example", "http://auth.example.com", "https://sub.auth.example.com"] {
+    refused("copied, and never to be", &|passkey| {
+        passkey.flags = UP | UV | BS
+    })
+    .await;
+    for origin in [
+        "https://evil.example",
+        "http://auth.example.com",
+        "https://sub.auth.example.com",
+    ] {
         refused(origin, &|passkey| passkey.origin = origin.to_owned()).await;
     }
-    refused("for a domain", &|passkey| passkey.rp_id = "example.com".to_owned()).await;
-    refused("a proof", &|passkey| passkey.ceremony = Some("webauthn.get")).await;
+    refused("for a domain", &|passkey| {
+        passkey.rp_id = "example.com".to_owned()
+    })
+    .await;
+    refused("a proof", &|passkey| {
+        passkey.ceremony = Some("webauthn.get")
+    })
+    .await;
     refused("in a frame", &|passkey| passkey.cross_origin = true).await;
     // ES256K, PS256, ES512 and one that is none.
     for algorithm in [-47, -37, -36, 0, 1_000] {
-        refused("an unknown algorithm", &|passkey| passkey.algorithm = algorithm).await;
+        refused("an unknown algorithm", &|passkey| {
+            passkey.algorithm = algorithm
+        })
+        .await;
     }
     refused("no id", &|passkey| passkey.id = Vec::new()).await;
     refused("a long id", &|passkey| passkey.id = vec![1; 1_024]).await;
@@ -541,15 +755,32 @@ async fn a_passkey_is_kept_once_whoever_sends_it() {
     let mut passkey = Passkey::new();
     let options = alice.asked_at("/account/passkeys").await;
     let sent = passkey.create(&options);
-    let answer = alice.post("/account/passkeys", &[("assertion", &sent)]).await;
+    let answer = alice
+        .post("/account/passkeys", &[("assertion", &sent)])
+        .await;
     assert_eq!(answer.status, 200, "with recovery codes: {}", answer.body);
-    assert_eq!(alice.post("/account/passkeys", &[("assertion", &sent)]).await.status, 422, "again");
+    assert_eq!(
+        alice
+            .post("/account/passkeys", &[("assertion", &sent)])
+            .await
+            .status,
+        422,
+        "again"
+    );
     let mut bob = app.signed_in("bob").await;
     let answer = bob.register(&mut passkey).await;
     assert_eq!(answer.status, 422);
-    assert!(answer.body.contains("registered already"), "{}", answer.body);
+    assert!(
+        answer.body.contains("registered already"),
+        "{}",
+        answer.body
+    );
     passkey.user_handle = Some(app.user("alice").await.id.as_bytes().to_vec());
-    assert_eq!(app.anonymous().sign_in_by(&mut passkey).await.status, 303, "still alice's");
+    assert_eq!(
+        app.anonymous().sign_in_by(&mut passkey).await.status,
+        303,
+        "still alice's"
+    );
 }
 
 #[rocket::async_test]
@@ -560,7 +791,9 @@ async fn a_user_has_twenty_passkeys_at_most() {
     for n in 0..20 {
         options = browser.asked_at("/account/passkeys").await;
         let sent = Passkey::new().create(&options);
-        let answer = browser.post("/account/passkeys", &[("assertion", &sent)]).await;
+        let answer = browser
+            .post("/account/passkeys", &[("assertion", &sent)])
+            .await;
         assert!(answer.status < 400, "{n}: {}", answer.body);
     }
     let page = browser.get("/account/passkeys").await;
@@ -568,7 +801,9 @@ async fn a_user_has_twenty_passkeys_at_most() {
     // From a page that was opened before the last one.
     app.execute("DELETE FROM spent_challenges").await;
     let sent = Passkey::new().create(&options);
-    let answer = browser.post("/account/passkeys", &[("assertion", &sent)]).await;
+    let answer = browser
+        .post("/account/passkeys", &[("assertion", &sent)])
+        .await;
     assert_eq!(answer.status, 422);
     assert_eq!(ids(&mut browser).await.len(), 20);
 }
@@ -582,7 +817,10 @@ async fn making_a_passkey_proves_the_session_by_it_and_gives_it_a_new_token() {
     browser.add_passkey().await;
     assert_ne!(browser.token(), before);
     let session = browser.session().await.json();
-    assert_eq!(session["session"]["methods"], json!(["password", "passkey"]));
+    assert_eq!(
+        session["session"]["methods"],
+        json!(["password", "passkey"])
+    );
     assert_eq!(stolen.session().await.status, 401);
 }
 
@@ -591,12 +829,18 @@ async fn whoever_was_not_proven_lately_does_that_before_a_passkey_is_made() {
     let app = TestApp::start().await;
     let mut browser = app.signed_in("alice").await;
     let options = browser.asked_at("/account/passkeys").await;
-    app.wait(app.app.settings.sessions.reauthenticate_after).await;
+    app.wait(app.app.settings.sessions.reauthenticate_after)
+        .await;
     let page = browser.get("/account/passkeys").await;
     assert!(asked(&page).is_none());
-    assert!(page.unescaped().contains("href=\"/reauthenticate?rd=/account/passkeys\""));
+    assert!(
+        page.unescaped()
+            .contains("href=\"/reauthenticate?rd=/account/passkeys\"")
+    );
     let sent = Passkey::new().create(&options);
-    let answer = browser.post("/account/passkeys", &[("assertion", &sent)]).await;
+    let answer = browser
+        .post("/account/passkeys", &[("assertion", &sent)])
+        .await;
     assert_eq!(answer.status, 403, "asked for the password");
     assert!(app.sql("SELECT name FROM passkeys").await.is_empty());
 }
@@ -609,8 +853,15 @@ async fn a_disabled_users_passkey_signs_nobody_in() {
     let mut browser = app.anonymous();
     let answer = browser.sign_in_by(&mut passkey).await;
     assert_eq!((answer.status, browser.token()), (401, String::new()));
-    assert!(answer.body.contains(REFUSED), "nobody learns why: {}", answer.body);
-    assert_eq!(last_sign_in(&app).await, "refused alice: passkey: the user is disabled");
+    assert!(
+        answer.body.contains(REFUSED),
+        "nobody learns why: {}",
+        answer.body
+    );
+    assert_eq!(
+        last_sign_in(&app).await,
+        "refused alice: passkey: the user is disabled"
+    );
 }
 
 #[rocket::async_test]
@@ -622,13 +873,20 @@ async fn atk_17_wrong_passkeys_count_against_the_address_alone() {
     for n in 0..10 {
         let mut unknown = Passkey::new();
         unknown.user_handle = Some(vec![n; 16]);
-        let forged = if n % 2 == 0 { &mut passkey } else { &mut unknown };
+        let forged = if n % 2 == 0 {
+            &mut passkey
+        } else {
+            &mut unknown
+        };
         assert_eq!(browser.sign_in_by(forged).await.status, 401, "{n}");
     }
     passkey.flags = UP | UV;
     assert_eq!(browser.sign_in_by(&mut passkey).await.status, 429);
     let buckets = app.sql("SELECT bucket FROM throttle").await;
-    let buckets: Vec<&String> = buckets.iter().filter(|bucket| !bucket.contains("probe")).collect();
+    let buckets: Vec<&String> = buckets
+        .iter()
+        .filter(|bucket| !bucket.contains("probe"))
+        .collect();
     assert_eq!(buckets, ["address 198.51.100.1"]);
     let mut elsewhere = app.anonymous();
     assert_eq!(elsewhere.sign_in_by(&mut passkey).await.status, 303);
@@ -647,13 +905,34 @@ async fn what_is_malformed_is_told_and_changes_nothing() {
     let made = Passkey::new().create(&to_add);
     let before = app.dump().await;
     for (path, whole, parts) in [
-        ("/login/passkey", proof, &["clientDataJSON", "authenticatorData", "signature", "userHandle"][..]),
-        ("/account/passkeys", made, &["clientDataJSON", "attestationObject"][..]),
+        (
+            "/login/passkey",
+            proof,
+            &[
+                "clientDataJSON",
+                "authenticatorData",
+                "signature",
+                "userHandle",
+            ][..],
+        ),
+        (
+            "/account/passkeys",
+            made,
+            &["clientDataJSON", "attestationObject"][..],
+        ),
     ] {
         let deep = "[".repeat(2_000);
-        let mut sent: Vec<String> = ["", "null", "[]", "{}", "\u{feff}{}", deep.as_str(), &whole[..whole.len() - 1]]
-            .map(str::to_owned)
-            .into();
+        let mut sent: Vec<String> = [
+            "",
+            "null",
+            "[]",
+            "{}",
+            "\u{feff}{}",
+            deep.as_str(),
+            &whole[..whole.len() - 1],
+        ]
+        .map(str::to_owned)
+        .into();
         let whole: Value = serde_json::from_str(&whole).expect("JSON");
         for part in parts {
             for value in [json!("!"), json!(7), json!("AAA="), json!([])] {
@@ -671,7 +950,11 @@ async fn what_is_malformed_is_told_and_changes_nothing() {
         for assertion in sent {
             let answer = browser.post(path, &[("assertion", &assertion)]).await;
             assert_eq!(answer.status, 422, "{path} {assertion}: {}", answer.body);
-            assert!(answer.body.contains("That was no passkey"), "{path} {assertion}: {}", answer.body);
+            assert!(
+                answer.body.contains("That was no passkey"),
+                "{path} {assertion}: {}",
+                answer.body
+            );
         }
     }
     assert_eq!(app.dump().await, before);
@@ -683,10 +966,14 @@ async fn malformed_cbor_is_told_and_changes_nothing() {
     let mut browser = app.signed_in("alice").await;
     let options = browser.asked_at("/account/passkeys").await;
     let made: Value = serde_json::from_str(&Passkey::new().create(&options)).expect("JSON");
-    let object = made["response"]["attestationObject"].as_str().expect("an object");
+    let object = made["response"]["attestationObject"]
+        .as_str()
+        .expect("an object");
     let object = URL_SAFE_NO_PAD.decode(object).expect("base64");
     let before = app.dump().await;
-    let mut forgeries: Vec<Vec<u8>> = (0..object.len()).map(|end| object[..end].to_vec()).collect();
+    let mut forgeries: Vec<Vec<u8>> = (0..object.len())
+        .map(|end| object[..end].to_vec())
+        .collect();
     forgeries.extend([
         // As deep as it goes, and as long as it says.
         vec![0x81; 8_000],
@@ -699,8 +986,16 @@ async fn malformed_cbor_is_told_and_changes_nothing() {
         let mut sent = made.clone();
         sent["response"]["attestationObject"] = json!(encode(&forged));
         let sent = sent.to_string();
-        let answer = browser.post("/account/passkeys", &[("assertion", &sent)]).await;
-        assert_eq!(answer.status, 422, "{} bytes: {}", forged.len(), answer.body);
+        let answer = browser
+            .post("/account/passkeys", &[("assertion", &sent)])
+            .await;
+        assert_eq!(
+            answer.status,
+            422,
+            "{} bytes: {}",
+            forged.len(),
+            answer.body
+        );
     }
     assert_eq!(app.dump().await, before);
 }
@@ -717,12 +1012,22 @@ async fn hdr_01_scripts_run_where_a_passkey_is_asked_for_and_nowhere_else() {
             let asks = asked(&answer).is_some();
             let policy = answer.header("content-security-policy");
             let permissions = answer.header("permissions-policy");
-            assert_eq!(policy.contains("script-src 'self';"), asks, "{path}: {policy}");
+            assert_eq!(
+                policy.contains("script-src 'self';"),
+                asks,
+                "{path}: {policy}"
+            );
             assert_eq!(answer.body.contains("<script"), asks, "{path}");
-            assert!(!policy.contains("unsafe") && !policy.contains("connect-src"), "{policy}");
+            assert!(
+                !policy.contains("unsafe") && !policy.contains("connect-src"),
+                "{policy}"
+            );
             let passkeys = if asks { "=(self)" } else { "=()" };
             for permission in ["publickey-credentials-get", "publickey-credentials-create"] {
-                assert!(permissions.contains(&format!("{permission}{passkeys}")), "{path}: {permissions}");
+                assert!(
+                    permissions.contains(&format!("{permission}{passkeys}")),
+                    "{path}: {permissions}"
+                );
             }
             if asks && !with_script.contains(&path) {
                 with_script.push(path.clone());
@@ -733,7 +1038,14 @@ async fn hdr_01_scripts_run_where_a_passkey_is_asked_for_and_nowhere_else() {
     assert_eq!(with_script, ["/account/passkeys", "/login"]);
     admin.add_passkey().await;
     for path in ["/reauthenticate", "/account/passkeys"] {
-        assert!(admin.get(path).await.header("content-security-policy").contains("script-src"), "{path}");
+        assert!(
+            admin
+                .get(path)
+                .await
+                .header("content-security-policy")
+                .contains("script-src"),
+            "{path}"
+        );
     }
 }
 
@@ -750,18 +1062,37 @@ async fn where_browsers_make_no_passkeys_none_are_offered_and_the_page_says_why(
         let host = url.split("://").nth(1).expect("a host");
         let mut browser = app.many_signed_in("alice", 1).await.remove(0);
         if url.starts_with("http:") {
-            let token = browser.cookies.remove("__Host-vestibule").expect("a session");
+            let token = browser
+                .cookies
+                .remove("__Host-vestibule")
+                .expect("a session");
             browser.cookies.insert("vestibule".to_owned(), token);
         }
-        let headers = [("Host", host), ("Accept", "text/html"), ("Origin", url), ("Content-Type", "application/x-www-form-urlencoded")];
-        let page = browser.send(Method::Get, "/account/passkeys", &headers[..2], "").await;
+        let headers = [
+            ("Host", host),
+            ("Accept", "text/html"),
+            ("Origin", url),
+            ("Content-Type", "application/x-www-form-urlencoded"),
+        ];
+        let page = browser
+            .send(Method::Get, "/account/passkeys", &headers[..2], "")
+            .await;
         assert_eq!(page.status, 200, "{url}");
-        assert!(page.body.contains(why) && asked(&page).is_none(), "{url}: {}", page.body);
-        let page = app.anonymous().send(Method::Get, "/login", &headers[..2], "").await;
+        assert!(
+            page.body.contains(why) && asked(&page).is_none(),
+            "{url}: {}",
+            page.body
+        );
+        let page = app
+            .anonymous()
+            .send(Method::Get, "/login", &headers[..2], "")
+            .await;
         assert!(asked(&page).is_none(), "{url}");
         assert!(page.all("set-cookie").next().is_none(), "{url}");
         for path in ["/login/passkey", "/account/passkeys"] {
-            let answer = browser.send(Method::Post, path, &headers, "assertion=%7B%7D").await;
+            let answer = browser
+                .send(Method::Post, path, &headers, "assertion=%7B%7D")
+                .await;
             assert!(answer.status >= 400, "{url} {path}: {}", answer.status);
         }
     }
@@ -769,7 +1100,10 @@ async fn where_browsers_make_no_passkeys_none_are_offered_and_the_page_says_why(
         let app = TestApp::with(&format!("public_url = {url:?}")).await;
         let host = url.strip_prefix("http://").expect("a host");
         let headers = [("Host", host), ("Accept", "text/html")];
-        let page = app.anonymous().send(Method::Get, "/login", &headers, "").await;
+        let page = app
+            .anonymous()
+            .send(Method::Get, "/login", &headers, "")
+            .await;
         let name = host.strip_suffix(":8000").expect("a port");
         assert_eq!(asked(&page).expect("options")["rpId"], name);
     }
@@ -780,13 +1114,20 @@ async fn a_passkey_that_was_made_for_another_host_says_so_and_is_not_asked_for()
     let app = TestApp::start().await;
     let mut browser = app.signed_in("alice").await;
     let mut passkey = browser.add_passkey().await;
-    app.execute("UPDATE passkeys SET rp_id = 'old.example'").await;
+    app.execute("UPDATE passkeys SET rp_id = 'old.example'")
+        .await;
     let page = browser.get("/account/passkeys").await;
     assert!(page.body.contains("Made for old.example"), "{}", page.body);
-    assert_eq!(asked(&page).expect("options")["excludeCredentials"], json!([]));
+    assert_eq!(
+        asked(&page).expect("options")["excludeCredentials"],
+        json!([])
+    );
     let answer = app.anonymous().sign_in_by(&mut passkey).await;
     assert_eq!(answer.status, 401);
-    assert_eq!(last_sign_in(&app).await, "refused alice: passkey: made for another host");
+    assert_eq!(
+        last_sign_in(&app).await,
+        "refused alice: passkey: made for another host"
+    );
 }
 
 #[rocket::async_test]
@@ -796,7 +1137,10 @@ async fn the_browsers_cookie_is_its_hosts_alone_and_set_once() {
     let first = browser.get("/login").await;
     let cookie = first.header("set-cookie");
     assert!(cookie.starts_with("__Host-vestibule-visit="), "{cookie}");
-    assert!(cookie.ends_with("; Path=/; HttpOnly; SameSite=Lax; Secure"), "{cookie}");
+    assert!(
+        cookie.ends_with("; Path=/; HttpOnly; SameSite=Lax; Secure"),
+        "{cookie}"
+    );
     assert_eq!(browser.get("/login").await.header("set-cookie"), "");
     let two = format!("{0}; {0}", cookie.split(';').next().expect("a pair"));
     let headers = [("Cookie", two.as_str()), ("Accept", "text/html")];
@@ -817,18 +1161,35 @@ async fn a_passkey_is_the_second_step_after_a_password() {
     let app = TestApp::start().await;
     let mut passkey = alice(&app).await;
     let mut browser = app.anonymous();
-    let fields = [("username", "alice"), ("password", PASSWORD), ("rd", "/account/sessions"), ("remember", "on")];
+    let fields = [
+        ("username", "alice"),
+        ("password", PASSWORD),
+        ("rd", "/account/sessions"),
+        ("remember", "on"),
+    ];
     browser.post("/login", &fields).await;
     let options = browser.asked_at("/login/code").await;
     assert_eq!(options["allowCredentials"][0]["id"], encode(&passkey.id));
     let assertion = passkey.get(&options);
     let mut again = browser.clone();
-    let answer = browser.post("/login/code", &[("assertion", &assertion)]).await;
-    assert_eq!((answer.status, answer.header("location")), (303, "/account/sessions"), "{}", answer.body);
+    let answer = browser
+        .post("/login/code", &[("assertion", &assertion)])
+        .await;
+    assert_eq!(
+        (answer.status, answer.header("location")),
+        (303, "/account/sessions"),
+        "{}",
+        answer.body
+    );
     let session = browser.session().await.json();
-    assert_eq!(session["session"]["methods"], json!(["password", "passkey"]));
+    assert_eq!(
+        session["session"]["methods"],
+        json!(["password", "passkey"])
+    );
     assert_eq!(last_sign_in(&app).await, "ok alice: password,passkey");
-    let answer = again.post("/login/code", &[("assertion", &assertion)]).await;
+    let answer = again
+        .post("/login/code", &[("assertion", &assertion)])
+        .await;
     assert_eq!((answer.status, again.token()), (401, String::new()));
 }
 
@@ -840,7 +1201,9 @@ async fn a_device_that_does_not_say_whose_its_passkey_is_takes_the_second_step()
     let options = browser.asked_at("/login/code").await;
     // Asked for a passkey by its id, it may leave that out.
     passkey.user_handle = None;
-    let answer = browser.post("/login/code", &[("assertion", &passkey.get(&options))]).await;
+    let answer = browser
+        .post("/login/code", &[("assertion", &passkey.get(&options))])
+        .await;
     assert_eq!(answer.status, 303, "{}", answer.body);
 }
 
@@ -851,15 +1214,23 @@ async fn atk_20_another_users_passkey_is_no_second_step() {
     let mut mallory = app.signed_in("mallory").await;
     let mut hers = mallory.add_passkey().await;
     let mut browser = at_second_step(&app).await;
-    for handle in [Some(app.user("alice").await.id.as_bytes().to_vec()), None, hers.user_handle.clone()] {
+    for handle in [
+        Some(app.user("alice").await.id.as_bytes().to_vec()),
+        None,
+        hers.user_handle.clone(),
+    ] {
         let options = browser.asked_at("/login/code").await;
         hers.user_handle = handle;
-        let answer = browser.post("/login/code", &[("assertion", &hers.get(&options))]).await;
+        let answer = browser
+            .post("/login/code", &[("assertion", &hers.get(&options))])
+            .await;
         assert_eq!((answer.status, browser.token()), (401, String::new()));
     }
     // Nor does what signs her in, in the same browser.
     let options = browser.asked_at("/login").await;
-    let answer = browser.post("/login/code", &[("assertion", &hers.get(&options))]).await;
+    let answer = browser
+        .post("/login/code", &[("assertion", &hers.get(&options))])
+        .await;
     assert_eq!((answer.status, browser.token()), (401, String::new()));
 }
 
@@ -870,33 +1241,61 @@ async fn atk_20_at_an_open_screen_only_its_users_passkey_proves_who_it_is() {
     let mut passkey = browser.add_passkey().await;
     let mut mallory = app.signed_in("mallory").await;
     let mut hers = mallory.add_passkey().await;
-    app.wait(app.app.settings.sessions.reauthenticate_after).await;
+    app.wait(app.app.settings.sessions.reauthenticate_after)
+        .await;
 
     let options = browser.asked_at("/reauthenticate").await;
-    assert_eq!(options["allowCredentials"].as_array().expect("a list").len(), 1);
+    assert_eq!(
+        options["allowCredentials"]
+            .as_array()
+            .expect("a list")
+            .len(),
+        1
+    );
     let before = browser.token();
     for handle in [hers.user_handle.clone(), passkey.user_handle.clone(), None] {
         hers.user_handle = handle;
         let options = browser.asked_at("/reauthenticate").await;
-        let answer = browser.post("/reauthenticate", &[("assertion", &hers.get(&options))]).await;
+        let answer = browser
+            .post("/reauthenticate", &[("assertion", &hers.get(&options))])
+            .await;
         assert_eq!((answer.status, browser.token()), (403, before.clone()));
         let id = ids(&mut browser).await.remove(0);
         let path = format!("/account/passkeys/{id}/delete");
         let page = browser.post(&path, &[]).await;
         let options = asked(&page).expect("what alice's passkey is asked for");
-        let answer = browser.post(&path, &[("assertion_again", &hers.get(&options))]).await;
-        assert_eq!((answer.status, browser.token()), (403, before.clone()), "{}", answer.body);
+        let answer = browser
+            .post(&path, &[("assertion_again", &hers.get(&options))])
+            .await;
+        assert_eq!(
+            (answer.status, browser.token()),
+            (403, before.clone()),
+            "{}",
+            answer.body
+        );
         assert_eq!(ids(&mut browser).await, [id]);
     }
     // Her own sign-in page's challenge is none for alice's screen, and alice's none for another session.
     let foreign = mallory.asked_at("/login?switch").await;
-    let answer = browser.post("/reauthenticate", &[("assertion", &passkey.get(&foreign))]).await;
+    let answer = browser
+        .post("/reauthenticate", &[("assertion", &passkey.get(&foreign))])
+        .await;
     assert_eq!(answer.status, 403);
     let options = browser.asked_at("/reauthenticate").await;
-    let fields = [("assertion", passkey.get(&options)), ("rd", "/account/sessions".to_owned())];
-    let fields = fields.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let fields = [
+        ("assertion", passkey.get(&options)),
+        ("rd", "/account/sessions".to_owned()),
+    ];
+    let fields = fields
+        .each_ref()
+        .map(|(name, value)| (*name, value.as_str()));
     let answer = browser.post("/reauthenticate", &fields).await;
-    assert_eq!((answer.status, answer.header("location")), (303, "/account/sessions"), "{}", answer.body);
+    assert_eq!(
+        (answer.status, answer.header("location")),
+        (303, "/account/sessions"),
+        "{}",
+        answer.body
+    );
     assert_ne!(browser.token(), before);
 }
 
@@ -905,17 +1304,26 @@ async fn a_sensitive_form_is_sent_with_a_passkey_in_the_passwords_place() {
     let app = TestApp::start().await;
     let mut browser = app.signed_in("alice").await;
     let mut passkey = browser.add_passkey().await;
-    app.wait(app.app.settings.sessions.reauthenticate_after).await;
+    app.wait(app.app.settings.sessions.reauthenticate_after)
+        .await;
     let id = ids(&mut browser).await.remove(0);
     let path = format!("/account/passkeys/{id}/rename");
     let page = browser.post(&path, &[("name", "The blue key")]).await;
     assert_eq!(page.status, 403);
     let assertion = passkey.get(&asked(&page).expect("options"));
     let kept = page.fields_of("data-options");
-    assert!(kept.contains(&("name".to_owned(), "The blue key".to_owned())), "{kept:?}");
+    assert!(
+        kept.contains(&("name".to_owned(), "The blue key".to_owned())),
+        "{kept:?}"
+    );
     let fields = [("name", "The blue key"), ("assertion_again", &assertion)];
     let answer = browser.post(&path, &fields).await;
-    assert_eq!((answer.status, answer.header("location")), (303, "/account/passkeys"), "{}", answer.body);
+    assert_eq!(
+        (answer.status, answer.header("location")),
+        (303, "/account/passkeys"),
+        "{}",
+        answer.body
+    );
     assert_eq!(app.sql("SELECT name FROM passkeys").await, ["The blue key"]);
     assert_eq!(browser.session().await.status, 200, "under its new token");
 }
@@ -925,12 +1333,15 @@ async fn a_proof_again_and_a_new_passkey_in_one_form_leave_one_token() {
     let app = TestApp::with("sessions.reauthenticate_after = \"5m\"").await;
     let mut browser = app.signed_in("alice").await;
     let options = browser.asked_at("/account/passkeys").await;
-    app.wait(app.app.settings.sessions.reauthenticate_after).await;
+    app.wait(app.app.settings.sessions.reauthenticate_after)
+        .await;
     let sent = Passkey::new().create(&options);
     let fields = [("assertion", sent.as_str()), ("password_again", PASSWORD)];
     let answer = browser.post("/account/passkeys", &fields).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
-    let sessions = answer.all("set-cookie").filter(|cookie| cookie.starts_with("__Host-vestibule="));
+    let sessions = answer
+        .all("set-cookie")
+        .filter(|cookie| cookie.starts_with("__Host-vestibule="));
     assert_eq!(sessions.count(), 1);
     assert_eq!(browser.session().await.status, 200);
 }
@@ -941,13 +1352,26 @@ async fn the_first_passkey_comes_with_recovery_codes_and_the_last_takes_them_alo
     let mut browser = app.signed_in("alice").await;
     let answer = browser.register(&mut Passkey::new()).await;
     assert_eq!(answer.status, 200);
-    assert_eq!(answer.elements("<li><code>", "</code>").len(), 10, "{}", answer.body);
-    assert_eq!(browser.register(&mut Passkey::new()).await.status, 303, "the same ones stay good");
+    assert_eq!(
+        answer.elements("<li><code>", "</code>").len(),
+        10,
+        "{}",
+        answer.body
+    );
+    assert_eq!(
+        browser.register(&mut Passkey::new()).await.status,
+        303,
+        "the same ones stay good"
+    );
     for id in ids(&mut browser).await {
         assert_eq!(app.sql("SELECT 'code' FROM recovery_codes").await.len(), 10);
         delete(&mut browser, &id).await;
     }
-    assert!(app.sql("SELECT 'code' FROM recovery_codes").await.is_empty());
+    assert!(
+        app.sql("SELECT 'code' FROM recovery_codes")
+            .await
+            .is_empty()
+    );
 }
 
 #[rocket::async_test]
@@ -960,5 +1384,41 @@ async fn mfa_11_the_owner_is_told_of_a_passkey_that_may_be_a_copy() {
     passkey.counter = 3;
     app.anonymous().sign_in_by(&mut passkey).await;
     let page = browser.get("/account").await;
-    assert!(page.body.contains("A passkey was refused, because it may be a copy."), "{}", page.body);
+    assert!(
+        page.body
+            .contains("A passkey was refused, because it may be a copy."),
+        "{}",
+        page.body
+    );
+}
+
+#[test]
+fn config_check_says_where_browsers_make_no_passkeys() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let check = |url: &str| {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_vestibule"));
+        program
+            .env_clear()
+            .current_dir(&folder)
+            .args(["config", "check"]);
+        program
+            .env("VESTIBULE_PUBLIC_URL", url)
+            .env("VESTIBULE_INSECURE_HTTP", "true");
+        let output = program.output().expect("the program");
+        assert!(output.status.success(), "{url}: {output:?}");
+        String::from_utf8(output.stdout).expect("a text")
+    };
+    for url in ["https://auth.example.com", "http://localhost:8000"] {
+        assert_eq!(check(url), "The settings are good.\n", "{url}");
+    }
+    let told = check("https://192.0.2.7");
+    assert!(
+        told.contains("Passkeys are off: public_url is an IP address"),
+        "{told}"
+    );
+    let told = check("http://auth.example.com");
+    assert!(
+        told.contains("Passkeys are off: public_url is http"),
+        "{told}"
+    );
 }

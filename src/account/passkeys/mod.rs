@@ -8,6 +8,7 @@ use crate::foundation::app::App;
 use crate::foundation::audit::{self, Actor, Event, Record};
 use crate::foundation::error::Error;
 use crate::foundation::token::{Token, TokenHash};
+use crate::foundation::version::Version;
 use crate::people::notices::{self, Kind};
 use crate::people::passkeys::{self, NotKept};
 use crate::people::{recovery_codes, second_factors};
@@ -63,6 +64,8 @@ enum Changed {
     Done,
     /// It is not this user's, or of nobody.
     Unknown,
+    /// The form was made from another name than this, which it has now.
+    Conflict(String),
     /// Its owner could not sign in without it.
     LastWayIn,
 }
@@ -72,6 +75,7 @@ async fn rename(
     current: &CurrentSession,
     id: Uuid,
     name: &str,
+    made_from: Option<&Version>,
     device: &Device,
 ) -> Result<Changed, Error> {
     let user = &current.user;
@@ -79,6 +83,9 @@ async fn rename(
     let Some(passkey) = passkeys::find(&mut tx, user.id, id).await? else {
         return Ok(Changed::Unknown);
     };
+    if Version::is_stale(made_from, &passkey.version()) {
+        return Ok(Changed::Conflict(passkey.name));
+    }
     passkeys::rename(&mut tx, &passkey, name).await?;
     let record = Record::of(Event::PasskeyRename, user)
         .session(current.session.id)

@@ -7,11 +7,12 @@ use super::{Added, Changed, add, delete, rename};
 use crate::account::factors::RecoveryCodesPage;
 use crate::foundation::app::App;
 use crate::foundation::clock::Timestamp;
+use crate::foundation::version::Version;
 use crate::login::{NoFields, Sensitive, cookie_for, malformed_passkey};
 use crate::people::passkeys::{self, MOST, NotKept, Passkey, Refused, Unavailable};
 use crate::sessions::{CurrentSession, Enroller};
 use crate::web::pages::{Page, Template, template};
-use crate::web::{Answer, Visitor, Failure, Refusal, Visit};
+use crate::web::{Answer, Failure, Refusal, Visit, Visitor};
 
 const HERE: &str = "/account/passkeys";
 
@@ -65,12 +66,20 @@ async fn add_post(
         Err(NotKept::TooMany) => "You have as many passkeys as there can be. Delete one first.",
         Err(NotKept::Known) => "That passkey is registered already.",
     };
-    answer(app, &visitor, &current, Status::UnprocessableEntity, Some(told)).await
+    answer(
+        app,
+        &visitor,
+        &current,
+        Status::UnprocessableEntity,
+        Some(told),
+    )
+    .await
 }
 
 #[derive(FromForm)]
 struct RenameForm {
     name: String,
+    version: Option<Version>,
 }
 
 #[post("/account/passkeys/<id>/rename", data = "<form>")]
@@ -84,11 +93,19 @@ async fn rename_post(
 ) -> Result<Answer, Failure> {
     let Enroller(current) = current;
     let id = parse(id)?;
-    let Ok(name) = passkeys::checked_name(&form.0.name) else {
+    let Sensitive(RenameForm { name, version }) = form;
+    let Ok(name) = passkeys::checked_name(&name) else {
         let told = "A name is 1 to 64 characters, without control or invisible ones.";
-        return answer(app, &visitor, &current, Status::UnprocessableEntity, Some(told)).await;
+        return answer(
+            app,
+            &visitor,
+            &current,
+            Status::UnprocessableEntity,
+            Some(told),
+        )
+        .await;
     };
-    let changed = rename(app, &current, id, &name, &visit.device()).await?;
+    let changed = rename(app, &current, id, &name, version.as_ref(), &visit.device()).await?;
     answer_change(app, &visitor, &current, changed).await
 }
 
@@ -119,6 +136,12 @@ async fn answer_change(
     match changed {
         Changed::Done => Ok(Answer::see_other(HERE)),
         Changed::Unknown => Err(Refusal::not_found().into()),
+        Changed::Conflict(name) => {
+            let told = format!(
+                "It was renamed meanwhile: it is called {name} now. Nothing was changed; rename it again if you want to."
+            );
+            answer(app, visitor, current, Status::Conflict, Some(&told)).await
+        }
         Changed::LastWayIn => {
             let told = "You could not sign in without this passkey: you have no password. Add another passkey first.";
             answer(app, visitor, current, Status::Conflict, Some(told)).await
@@ -147,7 +170,10 @@ async fn answer(
         _ => None,
     };
     let page = PasskeysPage {
-        passkeys: own.into_iter().map(|own| PasskeyView::of(app, own)).collect(),
+        passkeys: own
+            .into_iter()
+            .map(|own| PasskeyView::of(app, own))
+            .collect(),
         unavailable: unavailable.map(|why| why.to_string()),
         confirmed,
         full,
@@ -173,6 +199,7 @@ pub struct PasskeysPage {
 struct PasskeyView {
     id: Uuid,
     name: String,
+    version: Version,
     created_at: Timestamp,
     last_used_at: Option<Timestamp>,
     synced: bool,
@@ -185,6 +212,7 @@ impl PasskeyView {
         let is_here = passkey.is_for(&app.settings);
         Self {
             id: passkey.id,
+            version: passkey.version(),
             name: passkey.name,
             created_at: passkey.created_at,
             last_used_at: passkey.last_used_at,
@@ -206,6 +234,7 @@ impl Page for PasskeysPage {
         let passkey = |number, used: bool| PasskeyView {
             id: Uuid::from_u128(number),
             name: text.to_owned(),
+            version: Version::sample(text),
             created_at: at,
             last_used_at: used.then_some(at),
             synced: used,

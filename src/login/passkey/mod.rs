@@ -101,6 +101,24 @@ pub(crate) async fn check(
     purpose: Purpose,
     given: Given<'_>,
 ) -> Result<Checked, Error> {
+    let checked = judge(app, event, purpose, given).await?;
+    if purpose != Purpose::SignIn {
+        let result = match &checked {
+            Checked::Right(..) => SignIn::Ok,
+            Checked::Refused(_) => SignIn::Refused,
+            Checked::Throttled(_) => SignIn::Throttled,
+        };
+        metrics::count_second_step(app, "passkey", result);
+    }
+    Ok(checked)
+}
+
+async fn judge(
+    app: &App,
+    event: Event,
+    purpose: Purpose,
+    given: Given<'_>,
+) -> Result<Checked, Error> {
     let claim = match passkeys::claim(app, given.visitor, purpose, given.answer).await? {
         Ok(claim) => claim,
         Err(refused) => return Ok(Checked::Refused(refused)),
@@ -110,7 +128,9 @@ pub(crate) async fn check(
         None => None,
     };
     let address = given.device.address;
-    let reserved = app.throttle.reserve(&app.db, app.clock.now(), None, false, address);
+    let reserved = app
+        .throttle
+        .reserve(&app.db, app.clock.now(), None, false, address);
     let reservation = match reserved.await? {
         Reserved::Granted(reservation) => reservation,
         Reserved::Throttled { retry_after } => return Ok(Checked::Throttled(retry_after)),
@@ -131,7 +151,9 @@ pub(crate) async fn check(
         (None, checked) => {
             let gone = || Refused::Wrong("the passkey was deleted".to_owned());
             let refused = checked.err().unwrap_or_else(gone);
-            return tries.refuse(app.db.begin_apart().await?, None, refused).await;
+            return tries
+                .refuse(app.db.begin_apart().await?, None, refused)
+                .await;
         }
     };
     let mut tx = app.db.begin_for(&owner.username).await?;

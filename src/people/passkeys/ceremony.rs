@@ -67,7 +67,12 @@ pub(super) fn creation_options(
     let mut options = creation();
     options.exclude_credentials = Some(&stored);
     let (mut asked, _) = relying_party(settings)
-        .start_passkey_registration(user.id.as_bytes(), &user.username, user.shown_name(), options)
+        .start_passkey_registration(
+            user.id.as_bytes(),
+            &user.username,
+            user.shown_name(),
+            options,
+        )
         .expect("an id has 16 bytes");
     asked.challenge = URL_SAFE_NO_PAD.encode(challenge.bytes());
     json!(asked).to_string()

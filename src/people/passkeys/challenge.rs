@@ -86,6 +86,14 @@ impl Challenge {
         Self { bytes, made_at }
     }
 
+    /// What somebody says is one.
+    pub fn claimed(signed: &[u8]) -> Option<Self> {
+        let bytes: [u8; BYTES] = signed.try_into().ok()?;
+        let (time, _) = bytes.split_first_chunk::<8>()?;
+        let made_at = Timestamp::from_micros(i64::from_be_bytes(*time));
+        Some(Self { bytes, made_at })
+    }
+
     /// Reads what was signed; `None` if it is not ours, not for this, or too old.
     pub fn read(
         keys: impl IntoIterator<Item = [u8; 32]>,
@@ -93,13 +101,10 @@ impl Challenge {
         now: Timestamp,
         signed: &[u8],
     ) -> Option<Self> {
-        let bytes: [u8; BYTES] = signed.try_into().ok()?;
-        let (time, _) = bytes.split_first_chunk::<8>()?;
-        let made_at = Timestamp::from_micros(i64::from_be_bytes(*time));
-        let (said, tag) = bytes.split_at(8 + RANDOM);
+        let challenge = Self::claimed(signed)?;
+        let (said, tag) = challenge.bytes.split_at(8 + RANDOM);
         let is_ours = |key: [u8; 32]| verify_slices_are_equal(&scope.tag(&key, said), tag).is_ok();
-        let challenge = Self { bytes, made_at };
-        let is_timely = now < challenge.expires_at() && made_at <= now.plus(AHEAD);
+        let is_timely = now < challenge.expires_at() && challenge.made_at <= now.plus(AHEAD);
         (keys.into_iter().any(is_ours) && is_timely).then_some(challenge)
     }
 
@@ -159,12 +164,20 @@ mod tests {
             Purpose::Reauthenticate(bob),
         ];
         let browsers = [browser(1), browser(2)];
-        let all = scopes.map(|purpose| browsers.each_ref().map(|browser| Scope { purpose, browser }));
+        let all = scopes.map(|purpose| {
+            browsers
+                .each_ref()
+                .map(|browser| Scope { purpose, browser })
+        });
         let all = all.as_flattened();
         for (made, scope) in all.iter().enumerate() {
             let challenge = Challenge::make(&KEY, *scope, NOW);
             for (read, other) in all.iter().enumerate() {
-                assert_eq!(is_read(&challenge, *other, NOW), made == read, "{scope:?} as {other:?}");
+                assert_eq!(
+                    is_read(&challenge, *other, NOW),
+                    made == read,
+                    "{scope:?} as {other:?}"
+                );
             }
         }
     }
@@ -172,7 +185,10 @@ mod tests {
     #[test]
     fn mfa_07_a_challenge_is_random_and_ends_after_ten_minutes() {
         let browser = browser(1);
-        let scope = Scope { purpose: Purpose::SignIn, browser: &browser };
+        let scope = Scope {
+            purpose: Purpose::SignIn,
+            browser: &browser,
+        };
         let challenge = Challenge::make(&KEY, scope, NOW);
         assert_ne!(challenge.bytes(), Challenge::make(&KEY, scope, NOW).bytes());
         let last = NOW.plus(VALID).minus(Duration::from_micros(1));
@@ -183,10 +199,17 @@ mod tests {
     #[test]
     fn mfa_07_a_challenge_from_a_clock_that_was_ahead_does_not_live_longer() {
         let browser = browser(1);
-        let scope = Scope { purpose: Purpose::SignIn, browser: &browser };
+        let scope = Scope {
+            purpose: Purpose::SignIn,
+            browser: &browser,
+        };
         let challenge = Challenge::make(&KEY, scope, NOW);
         assert!(is_read(&challenge, scope, NOW.minus(AHEAD)));
-        assert!(!is_read(&challenge, scope, NOW.minus(AHEAD + Duration::from_micros(1))));
+        assert!(!is_read(
+            &challenge,
+            scope,
+            NOW.minus(AHEAD + Duration::from_micros(1))
+        ));
         for time in [i64::MIN, -1, 0, i64::MAX] {
             let odd = Challenge::of(&KEY, scope, Timestamp::from_micros(time), [0; RANDOM]);
             assert!(!is_read(&odd, scope, NOW), "{time}");
@@ -196,14 +219,27 @@ mod tests {
     #[test]
     fn mfa_07_no_bit_of_a_challenge_can_be_changed() {
         let browser = browser(1);
-        let scope = Scope { purpose: Purpose::SignIn, browser: &browser };
+        let scope = Scope {
+            purpose: Purpose::SignIn,
+            browser: &browser,
+        };
         let challenge = Challenge::make(&KEY, scope, NOW);
         for bit in 0..BYTES * 8 {
             let mut bytes = challenge.bytes;
             bytes[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(Challenge::read([KEY], scope, NOW, &bytes), None, "bit {bit}");
+            assert_eq!(
+                Challenge::read([KEY], scope, NOW, &bytes),
+                None,
+                "bit {bit}"
+            );
         }
-        assert_eq!(Challenge::read([[8; 32]], scope, NOW, challenge.bytes()), None);
-        assert_eq!(Challenge::read([KEY], scope, NOW, &challenge.bytes()[1..]), None);
+        assert_eq!(
+            Challenge::read([[8; 32]], scope, NOW, challenge.bytes()),
+            None
+        );
+        assert_eq!(
+            Challenge::read([KEY], scope, NOW, &challenge.bytes()[1..]),
+            None
+        );
     }
 }

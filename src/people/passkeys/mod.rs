@@ -21,6 +21,7 @@ use crate::foundation::error::Error;
 use crate::foundation::secrets;
 use crate::foundation::settings::{Settings, on_loopback};
 use crate::foundation::token::TokenHash;
+use crate::foundation::version::Version;
 use crate::people::users::{self, InvalidName, User};
 use ceremony::{Assertion, Attestation, Use};
 use challenge::{Challenge, Scope};
@@ -145,7 +146,11 @@ pub(crate) async fn request_options(
         },
     };
     let challenge = make_challenge(app, Scope { purpose, browser }).await?;
-    Ok(Some(ceremony::request_options(&app.settings, &challenge, &allowed)))
+    Ok(Some(ceremony::request_options(
+        &app.settings,
+        &challenge,
+        &allowed,
+    )))
 }
 
 /// For the page: what a new passkey of this user is made from.
@@ -157,7 +162,12 @@ pub(crate) async fn creation_options(
     let own = of_user_here(app, user.id).await?;
     let purpose = Purpose::Register(user.id);
     let challenge = make_challenge(app, Scope { purpose, browser }).await?;
-    Ok(ceremony::creation_options(&app.settings, &challenge, user, &own))
+    Ok(ceremony::creation_options(
+        &app.settings,
+        &challenge,
+        user,
+        &own,
+    ))
 }
 
 pub(crate) async fn of_user(app: &App, user_id: Uuid) -> Result<Vec<Passkey>, Error> {
@@ -165,6 +175,11 @@ pub(crate) async fn of_user(app: &App, user_id: Uuid) -> Result<Vec<Passkey>, Er
 }
 
 impl Passkey {
+    /// Of what the form that renames it edits.
+    pub fn version(&self) -> Version {
+        Version::of([&self.name])
+    }
+
     /// Whether it was made for the host that this service has now.
     pub fn is_for(&self, settings: &Settings) -> bool {
         self.rp_id == ceremony::rp_id(settings)
@@ -239,7 +254,11 @@ impl Claim {
         let passkey = self
             .passkey
             .ok_or_else(|| Refused::wrong("no such passkey"))?;
-        if self.purpose.user().is_some_and(|user| user != passkey.user_id) {
+        if self
+            .purpose
+            .user()
+            .is_some_and(|user| user != passkey.user_id)
+        {
             return Err(Refused::wrong("another user's passkey"));
         }
         match &self.assertion.user_handle {
@@ -289,7 +308,9 @@ impl Proof {
         } = self.used;
         if backup_eligible != stored.backup_eligible {
             // Fixed for life (WebAuthn L3, 7.2).
-            return Ok(Err(Refused::wrong("the passkey changed whether it can be copied")));
+            return Ok(Err(Refused::wrong(
+                "the passkey changed whether it can be copied",
+            )));
         }
         // Those on several devices count nothing and say 0.
         let counts = counter != 0 || stored.counter != 0;
@@ -403,7 +424,11 @@ pub(crate) async fn rename(tx: &mut Tx, passkey: &Passkey, name: &str) -> Result
 }
 
 /// Deletes a user's passkey; false if its owner could not sign in without it.
-pub(crate) async fn delete(tx: &mut Tx, settings: &Settings, passkey: &Passkey) -> Result<bool, Error> {
+pub(crate) async fn delete(
+    tx: &mut Tx,
+    settings: &Settings,
+    passkey: &Passkey,
+) -> Result<bool, Error> {
     let user_id = passkey.user_id;
     let all = store::of_user(&mut **tx, user_id).await?;
     let mut others = all.iter().filter(|other| other.id != passkey.id);
@@ -437,4 +462,25 @@ async fn warn_of_other_hosts(app: &App) -> Result<(), Error> {
         );
     }
     Ok(())
+}
+
+/// For the fuzzers: takes a text for an answer to whatever challenge it names. What comes of it is dropped.
+///
+/// # Panics
+/// A proof was believed that nobody can have made, or a new passkey that could not be used.
+pub(crate) fn judge_anything(settings: &Settings, user: &User, passkey: &Passkey, answer: &str) {
+    if let Some(assertion) = Assertion::read(answer)
+        && let Some(challenge) = Challenge::claimed(&assertion.challenge)
+    {
+        let proven = assertion.verify(settings, &challenge, passkey);
+        assert!(proven.is_err(), "nobody has the key of this passkey");
+    }
+    if let Some(attestation) = Attestation::read(answer)
+        && let Some(challenge) = Challenge::claimed(&attestation.challenge)
+        && let Ok(made) = attestation.verify(settings, &challenge, user)
+    {
+        assert!((1..=1023).contains(&made.credential_id.len()));
+        assert!([-8, -7, -35, -257, -258].contains(&made.algorithm));
+        assert!(made.backup_eligible || !made.backed_up);
+    }
 }

@@ -42,7 +42,11 @@ pub(super) async fn by_credential_id<'c>(
 ) -> Result<Option<Passkey>, sqlx::Error> {
     Query::on(
         executor,
-        concat!("SELECT ", columns!(), " FROM passkeys WHERE credential_id = $1"),
+        concat!(
+            "SELECT ",
+            columns!(),
+            " FROM passkeys WHERE credential_id = $1"
+        ),
     )
     .bind(credential_id)
     .optional()
@@ -56,7 +60,11 @@ pub(super) async fn of_user<'c>(
 ) -> Result<Vec<Passkey>, sqlx::Error> {
     Query::on(
         executor,
-        concat!("SELECT ", columns!(), " FROM passkeys WHERE user_id = $1 ORDER BY id"),
+        concat!(
+            "SELECT ",
+            columns!(),
+            " FROM passkeys WHERE user_id = $1 ORDER BY id"
+        ),
     )
     .bind(user_id)
     .all()

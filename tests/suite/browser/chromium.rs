@@ -296,14 +296,16 @@ impl Browser {
     pub async fn without_autofill(&self) {
         let source = "if (window.PublicKeyCredential) PublicKeyCredential.isConditionalMediationAvailable = async () => false";
         let script = json!({"source": source});
-        self.devtools("Page.addScriptToEvaluateOnNewDocument", script).await;
+        self.devtools("Page.addScriptToEvaluateOnNewDocument", script)
+            .await;
     }
 
     /// Whether the device recognises its person from now on.
     pub async fn recognises(&self, authenticator: &str, verified: bool) {
         let path = format!("/{authenticator}/uv");
         let verified = json!({"isUserVerified": verified});
-        self.webauthn(http::Method::POST, &path, Some(verified)).await;
+        self.webauthn(http::Method::POST, &path, Some(verified))
+            .await;
     }
 
     /// The passkeys that the device has.
@@ -316,7 +318,8 @@ impl Browser {
     /// Puts a passkey of such a list on a device.
     pub async fn put_passkey(&self, authenticator: &str, passkey: Value) {
         let path = format!("/{authenticator}/credential");
-        self.webauthn(http::Method::POST, &path, Some(passkey)).await;
+        self.webauthn(http::Method::POST, &path, Some(passkey))
+            .await;
     }
 
     pub async fn remove_passkeys(&self, authenticator: &str) {

@@ -48,9 +48,15 @@ async fn a_passkey_is_made_and_signs_in_by_the_button() {
         return;
     };
     assert_eq!(browser.passkeys(&device).await.len(), 1);
-    assert!(browser.text().await.contains("Chrome on Linux"), "{}", browser.text().await);
+    assert!(
+        browser.text().await.contains("Chrome on Linux"),
+        "{}",
+        browser.text().await
+    );
     sign_out(&server, &browser).await;
-    browser.visit(&server.url("/login?rd=/account/passkeys")).await;
+    browser
+        .visit(&server.url("/login?rd=/account/passkeys"))
+        .await;
     press(&browser).await;
     browser.arrives_at(&server.url("/account/passkeys")).await;
     proven_by(&server, &browser, "\"passkey\"").await;
@@ -110,7 +116,9 @@ async fn a_passkey_is_the_second_step_after_a_password_and_the_proof_again() {
     press(&browser).await;
     browser.arrives_at(&server.url("/account")).await;
     proven_by(&server, &browser, "\"password\",\"passkey\"").await;
-    browser.visit(&server.url("/reauthenticate?rd=/account/sessions")).await;
+    browser
+        .visit(&server.url("/reauthenticate?rd=/account/sessions"))
+        .await;
     look_here(&browser, "reauthenticate by passkey").await;
     press(&browser).await;
     browser.arrives_at(&server.url("/account/sessions")).await;

@@ -82,7 +82,9 @@ impl Passkey {
         let handle = options["user"]["id"].as_str().expect("a user");
         self.user_handle = Some(URL_SAFE_NO_PAD.decode(handle).expect("base64"));
         let client_data = self.client_data("webauthn.create", options);
-        let length = u16::try_from(self.id.len()).expect("a length").to_be_bytes();
+        let length = u16::try_from(self.id.len())
+            .expect("a length")
+            .to_be_bytes();
         let data = [
             self.authenticator_data(AT),
             vec![0; 16],
@@ -158,7 +160,11 @@ impl Passkey {
     fn sign(&self, message: &[u8]) -> Vec<u8> {
         let random = SystemRandom::new();
         match &self.key {
-            Key::Es256(key) => key.sign(&random, message).expect("a signature").as_ref().to_vec(),
+            Key::Es256(key) => key
+                .sign(&random, message)
+                .expect("a signature")
+                .as_ref()
+                .to_vec(),
             Key::EdDsa(key) => key.sign(message).as_ref().to_vec(),
             Key::Rs256(key) => {
                 let mut signature = vec![0; key.public_modulus_len()];
@@ -266,7 +272,8 @@ impl Client {
     pub async fn register(&mut self, passkey: &mut Passkey) -> Answer {
         let options = self.asked_at("/account/passkeys").await;
         let answer = passkey.create(&options);
-        self.post("/account/passkeys", &[("assertion", &answer)]).await
+        self.post("/account/passkeys", &[("assertion", &answer)])
+            .await
     }
 
     /// Signs in by a passkey, from the sign-in page.
