@@ -1,9 +1,12 @@
 //! One's own account: what it is, and its password.
 
+mod address;
 mod devices;
 pub(crate) mod factors;
+pub mod letters;
 pub mod lifecycle;
 mod passkeys;
+pub mod reset;
 mod routes;
 
 use std::time::Duration;
@@ -11,16 +14,20 @@ use std::time::Duration;
 use crate::foundation::app::App;
 use crate::foundation::audit::{self, Actor, Event, Record};
 use crate::foundation::error::Error;
+use crate::foundation::mail::Compose;
 use crate::foundation::token::Token;
 use crate::login::{Verification, verify_password};
 use crate::people::passwords::{Hasher, Password, Weakness};
-use crate::people::users;
+use crate::people::{links, users};
 use crate::sessions::{self, CurrentSession, Device, EndReason, Methods};
 use crate::web::Slice;
 use crate::web::pages::PageKind;
+use address::{AddressPage, LinkPage};
 use devices::DevicesPage;
 use factors::{FactorsPage, RecoveryCodesPage, TotpPage};
+use letters::Letters;
 use passkeys::PasskeysPage;
+use reset::{AskPage, ChoosePage, DonePage};
 use routes::{AccountPage, PasswordPage};
 
 #[must_use]
@@ -33,14 +40,28 @@ pub fn slice() -> Slice {
         PageKind::of::<TotpPage>(),
         PageKind::of::<RecoveryCodesPage>(),
         PageKind::of::<PasskeysPage>(),
+        PageKind::of::<AddressPage>(),
+        PageKind::of::<LinkPage>(),
+        PageKind::of::<AskPage>(),
+        PageKind::of::<ChoosePage>(),
+        PageKind::of::<DonePage>(),
     ];
     let routes = [
         routes::routes(),
+        address::routes(),
         devices::routes(),
         factors::routes(),
         passkeys::routes(),
-    ];
-    Slice::new(routes.concat(), pages)
+        reset::routes(),
+    ]
+    .concat();
+    Slice::new(routes, pages)
+        .with_letters(letters::templates())
+        .with_setup(|builder| {
+            builder.manage::<Box<dyn Compose>>(Box::new(Letters));
+            builder.every_by_one(Duration::from_secs(60), |app| Box::pin(links::sweep(app)));
+            Ok(())
+        })
 }
 
 /// What became of a change of password.

@@ -1,5 +1,6 @@
 //! Who signs in, and how they prove it.
 
+pub mod links;
 pub mod notices;
 pub(crate) mod passkeys;
 pub mod passwords;

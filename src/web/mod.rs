@@ -12,6 +12,7 @@ pub(crate) mod denials;
 mod error_page;
 mod form;
 pub(crate) mod headers;
+pub(crate) mod letters;
 pub(crate) mod navigation;
 pub(crate) mod origin;
 pub mod pages;

@@ -49,7 +49,7 @@ async fn add(
     };
     let token = sessions::rotate(app, &mut tx, &current.session, Methods::PASSKEY).await?;
     let (now, name) = (app.clock.now(), passkey.name);
-    notices::tell(&mut tx, now, user.id, Kind::PasskeyAdded, Some(&name)).await?;
+    notices::tell(app, &mut tx, user.id, Kind::PasskeyAdded, Some(&name)).await?;
     let record = Record::of(Event::PasskeyAdd, user)
         .session(current.session.id)
         .detail(name);
@@ -112,7 +112,7 @@ async fn delete(
     second_factors::after_removal(&mut tx, user.id).await?;
     sessions::trusted::forget_all(&mut tx, user.id).await?;
     let (now, name) = (app.clock.now(), passkey.name);
-    notices::tell(&mut tx, now, user.id, Kind::PasskeyRemoved, Some(&name)).await?;
+    notices::tell(app, &mut tx, user.id, Kind::PasskeyRemoved, Some(&name)).await?;
     let record = Record::of(Event::PasskeyRemove, user)
         .session(current.session.id)
         .detail(name);

@@ -33,7 +33,7 @@ pub(super) async fn proofs<'c>(
 /// Of nodes that start at once, the first one's key seals.
 pub(super) async fn insert_first(app: &App, key: &Key) -> Result<(), Error> {
     let mut tx = app.db.begin().await?;
-    if proofs(&mut *tx).await?.is_empty() {
+    if proofs(&mut *tx).await?.iter().all(|proof| proof.is_retired) {
         insert(&mut tx, key, app.clock.now()).await?;
     }
     Ok(tx.commit().await?)
@@ -93,6 +93,15 @@ pub(super) async fn delete(connection: &mut Connection, id: i64) -> Result<(), s
     Ok(())
 }
 
+/// Whether there is such a key, and it seals.
+pub(super) async fn is_sealing(connection: &mut Connection, id: i64) -> Result<bool, sqlx::Error> {
+    connection
+        .query("SELECT EXISTS (SELECT 1 FROM secret_keys WHERE id = $1 AND retired_at IS NULL)")
+        .bind(id)
+        .scalar()
+        .await
+}
+
 /// The key that seals.
 pub(super) async fn sealing(connection: &mut Connection) -> Result<i64, sqlx::Error> {
     connection
@@ -109,11 +118,18 @@ pub(super) struct Column {
 }
 
 /// Every one there is.
-pub(super) const COLUMNS: [Column; 1] = [Column {
+pub(super) const COLUMNS: [Column; 2] = [
+    Column {
     name: "totp.secret",
     read: "SELECT user_id AS id, key_id, secret AS sealed FROM totp WHERE key_id <> $1",
     write: "UPDATE totp SET secret = $2, key_id = $3 WHERE user_id = $1",
-}];
+    },
+    Column {
+        name: "mails.sealed",
+        read: "SELECT id, key_id, sealed FROM mails WHERE key_id <> $1",
+        write: "UPDATE mails SET sealed = $2, key_id = $3 WHERE id = $1",
+    },
+];
 
 #[derive(FromRow)]
 struct SealedRow {

@@ -30,6 +30,7 @@ mod wire;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -96,6 +97,14 @@ impl Machine {
     pub fn set(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
         self
+    }
+
+    /// Puts the key there that a database's secrets are sealed with.
+    pub fn write_key(&self, key: &[u8]) {
+        let path = self.path("vestibule.key");
+        fs::write(&path, key).expect("a file");
+        let own = fs::Permissions::from_mode(0o600);
+        fs::set_permissions(path, own).expect("a mode");
     }
 
     /// On a database of PostgreSQL's, with the key that all its nodes have.
@@ -507,11 +516,12 @@ impl Browser {
         let answer = parse(&exchange(self.port, request.as_bytes()));
         // Not the one by which a browser is known before anybody is signed in.
         let pairs = answer.all("set-cookie").filter_map(|set| set.split(';').next());
-        let mut kept = pairs.filter(|pair| !pair.contains("vestibule-visit="));
-        match kept.next() {
-            Some(pair) if pair.ends_with('=') => self.cookie.clear(),
-            Some(pair) => pair.clone_into(&mut self.cookie),
-            None => {}
+        let kept = pairs.filter(|pair| !pair.contains("vestibule-visit="));
+        for pair in kept.take(1) {
+            match pair.ends_with('=') {
+                true => self.cookie.clear(),
+                false => pair.clone_into(&mut self.cookie),
+            }
         }
         answer
     }
