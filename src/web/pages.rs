@@ -182,7 +182,11 @@ impl Templates {
     ///
     /// # Errors
     /// The template uses what the letter does not have.
-    pub(super) fn render_text<L: Serialize>(&self, name: &str, letter: &L) -> Result<String, Error> {
+    pub(super) fn render_text<L: Serialize>(
+        &self,
+        name: &str,
+        letter: &L,
+    ) -> Result<String, Error> {
         let context = LetterContext {
             site: &self.site,
             letter,

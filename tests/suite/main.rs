@@ -31,6 +31,7 @@ mod integrity;
 mod invalidations;
 mod layout;
 mod login;
+mod mail;
 mod memory;
 mod metrics;
 mod nginx;

@@ -156,7 +156,11 @@ async fn address_changed(app: &App, mail: &Mail, user: &User) -> Result<Option<M
 
 fn notice(app: &App, mail: &Mail, user: &User) -> Result<Option<Message>, Error> {
     let stored = user.email.clone().unwrap_or_default();
-    let to = if mail.recipient.is_empty() { stored } else { mail.recipient.clone() };
+    let to = if mail.recipient.is_empty() {
+        stored
+    } else {
+        mail.recipient.clone()
+    };
     if to.is_empty() {
         return Ok(None);
     }
@@ -194,7 +198,6 @@ async fn mint(
 pub fn test_message(app: &App, to: &str) -> Result<Message, Error> {
     write(app, to, &TestLetter {})
 }
-
 
 #[derive(Serialize)]
 struct ResetLetter {
@@ -253,4 +256,3 @@ impl Letter for TestLetter {
     const TEMPLATE: Template = template!("mail/test.txt");
     const SUBJECT: &'static str = "A test";
 }
-

@@ -79,7 +79,10 @@ pub(crate) async fn choose(
     let hash = app.state::<Hasher>().hash(password).await?;
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
-    if links::take(app, &mut tx, Purpose::Reset, token).await?.is_none() {
+    if links::take(app, &mut tx, Purpose::Reset, token)
+        .await?
+        .is_none()
+    {
         return Ok(Chosen::NoLink);
     }
     let actor = Actor::visitor(device.address);

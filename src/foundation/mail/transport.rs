@@ -46,7 +46,13 @@ pub fn deliver(
         let credentials = Credentials::new(username, password);
         connection
             .auth(&mechanisms, &credentials)
-            .map_err(|error| failed("sign in", "see mail.username and mail.password_file", &error))?;
+            .map_err(|error| {
+                failed(
+                    "sign in",
+                    "see mail.username and mail.password_file",
+                    &error,
+                )
+            })?;
         told("signed in".to_owned());
     }
     let cure = "see what the server says of the sender (mail.from) or the recipient";
@@ -76,7 +82,9 @@ fn connect(settings: &Settings, told: &mut dyn FnMut(Step)) -> Result<SmtpConnec
         MailTls::Implicit => {
             "see mail.host and mail.port; a server that speaks STARTTLS (port 587) needs mail.tls = \"starttls\", and one of a private authority mail.ca_file"
         }
-        _ => "see mail.host and mail.port; a server that speaks TLS at once (port 465) needs mail.tls = \"implicit\"",
+        _ => {
+            "see mail.host and mail.port; a server that speaks TLS at once (port 465) needs mail.tls = \"implicit\""
+        }
     };
     let what = format!("reach {host}:{port}");
     let mut connection = connected.map_err(|error| failed(&what, cure, &error))?;
@@ -84,7 +92,9 @@ fn connect(settings: &Settings, told: &mut dyn FnMut(Step)) -> Result<SmtpConnec
     if let (MailTls::Starttls, Some(parameters)) = (tls, &parameters) {
         if !connection.can_starttls() {
             return Err(Failure {
-                text: format!("{host}:{port} offers no STARTTLS, and nothing is sent without; see mail.tls and mail.port"),
+                text: format!(
+                    "{host}:{port} offers no STARTTLS, and nothing is sent without; see mail.tls and mail.port"
+                ),
                 is_permanent: false,
             });
         }
@@ -169,9 +179,8 @@ fn write(settings: &Settings, id: Uuid, message: &Message) -> Result<Email, Fail
     let header = |name: &'static str, value: &str| {
         HeaderValue::new(HeaderName::new_from_ascii_str(name), value.to_owned())
     };
-    let part = |kind: ContentType, text: &str| {
-        SinglePart::builder().header(kind).body(text.to_owned())
-    };
+    let part =
+        |kind: ContentType, text: &str| SinglePart::builder().header(kind).body(text.to_owned());
     Email::builder()
         .from(from)
         .to(Mailbox::new(None, to))

@@ -17,12 +17,7 @@ pub type Step = String;
 
 /// # Errors
 /// Always: this build lacks the feature.
-pub fn deliver(
-    _: &Settings,
-    _: Uuid,
-    _: &Message,
-    _: &mut dyn FnMut(Step),
-) -> Result<(), Failure> {
+pub fn deliver(_: &Settings, _: Uuid, _: &Message, _: &mut dyn FnMut(Step)) -> Result<(), Failure> {
     Err(Failure {
         text: "this build sends no mail; build it with the feature `mail`".to_owned(),
         is_permanent: false,

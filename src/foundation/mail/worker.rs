@@ -114,13 +114,26 @@ async fn compose_and_send(app: &App, mail: &Mail) -> Result<(), Failure> {
     };
     if app.clock.now() >= mail.expires_at {
         let text = "it came too late to be of use".to_owned();
-        return Err(Failure { text, is_permanent: true });
+        return Err(Failure {
+            text,
+            is_permanent: true,
+        });
     }
     let composer = app.state::<Box<dyn Compose>>();
     let message = composer.compose(app, mail).await.map_err(broken)?;
     if let Some(message) = message {
-        let mut tx = app.db.begin_apart().await.map_err(|error| broken(error.into()))?;
-        let noted = store::set_user(&mut tx, mail.id, message.user_id.or(mail.user_id), &message.to).await;
+        let mut tx = app
+            .db
+            .begin_apart()
+            .await
+            .map_err(|error| broken(error.into()))?;
+        let noted = store::set_user(
+            &mut tx,
+            mail.id,
+            message.user_id.or(mail.user_id),
+            &message.to,
+        )
+        .await;
         noted.map_err(|error| broken(error.into()))?;
         tx.commit().await.map_err(|error| broken(error.into()))?;
         let settings = app.settings.clone();
@@ -128,10 +141,17 @@ async fn compose_and_send(app: &App, mail: &Mail) -> Result<(), Failure> {
         let sent = spawn_blocking(move || deliver(&settings, id, &message, &mut |_| {})).await;
         sent.unwrap_or_else(|_| {
             let text = "the thread that sends mail has ended".to_owned();
-            Err(Failure { text, is_permanent: false })
+            Err(Failure {
+                text,
+                is_permanent: false,
+            })
         })?;
     }
-    let mut tx = app.db.begin_apart().await.map_err(|error| broken(error.into()))?;
+    let mut tx = app
+        .db
+        .begin_apart()
+        .await
+        .map_err(|error| broken(error.into()))?;
     let marked = store::mark_sent(&mut tx, mail.id, app.clock.now()).await;
     marked.map_err(|error| broken(error.into()))?;
     tx.commit().await.map_err(|error| broken(error.into()))
