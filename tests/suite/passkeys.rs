@@ -1402,6 +1402,7 @@ fn config_check_says_where_browsers_make_no_passkeys() {
             .current_dir(&folder)
             .args(["config", "check"]);
         program
+            .env("VESTIBULE_TRUSTED_PROXIES", "[\"127.0.0.1\"]")
             .env("VESTIBULE_PUBLIC_URL", url)
             .env("VESTIBULE_INSECURE_HTTP", "true");
         let output = program.output().expect("the program");

@@ -28,7 +28,7 @@ pub fn passkey(bytes: &[u8]) {
 }
 
 static SETTINGS: LazyLock<Settings> = LazyLock::new(|| {
-    let text = "[default.vestibule]\npublic_url = \"https://auth.example.com\"";
+    let text = "[default.vestibule]\npublic_url = \"https://auth.example.com\"\ntrusted_proxies = [\"127.0.0.1\"]";
     Settings::of_host(&Figment::from(Toml::string(text).nested())).expect("good settings")
 });
 
