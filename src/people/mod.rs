@@ -2,6 +2,7 @@
 
 pub mod links;
 pub mod notices;
+pub(crate) mod passkeys;
 pub mod passwords;
 pub mod recovery_codes;
 pub(crate) mod second_factors;
@@ -19,6 +20,7 @@ pub fn slice() -> Slice {
 }
 
 fn setup(builder: &mut AppBuilder) -> Result<(), Error> {
+    passkeys::setup(builder);
     passwords::setup(builder)?;
     builder.on_launch(|app| {
         Box::pin(async {

@@ -28,7 +28,6 @@ pub fn write<L: Letter>(app: &App, to: &str, letter: &L) -> Result<Message, Erro
         subject: format!("{} ({host})", L::SUBJECT),
         html: html_of(&text),
         text,
-        user_id: None,
     })
 }
 

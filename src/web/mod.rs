@@ -21,10 +21,12 @@ mod refusal;
 pub mod return_to;
 mod slice;
 mod visit;
+mod visitor;
 
 pub(crate) use answer::report;
 pub use answer::{Answer, Failure};
 pub(crate) use answer::{OwnHeader, SVG};
+
 pub use denials::Denied;
 pub use error_page::ErrorPage;
 pub use form::{Fields, Posted};
@@ -34,6 +36,7 @@ pub use return_to::{back_to, with_query};
 pub use slice::Slice;
 pub(crate) use visit::wants_json;
 pub use visit::{AnyHost, CookieHeaders, Device, Opened, Visit};
+pub use visitor::Visitor;
 
 use pages::PageKind;
 

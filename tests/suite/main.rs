@@ -39,6 +39,7 @@ mod nodes;
 mod pages;
 mod panics;
 mod parsers;
+mod passkeys;
 mod password;
 mod process;
 mod proxies;

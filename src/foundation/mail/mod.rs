@@ -64,6 +64,24 @@ pub struct Message {
     pub html: String,
 }
 
+/// Why a mail was not sent.
+#[derive(Debug)]
+pub struct Failure {
+    /// What went wrong, and what to do about it.
+    pub text: String,
+    /// The server will not take it at another time either.
+    pub is_permanent: bool,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self {
+            text: error.to_string(),
+            is_permanent: false,
+        }
+    }
+}
+
 /// Writes mails when they are sent.
 #[rocket::async_trait]
 pub trait Compose: Send + Sync {

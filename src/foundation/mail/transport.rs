@@ -11,19 +11,10 @@ use lettre::transport::smtp::client::{Certificate, SmtpConnection, TlsParameters
 use lettre::transport::smtp::extension::ClientId;
 use uuid::Uuid;
 
-use super::Message;
+use super::{Failure, Message};
 use crate::foundation::settings::{Mail as MailSettings, MailTls, Secret, Settings};
 
 const TIMEOUT: Duration = Duration::from_secs(20);
-
-/// Why a mail was not sent.
-#[derive(Debug)]
-pub struct Failure {
-    /// What went wrong, and what to do about it.
-    pub text: String,
-    /// The server will not take it at another time either.
-    pub is_permanent: bool,
-}
 
 /// What was done on the way, in words.
 pub type Step = String;

@@ -2,15 +2,8 @@
 
 use uuid::Uuid;
 
-use super::Message;
+use super::{Failure, Message};
 use crate::foundation::settings::Settings;
-
-/// Why a mail was not sent.
-#[derive(Debug)]
-pub struct Failure {
-    pub text: String,
-    pub is_permanent: bool,
-}
 
 /// What was done on the way.
 pub type Step = String;

@@ -514,8 +514,10 @@ impl Browser {
             body.len()
         );
         let answer = parse(&exchange(self.port, request.as_bytes()));
-        let set = answer.header("set-cookie").split(';').next();
-        match set.filter(|pair| !pair.is_empty()) {
+        // Not the one by which a browser is known before anybody is signed in.
+        let pairs = answer.all("set-cookie").filter_map(|set| set.split(';').next());
+        let mut kept = pairs.filter(|pair| !pair.contains("vestibule-visit="));
+        match kept.next() {
             Some(pair) if pair.ends_with('=') => self.cookie.clear(),
             Some(pair) => pair.clone_into(&mut self.cookie),
             None => {}
