@@ -32,12 +32,12 @@ use crate::people::users::User;
 use crate::web::Slice;
 pub use crate::web::{Denied, Device};
 
-pub(crate) use guard::{Enroller, SteppedUp};
 pub use guard::{Admin, AnyOrigin, CurrentSession, CurrentUser, TwoFactor};
+pub(crate) use guard::{Enroller, SteppedUp};
 pub use housekeeping::write_last_uses;
 use last_use::LastUse;
 pub use last_use::LastUses;
-pub(crate) use look_up::{cached_at_site, resume, resume_at_site};
+pub(crate) use look_up::{SiteVisit, cached_at_site, resume, resume_at_site};
 pub use methods::Methods;
 pub use store::Found;
 
@@ -45,14 +45,19 @@ pub use store::Found;
 pub fn slice() -> Slice {
     Slice::new(routes::routes(), Vec::new()).with_setup(|builder| {
         builder.manage(LastUses::default());
+        builder.manage(last_use::SiteUses::default());
         builder.manage(look_up::LookUps::new(&builder.db));
         builder.every(housekeeping::WRITE_INTERVAL, |app| {
             Box::pin(write_last_uses(app))
+        });
+        builder.every(housekeeping::WRITE_INTERVAL, |app| {
+            Box::pin(housekeeping::write_site_uses(app))
         });
         builder.every_by_one(housekeeping::SWEEP_INTERVAL, |app| {
             Box::pin(housekeeping::sweep(app))
         });
         builder.on_close(|app| Box::pin(write_last_uses(app)));
+        builder.on_close(|app| Box::pin(housekeeping::write_site_uses(app)));
         metrics::register(builder);
         Ok(())
     })

@@ -7,6 +7,7 @@
 
 mod answers;
 pub mod authz;
+mod credential;
 pub mod decision;
 #[cfg(feature = "program")]
 pub mod doctor;
@@ -24,7 +25,9 @@ mod request;
 mod routes;
 pub mod rules;
 mod store;
+pub mod terms;
 mod tickets;
+pub mod visitor;
 
 use std::time::Duration;
 
@@ -49,6 +52,13 @@ pub fn slice() -> Slice {
     Slice::new(routes::routes(), pages).with_setup(|builder| {
         builder.manage(policy::Cached::default());
         builder.manage(DenialLog::default());
+        let wrong_tokens = authz::WrongTokens::default();
+        builder.metrics.register(
+            "wrong_app_tokens",
+            "App tokens that were presented at a site and did not count",
+            wrong_tokens.0.clone(),
+        );
+        builder.manage(wrong_tokens);
         builder.manage(gateway::registered());
         builder.every_by_one(SWEEP_INTERVAL, |app| Box::pin(tickets::sweep(app)));
         Ok(())

@@ -20,6 +20,7 @@ use crate::people::users::{self, NewUser};
 use crate::sessions::{self, Device};
 use crate::sites::policy::{add_rule, add_site};
 use crate::sites::rules::{Effect, Fallback, Rule, Who};
+use crate::sites::terms::Factors;
 use crate::testing::in_process::{Request, dispatch};
 use crate::vestibule::open_app;
 
@@ -136,7 +137,14 @@ impl Service {
             user_agent: String::new(),
         };
         let mut tx = self.app.db.begin().await.expect("a turn to write");
-        let started = sessions::start(&self.app, &mut tx, self.admin, &device, crate::sessions::Proven::BY_PASSWORD).await;
+        let started = sessions::start(
+            &self.app,
+            &mut tx,
+            self.admin,
+            &device,
+            crate::sessions::Proven::BY_PASSWORD,
+        )
+        .await;
         let (token, _) = started.expect("a session");
         tx.commit().await.expect("a commit");
         *self.token.lock().unwrap_or_else(PoisonError::into_inner) = Some(token.clone());
@@ -156,9 +164,9 @@ async fn add_admin(app: &App) -> Uuid {
 
 async fn add_sites(app: &App) {
     let operator = Actor::operator();
-    let shut = add_site(app, &operator, SHUT, Fallback::SignedIn, "").await;
+    let shut = add_site(app, &operator, SHUT, Fallback::SignedIn.into()).await;
     shut.expect("a database").expect("a site");
-    let open = add_site(app, &operator, OPEN, Fallback::Public, "").await;
+    let open = add_site(app, &operator, OPEN, Fallback::Public.into()).await;
     let rule = Rule {
         id: Uuid::now_v7(),
         path: format!("/{SECRET}/*").parse().expect("a path"),
@@ -166,6 +174,7 @@ async fn add_sites(app: &App) {
         networks: Vec::new(),
         who: Who::Anyone,
         effect: Effect::Deny,
+        factors: Factors::One,
     };
     let site = open.expect("a database").expect("a site").id;
     let added = add_rule(app, &operator, site, rule, None, None).await;
