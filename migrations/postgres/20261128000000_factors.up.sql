@@ -12,13 +12,12 @@ CREATE TABLE secret_keys (
 -- The keys that a node knows, by their ids with blanks between them.
 ALTER TABLE nodes ADD COLUMN key_ids TEXT COLLATE "C" NOT NULL DEFAULT '';
 
--- A secret is sealed with the key of this id. It counts once it is confirmed; a step of time counts once.
+-- A secret is sealed with the key of this id. A step of time counts once.
 CREATE TABLE totp (
     user_id      UUID NOT NULL PRIMARY KEY REFERENCES users (id) ON DELETE CASCADE,
     secret       BYTEA NOT NULL,
     key_id       BIGINT NOT NULL,
     created_at   BIGINT NOT NULL,
-    confirmed_at BIGINT,
     last_step    BIGINT NOT NULL DEFAULT 0,
     -- Wrong codes in a row.
     failures     BIGINT NOT NULL DEFAULT 0
@@ -175,7 +174,7 @@ EXECUTE FUNCTION invalidate();
 
 CREATE TRIGGER totp_added AFTER INSERT ON totp FOR EACH ROW EXECUTE FUNCTION invalidate();
 
-CREATE TRIGGER totp_changed AFTER UPDATE OF user_id, confirmed_at ON totp FOR EACH ROW EXECUTE FUNCTION invalidate();
+CREATE TRIGGER totp_changed AFTER UPDATE OF user_id ON totp FOR EACH ROW EXECUTE FUNCTION invalidate();
 
 CREATE TRIGGER totp_removed AFTER DELETE ON totp FOR EACH ROW EXECUTE FUNCTION invalidate();
 

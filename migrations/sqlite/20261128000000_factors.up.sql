@@ -12,13 +12,12 @@ CREATE TABLE secret_keys (
 -- The keys that a node knows, by their ids with blanks between them.
 ALTER TABLE nodes ADD COLUMN key_ids TEXT NOT NULL DEFAULT '';
 
--- A secret is sealed with the key of this id. It counts once it is confirmed; a step of time counts once.
+-- A secret is sealed with the key of this id. A step of time counts once.
 CREATE TABLE totp (
     user_id      BLOB    NOT NULL PRIMARY KEY REFERENCES users (id) ON DELETE CASCADE,
     secret       BLOB    NOT NULL,
     key_id       INTEGER NOT NULL,
     created_at   INTEGER NOT NULL,
-    confirmed_at INTEGER,
     last_step    INTEGER NOT NULL DEFAULT 0,
     -- Wrong codes in a row.
     failures     INTEGER NOT NULL DEFAULT 0
@@ -155,7 +154,7 @@ BEGIN
     INSERT INTO invalidations (key) VALUES (NEW.user_id);
 END;
 
-CREATE TRIGGER totp_changed AFTER UPDATE OF user_id, confirmed_at ON totp
+CREATE TRIGGER totp_changed AFTER UPDATE OF user_id ON totp
 BEGIN
     INSERT INTO invalidations (key) SELECT OLD.user_id UNION SELECT NEW.user_id;
 END;

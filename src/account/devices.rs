@@ -9,6 +9,7 @@ use crate::foundation::app::App;
 use crate::foundation::audit::Actor;
 use crate::login::{NoFields, Sensitive};
 use crate::sessions::listing::{self, MAX_LIMIT, Query, Sort, State};
+use crate::sessions::trusted::{self, TrustedDevice};
 use crate::sessions::view::SessionView;
 use crate::sessions::{self, CurrentSession, CurrentUser, Which};
 use crate::web::pages::{Page, Template, template};
@@ -18,7 +19,7 @@ const HERE: &str = "/account/sessions";
 
 #[must_use]
 pub fn routes() -> Vec<Route> {
-    routes![list, revoke, revoke_others]
+    routes![list, revoke, revoke_others, distrust]
 }
 
 #[get("/account/sessions")]
@@ -38,6 +39,7 @@ async fn list(
     };
     let found = listing::page(app, &query).await?.sessions;
     let page = DevicesPage {
+        trusted: trusted::list(app, user.id).await?,
         sessions: found
             .into_iter()
             .map(|found| SessionView::new(found, current.session.id))
@@ -89,9 +91,26 @@ async fn revoke_others(
     Ok(Answer::see_other(HERE))
 }
 
+#[post("/account/trusted/<id>/revoke", data = "<_form>")]
+async fn distrust(
+    app: &App,
+    visit: Visit,
+    user: CurrentUser,
+    id: &str,
+    _form: Sensitive<NoFields>,
+) -> Result<Answer, Failure> {
+    let id = Uuid::try_parse(id).map_err(|_| Refusal::not_found())?;
+    let actor = Actor::user(&user.0, visit.address);
+    match trusted::distrust(app, &actor, &user, id).await? {
+        true => Ok(Answer::see_other(HERE)),
+        false => Err(Refusal::not_found().into()),
+    }
+}
+
 #[derive(Serialize)]
 pub struct DevicesPage {
     sessions: Vec<SessionView>,
+    trusted: Vec<TrustedDevice>,
 }
 
 impl Page for DevicesPage {
@@ -101,9 +120,11 @@ impl Page for DevicesPage {
         vec![
             Self {
                 sessions: Vec::new(),
+                trusted: Vec::new(),
             },
             Self {
                 sessions: SessionView::samples(text),
+                trusted: vec![TrustedDevice::sample(text)],
             },
         ]
     }

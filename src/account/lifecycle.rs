@@ -2,7 +2,9 @@
 
 use crate::foundation::app::App;
 use crate::foundation::audit::{self, Actor, Event, Record};
+use crate::people::notices::{self, Kind};
 use crate::people::passwords::{Hasher, Password};
+use crate::people::second_factors;
 use crate::people::users::{self, Changes, Outcome, Refused, User};
 use crate::sessions::{self, EndReason};
 
@@ -90,6 +92,27 @@ pub async fn delete(app: &App, actor: &Actor, username: &str) -> Outcome<User> {
     }
     audit::commit(tx, now, actor, &[Record::of(Event::UserDelete, &user)]).await?;
     Ok(Ok(user))
+}
+
+/// Removes all second factors of a user who has lost them, and ends the sessions; the user is told at the next sign-in.
+///
+/// # Errors
+/// The database failed.
+pub async fn reset_factors(app: &App, actor: &Actor, username: &str) -> Outcome<User> {
+    let mut tx = app.db.begin().await?;
+    let Some(user) = users::by_name(&mut *tx, username).await? else {
+        return Ok(Err(Refused::Unknown));
+    };
+    let now = app.clock.now();
+    second_factors::remove_all(&mut tx, user.id).await?;
+    sessions::end_all_of(&mut tx, now, user.id, EndReason::FactorsReset, actor).await?;
+    notices::tell(&mut tx, now, user.id, Kind::FactorsReset, None).await?;
+    audit::commit(tx, now, actor, &[Record::of(Event::FactorsReset, &user)]).await?;
+    Ok(Ok(User {
+        has_totp: false,
+        has_passkey: false,
+        ..user
+    }))
 }
 
 /// Sets a password without asking for the old one, and ends the user's sessions.

@@ -1,6 +1,7 @@
 //! One's own account: what it is, and its password.
 
 mod devices;
+pub(crate) mod factors;
 pub mod lifecycle;
 mod routes;
 
@@ -17,6 +18,7 @@ use crate::sessions::{self, CurrentSession, Device, EndReason, Methods};
 use crate::web::Slice;
 use crate::web::pages::PageKind;
 use devices::DevicesPage;
+use factors::{FactorsPage, RecoveryCodesPage, TotpPage};
 use routes::{AccountPage, PasswordPage};
 
 #[must_use]
@@ -25,8 +27,12 @@ pub fn slice() -> Slice {
         PageKind::of::<AccountPage>(),
         PageKind::of::<PasswordPage>(),
         PageKind::of::<DevicesPage>(),
+        PageKind::of::<FactorsPage>(),
+        PageKind::of::<TotpPage>(),
+        PageKind::of::<RecoveryCodesPage>(),
     ];
-    Slice::new([routes::routes(), devices::routes()].concat(), pages)
+    let routes = [routes::routes(), devices::routes(), factors::routes()].concat();
+    Slice::new(routes, pages)
 }
 
 /// What became of a change of password.

@@ -8,9 +8,10 @@ use crate::foundation::audit;
 use crate::foundation::clock::Timestamp;
 use crate::foundation::error::Error;
 use crate::login::{Destination, cookie_for};
+use crate::people::notices::{self, Notice};
 use crate::people::passwords::Password;
 use crate::people::users::User;
-use crate::sessions::{CurrentSession, CurrentUser, device};
+use crate::sessions::{CurrentSession, CurrentUser, SteppedUp, device};
 use crate::web::pages::{Page, Template, template};
 use crate::web::{Answer, Failure, Posted, Refusal, Visit, with_query};
 
@@ -31,11 +32,13 @@ async fn show(
 ) -> Result<Answer, Failure> {
     let sign_ins = audit::recent_sign_ins(app.db.reader(), user.id, SIGN_INS_SHOWN).await?;
     let page = AccountPage {
+        notices: notices::unseen(app, user.id).await?,
         user: user.0.clone(),
         session: CurrentSessionView {
             created_at: current.session.created_at,
             expires_at: current.session.expires_at(),
             authenticated_at: current.session.authenticated_at,
+            methods: current.session.methods.to_string(),
         },
         sign_ins: sign_ins
             .into_iter()
@@ -60,16 +63,16 @@ async fn show(
 fn password_form(
     app: &App,
     _visit: Visit,
-    current: CurrentSession,
+    stepped_up: SteppedUp,
     rd: Option<String>,
     flow: Option<String>,
 ) -> Result<Answer, Failure> {
     let page = PasswordPage {
         rd,
         flow,
-        ..PasswordPage::new(app, &current.user)
+        ..PasswordPage::new(app, &stepped_up.0.user)
     };
-    Ok(page.answer(app, Status::Ok, &current.user)?)
+    Ok(page.answer(app, Status::Ok, &stepped_up.0.user)?)
 }
 
 /// Where password managers look for the page (W3C, "A Well-Known URL for Changing Passwords").
@@ -90,9 +93,10 @@ struct PasswordForm {
 async fn password_change(
     app: &App,
     visit: Visit,
-    current: CurrentSession,
+    stepped_up: SteppedUp,
     form: Posted<PasswordForm>,
 ) -> Result<Answer, Failure> {
+    let SteppedUp(current) = stepped_up;
     let Posted(form) = form;
     let way = [("rd", form.rd.as_deref()), ("flow", form.flow.as_deref())];
     let back = with_query("/account/password", &way);
@@ -137,6 +141,7 @@ async fn answer_password_change(
 
 #[derive(Serialize)]
 pub struct AccountPage {
+    notices: Vec<Notice>,
     user: User,
     session: CurrentSessionView,
     sign_ins: Vec<SignInView>,
@@ -147,6 +152,7 @@ struct CurrentSessionView {
     created_at: Timestamp,
     expires_at: Timestamp,
     authenticated_at: Timestamp,
+    methods: String,
 }
 
 #[derive(Serialize)]
@@ -171,11 +177,13 @@ impl Page for AccountPage {
             this_session: ok,
         };
         vec![Self {
+            notices: vec![Notice::sample(text)],
             user: User::sample(text),
             session: CurrentSessionView {
                 created_at: at,
                 expires_at: at,
                 authenticated_at: at,
+                methods: text.to_owned(),
             },
             sign_ins: vec![sign_in(true), sign_in(false)],
         }]

@@ -23,6 +23,16 @@ struct ByResult {
 #[derive(Debug, Default)]
 struct SignIns(Family<ByResult, Counter>);
 
+/// What a second step was taken with, and how it went.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByMethod {
+    method: &'static str,
+    result: &'static str,
+}
+
+#[derive(Debug, Default)]
+struct SecondSteps(Family<ByMethod, Counter>);
+
 pub(super) fn register(builder: &mut AppBuilder) {
     let sign_ins = SignIns::default();
     // From the first scrape on, so that a first rise is seen as one.
@@ -33,6 +43,19 @@ pub(super) fn register(builder: &mut AppBuilder) {
         .metrics
         .register("sign_ins", "Sign-ins by result", sign_ins.0.clone());
     builder.manage(sign_ins);
+    let second_steps = SecondSteps::default();
+    builder.metrics.register(
+        "second_steps",
+        "Second steps of sign-ins and proofs again, by method and result",
+        second_steps.0.clone(),
+    );
+    builder.manage(second_steps);
+}
+
+pub(super) fn count_second_step(app: &App, method: &'static str, result: SignIn) {
+    let result = result.label().result;
+    let second_steps = app.state::<SecondSteps>();
+    second_steps.0.get_or_create(&ByMethod { method, result }).inc();
 }
 
 pub(super) fn count(app: &App, result: SignIn) {

@@ -5,6 +5,8 @@ pub mod first_admin;
 mod metrics;
 mod pages;
 mod routes;
+mod second_factor;
+mod second_step;
 mod sensitive;
 mod verification;
 
@@ -12,17 +14,20 @@ use std::time::Duration;
 
 use crate::foundation::app::App;
 use crate::foundation::audit::{self, Actor, Event, Record};
+use crate::foundation::db::Tx;
 use crate::foundation::error::Error;
 use crate::foundation::token::Token;
 use crate::people::passwords::Password;
 use crate::people::users::User;
 use crate::sessions::{
-    self, CurrentSession, Device, EndReason, LastUses, Methods, Proven, Session,
+    self, CurrentSession, Device, EndReason, LastUses, Methods, Proven, Session, trusted,
 };
 use crate::web::Slice;
 use crate::web::pages::PageKind;
 use destination::ContinuePage;
 use pages::{ReauthenticatePage, SignInPage, SignOutPage};
+use second_factor::{Attempt, Proof, Spent};
+use second_step::CodePage;
 use sensitive::PasswordAgainPage;
 
 pub(crate) use destination::Destination;
@@ -39,9 +44,12 @@ pub fn slice() -> Slice {
         PageKind::of::<ReauthenticatePage>(),
         PageKind::of::<PasswordAgainPage>(),
         PageKind::of::<ContinuePage>(),
+        PageKind::of::<CodePage>(),
     ];
-    Slice::new(routes::routes(), pages).with_setup(|builder| {
+    let routes = [routes::routes(), second_step::routes()].concat();
+    Slice::new(routes, pages).with_setup(|builder| {
         metrics::register(builder);
+        builder.every_by_one(Duration::from_secs(60), |app| Box::pin(second_step::sweep(app)));
         Ok(())
     })
 }
@@ -52,77 +60,143 @@ pub struct LoginForm {
     pub username: String,
     pub password: Password,
     pub remember: bool,
+    /// Where the browser continues, kept for the second step.
+    pub rd: Option<String>,
+    pub flow: Option<String>,
+}
+
+/// The browser in which somebody signs in.
+#[derive(Debug)]
+pub struct Browser<'a> {
+    pub device: Device,
+    /// The session that it has, in whose place the new one starts.
+    pub current: Option<&'a Session>,
+    /// What says that it is not asked for the second step.
+    pub trusted: Option<Token>,
+}
+
+/// A session that has just begun. The token is for the browser alone.
+#[derive(Debug)]
+pub struct SignedIn {
+    pub token: Token,
+    pub session: Session,
+    pub user: User,
 }
 
 /// What became of a sign-in.
 #[derive(Debug)]
 pub enum Outcome {
-    /// The token is for the browser alone.
-    SignedIn(Token, Session, Box<User>),
+    SignedIn(Box<SignedIn>),
+    /// The password is right, and a second factor is asked for in the browser that has this token.
+    SecondStep(Token),
     /// No such user, a disabled one, or not the password: nobody learns which.
     Wrong,
     Throttled(Duration),
 }
 
-/// Checks a user name and a password, and starts a session on `device` in place of the `current`
-/// one.
+/// Checks a user name and a password, and starts a session in `browser` in place of the one that it has; where the user has
+/// a second factor, that comes first.
 ///
 /// # Errors
 /// The database failed, or the hashing queue is full; no session is started then.
 pub async fn sign_in(
     app: &App,
     form: &LoginForm,
-    device: &Device,
-    current: Option<&Session>,
+    browser: &Browser<'_>,
 ) -> Result<Outcome, Error> {
-    let outcome = try_to_sign_in(app, form, device, current).await;
-    metrics::count(
-        app,
-        match &outcome {
-            Ok(Outcome::SignedIn(..)) => metrics::SignIn::Ok,
-            Ok(Outcome::Wrong) => metrics::SignIn::Refused,
-            Ok(Outcome::Throttled(_)) => metrics::SignIn::Throttled,
-            Err(_) => metrics::SignIn::Failed,
-        },
-    );
+    let outcome = try_to_sign_in(app, form, browser).await;
+    let counted = match &outcome {
+        Ok(Outcome::SignedIn(_) | Outcome::SecondStep(_)) => None,
+        Ok(Outcome::Wrong) => Some(metrics::SignIn::Refused),
+        Ok(Outcome::Throttled(_)) => Some(metrics::SignIn::Throttled),
+        Err(_) => Some(metrics::SignIn::Failed),
+    };
+    if let Some(counted) = counted {
+        metrics::count(app, counted);
+    }
     outcome
 }
 
 async fn try_to_sign_in(
     app: &App,
     form: &LoginForm,
-    device: &Device,
-    current: Option<&Session>,
+    browser: &Browser<'_>,
 ) -> Result<Outcome, Error> {
-    let verified =
-        match verify_password(app, Event::SignIn, &form.username, &form.password, device).await? {
-            Verification::Right(verified) => verified,
-            Verification::Wrong => return Ok(Outcome::Wrong),
-            Verification::Throttled(wait) => return Ok(Outcome::Throttled(wait)),
-        };
-    let now = app.clock.now();
+    let (event, device) = (Event::SignIn, &browser.device);
+    let verified = match verify_password(app, event, &form.username, &form.password, device).await?
+    {
+        Verification::Right(verified) => verified,
+        Verification::Wrong => return Ok(Outcome::Wrong),
+        Verification::Throttled(wait) => return Ok(Outcome::Throttled(wait)),
+    };
+    let password_changed_at = verified.changed_at();
     let mut tx = app.db.begin_for(verified.username()).await?;
     let Some(user) = verified.settle(&mut tx).await? else {
         return Ok(Outcome::Wrong);
     };
-    let actor = Actor::user(&user, device.address);
-    if let Some(current) = current {
-        sessions::end(&mut tx, now, current.id, EndReason::Replaced, &actor).await?;
+    let trusted = user.has_second_factor()
+        && trusted::is_trusted(app, &mut tx, user.id, browser.trusted.as_ref()).await?;
+    if user.has_second_factor() && !trusted {
+        let token = second_step::begin(app, &mut tx, &user, password_changed_at, form).await?;
+        tx.commit().await?;
+        return Ok(Outcome::SecondStep(token));
     }
     let proven = Proven {
+        trusted,
         remember: form.remember,
         ..Proven::BY_PASSWORD
     };
-    let (token, session) = sessions::start(app, &mut tx, user.id, device, proven).await?;
+    let signed_in = enter(app, &mut tx, user, browser, proven).await?;
+    commit(app, tx, &signed_in, browser, Vec::new()).await?;
+    Ok(Outcome::SignedIn(Box::new(signed_in)))
+}
+
+/// Starts the session of a user who was proven, in place of the one that the browser has.
+pub(crate) async fn enter(
+    app: &App,
+    tx: &mut Tx,
+    user: User,
+    browser: &Browser<'_>,
+    proven: Proven,
+) -> Result<SignedIn, Error> {
+    let actor = Actor::user(&user, browser.device.address);
+    if let Some(current) = browser.current {
+        let now = app.clock.now();
+        sessions::end(tx, now, current.id, EndReason::Replaced, &actor).await?;
+    }
+    let (token, session) = sessions::start(app, tx, user.id, &browser.device, proven).await?;
+    Ok(SignedIn {
+        token,
+        session,
+        user,
+    })
+}
+
+/// Commits a sign-in with its audit record and these `more`, and counts it.
+pub(crate) async fn commit(
+    app: &App,
+    tx: Tx,
+    signed_in: &SignedIn,
+    browser: &Browser<'_>,
+    more: Vec<Record>,
+) -> Result<(), Error> {
+    let SignedIn { session, user, .. } = signed_in;
+    let mut record = Record::of(Event::SignIn, user).session(session.id);
+    if session.trusted {
+        record = record.detail("password, on a trusted device");
+    } else if session.methods != Methods::PASSWORD {
+        record = record.detail(session.methods.to_string());
+    }
+    let records: Vec<Record> = more
+        .into_iter()
+        .map(|more| more.session(session.id))
+        .chain([record])
+        .collect();
+    let actor = Actor::user(user, browser.device.address);
     // A password's hash, even a new one, is not in memory.
-    audit::commit(
-        tx,
-        now,
-        &actor,
-        &[Record::of(Event::SignIn, &user).session(session.id)],
-    )
-    .await?;
-    Ok(Outcome::SignedIn(token, session, Box::new(user)))
+    audit::commit(tx, app.clock.now(), &actor, &records).await?;
+    metrics::count(app, metrics::SignIn::Ok);
+    Ok(())
 }
 
 /// Ends the session that asks.
@@ -159,25 +233,38 @@ pub enum Reauthenticated {
     Throttled(Duration),
 }
 
-/// Checks the password of the user who is signed in once more.
+/// What a user who is signed in gives to prove it once more.
+pub(crate) enum ProofAgain {
+    Password(Password),
+    SecondFactor(Proof),
+}
+
+/// Checks once more that it is the user who is signed in: by a second factor where that user has one, for whoever has
+/// stolen the password has not proven as much; by the password otherwise.
 ///
 /// # Errors
 /// The database failed, or the hashing queue is full; the session is as it was then.
-pub async fn reauthenticate(
+pub(crate) async fn reauthenticate(
+    app: &App,
+    current: &CurrentSession,
+    proof: ProofAgain,
+    device: &Device,
+) -> Result<Reauthenticated, Error> {
+    match proof {
+        ProofAgain::SecondFactor(proof) => by_second_factor(app, current, proof, device).await,
+        ProofAgain::Password(_) if current.user.has_second_factor() => Ok(Reauthenticated::Wrong),
+        ProofAgain::Password(password) => by_password(app, current, &password, device).await,
+    }
+}
+
+async fn by_password(
     app: &App,
     current: &CurrentSession,
     password: &Password,
     device: &Device,
 ) -> Result<Reauthenticated, Error> {
-    let verified = match verify_password(
-        app,
-        Event::Reauthenticate,
-        &current.user.username,
-        password,
-        device,
-    )
-    .await?
-    {
+    let (event, username) = (Event::Reauthenticate, &current.user.username);
+    let verified = match verify_password(app, event, username, password, device).await? {
         Verification::Right(verified) => verified,
         Verification::Wrong => return Ok(Reauthenticated::Wrong),
         Verification::Throttled(wait) => return Ok(Reauthenticated::Throttled(wait)),
@@ -186,14 +273,55 @@ pub async fn reauthenticate(
     let Some(user) = verified.settle(&mut tx).await? else {
         return Ok(Reauthenticated::Wrong);
     };
-    let token = sessions::rotate(app, &mut tx, &current.session, Methods::PASSWORD).await?;
-    let record = Record::of(Event::Reauthenticate, &user).session(current.session.id);
-    audit::commit(
-        tx,
-        app.clock.now(),
-        &Actor::user(&user, device.address),
-        &[record],
-    )
-    .await?;
+    // One was set up since the request began.
+    if user.has_second_factor() {
+        return Ok(Reauthenticated::Wrong);
+    }
+    go_on(app, tx, current, Methods::PASSWORD, Vec::new(), device).await
+}
+
+async fn by_second_factor(
+    app: &App,
+    current: &CurrentSession,
+    proof: Proof,
+    device: &Device,
+) -> Result<Reauthenticated, Error> {
+    let user = &current.user;
+    let attempt = match Attempt::begin(app, Event::Reauthenticate, user, proof, device).await? {
+        Ok(attempt) => attempt,
+        Err(wait) => return Ok(Reauthenticated::Throttled(wait)),
+    };
+    let mut tx = app.db.begin_for(&user.username).await?;
+    match attempt.spend(app, &mut tx).await? {
+        Some(Spent { method, records }) => go_on(app, tx, current, method, records, device).await,
+        None => {
+            drop(tx);
+            attempt.failed(app).await?;
+            Ok(Reauthenticated::Wrong)
+        }
+    }
+}
+
+/// Gives the session of a user who was proven once more its new token.
+async fn go_on(
+    app: &App,
+    mut tx: Tx,
+    current: &CurrentSession,
+    method: Methods,
+    mut records: Vec<Record>,
+    device: &Device,
+) -> Result<Reauthenticated, Error> {
+    let token = sessions::rotate(app, &mut tx, &current.session, method).await?;
+    let mut record = Record::of(Event::Reauthenticate, &current.user);
+    if method != Methods::PASSWORD {
+        record = record.detail(method.to_string());
+    }
+    records.push(record);
+    let records: Vec<Record> = records
+        .into_iter()
+        .map(|record| record.session(current.session.id))
+        .collect();
+    let actor = Actor::user(&current.user, device.address);
+    audit::commit(tx, app.clock.now(), &actor, &records).await?;
     Ok(Reauthenticated::Done(token))
 }

@@ -93,6 +93,9 @@ pub struct ReauthenticatePage {
     pub(super) rd: String,
     pub(super) error: Option<String>,
     pub(super) username: String,
+    /// Whether a code is asked for, and no password.
+    pub(super) second_factor: bool,
+    pub(super) has_totp: bool,
 }
 
 impl ReauthenticatePage {
@@ -101,6 +104,8 @@ impl ReauthenticatePage {
             rd: rd.unwrap_or_default().to_owned(),
             error: None,
             username: user.username.clone(),
+            second_factor: user.has_second_factor(),
+            has_totp: user.has_totp,
         }
     }
 
@@ -113,10 +118,13 @@ impl Page for ReauthenticatePage {
     const TEMPLATE: Template = template!("login/reauthenticate.html");
 
     fn samples(text: &str) -> Vec<Self> {
-        vec![Self {
+        let page = |second_factor| Self {
             rd: text.to_owned(),
             error: Some(text.to_owned()),
             username: text.to_owned(),
-        }]
+            second_factor,
+            has_totp: second_factor,
+        };
+        vec![page(false), page(true)]
     }
 }

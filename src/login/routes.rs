@@ -4,14 +4,20 @@ use rocket::{FromForm, Route, get, post, routes};
 
 use super::destination::{Destination, Lost};
 use super::pages::{ReauthenticatePage, SignInPage, SignOutPage};
-use super::{LoginForm, Outcome, Reauthenticated, reauthenticate, sign_in, sign_out};
+use super::second_factor::Proof;
+use super::{
+    Browser, LoginForm, Outcome, ProofAgain, Reauthenticated, SignedIn, reauthenticate, sign_in,
+    sign_out,
+};
 use crate::foundation::app::App;
+use crate::foundation::error::Error;
 use crate::foundation::person::Person;
 use crate::foundation::token::Token;
 use crate::people::passwords::Password;
+use crate::people::users::User;
 use crate::sessions::{CurrentSession, Denied, Session};
 use crate::web::cookies::{DomainCookie, HostCookie};
-use crate::web::{Answer, Failure, Opened, Posted, Refusal, SVG, Visit, back_to, with_query};
+use crate::web::{Answer, CookieHeaders, Failure, Opened, Posted, Refusal, SVG, Visit, back_to, with_query};
 
 /// Where people are sent who asked for no other page.
 const HOME: &str = "/account";
@@ -34,7 +40,7 @@ pub fn routes() -> Vec<Route> {
     ]
 }
 
-#[get("/login?<rd>&<flow>&<rm>&<cut>&<switch>&<retry>&<signed_out>")]
+#[get("/login?<rd>&<flow>&<rm>&<cut>&<switch>&<retry>&<signed_out>&<factor>&<fresh>")]
 #[expect(
     clippy::too_many_arguments,
     reason = "the parameters of the page's address"
@@ -51,12 +57,18 @@ async fn sign_in_form(
     switch: Option<&str>,
     retry: Option<&str>,
     signed_out: Option<&str>,
+    factor: Option<&str>,
+    fresh: Option<&str>,
 ) -> Result<Answer, Failure> {
     let destination = Destination::find(app, rd, flow).await?;
     let lost = Lost::find(rm, cut);
     let goes_on = switch.is_none() && (opened.as_page || !destination.needs_ticket());
     let ready = current.as_ref().filter(|_| goes_on);
     let ready_user = ready.filter(|current| !current.user.must_change_password);
+    let wanted = Wanted {
+        two: factor == Some("two"),
+        fresh: fresh.is_some(),
+    };
     if let (true, None, Some(out)) = (opened.framed, ready_user, destination.out_of_frame(app)) {
         return Ok(Answer::see_other(&out));
     }
@@ -69,8 +81,8 @@ async fn sign_in_form(
         };
         return Ok(Answer::page(app, Status::Ok, &page, user)?);
     };
-    if current.user.must_change_password {
-        return Ok(change_password_first(rd, flow));
+    if let Some(first) = comes_first(app, &current.session, &current.user, wanted) {
+        return Ok(Answer::see_other(&first.way(rd, flow)));
     }
     match lost.filter(|_| destination.host().is_some() && !opened.framed) {
         Some(lost) => Ok(destination.stop(app, lost)?),
@@ -83,12 +95,49 @@ async fn sign_in_form(
     }
 }
 
-/// The way goes on from there.
-fn change_password_first(rd: Option<&str>, flow: Option<&str>) -> Answer {
-    Answer::see_other(&with_query(
-        "/account/password",
-        &[("rd", rd), ("flow", flow)],
-    ))
+/// What the page that somebody is on the way to asks for beyond a session.
+#[derive(Clone, Copy, Default)]
+struct Wanted {
+    two: bool,
+    /// A proof of just now.
+    fresh: bool,
+}
+
+/// A page of ours that comes before the one that somebody is on the way to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum First {
+    Password,
+    Proof,
+    Enrolment,
+}
+
+/// What comes first. Whoever has a second factor proves it before anything else.
+fn comes_first(app: &App, session: &Session, user: &User, wanted: Wanted) -> Option<First> {
+    let required = &app.settings.second_factor.required;
+    let lacks_two = session.lacks_second_factor(user, required)
+        || wanted.two && !session.methods.is_two_factor();
+    if lacks_two && user.has_second_factor() {
+        Some(First::Proof)
+    } else if user.must_change_password {
+        Some(First::Password)
+    } else if lacks_two {
+        Some(First::Enrolment)
+    } else {
+        wanted.fresh.then_some(First::Proof)
+    }
+}
+
+impl First {
+    /// The way there, which goes on from there.
+    fn way(self, rd: Option<&str>, flow: Option<&str>) -> String {
+        let way = [("rd", rd), ("flow", flow)];
+        let path = match self {
+            Self::Password => return with_query("/account/password", &way),
+            Self::Proof => "/reauthenticate",
+            Self::Enrolment => "/account/factors",
+        };
+        with_query(path, &[("rd", Some(&with_query("/login", &way)))])
+    }
 }
 
 #[derive(FromForm)]
@@ -104,6 +153,7 @@ struct SignInForm {
 async fn sign_in_post(
     app: &App,
     visit: Visit,
+    cookies: CookieHeaders<'_>,
     current: Result<CurrentSession, Denied>,
     form: Posted<SignInForm>,
 ) -> Result<Answer, Failure> {
@@ -113,38 +163,65 @@ async fn sign_in_post(
     let answer = match current {
         // The session that the browser has would outlive its cookie.
         Err(Denied::Unavailable) => Err(Refusal::unavailable().into()),
-        current => answer_sign_in(app, &visit, current.ok(), form).await,
+        current => {
+            let current = current.ok();
+            let browser = Browser {
+                device: visit.device(),
+                current: current.as_ref().map(|current| &current.session),
+                trusted: cookies.token(HostCookie::trusted(&app.settings)),
+            };
+            answer_sign_in(app, &browser, form).await
+        }
     };
     answer.map_err(|failure| failure.back(&back, "Back to sign in"))
 }
 
 async fn answer_sign_in(
     app: &App,
-    visit: &Visit,
-    current: Option<CurrentSession>,
+    browser: &Browser<'_>,
     form: SignInForm,
 ) -> Result<Answer, Failure> {
-    let (rd, flow) = (form.rd.as_deref(), form.flow.as_deref());
-    let destination = Destination::find(app, rd, flow).await?;
-    let page = SignInPage::new(rd, flow, &destination);
     let login = LoginForm {
         username: form.username,
         password: Password::new(form.password),
         remember: form.remember.is_some_and(|remember| remember == "on"),
+        rd: form.rd,
+        flow: form.flow,
     };
-    let current = current.as_ref().map(|current| &current.session);
-    match sign_in(app, &login, &visit.device(), current).await? {
-        Outcome::SignedIn(token, session, user) => {
-            let answer = if user.must_change_password {
-                change_password_first(rd, flow)
-            } else {
-                destination.continue_to(app, &token.hash()).await?
-            };
-            Ok(answer.cookie(cookie_for(app, &token, &session)))
+    let way = (login.rd.as_deref(), login.flow.as_deref());
+    match sign_in(app, &login, browser).await? {
+        Outcome::SignedIn(signed_in) => Ok(answer_signed_in(app, &signed_in, way).await?),
+        Outcome::SecondStep(token) => {
+            let cookie = HostCookie::pending(&app.settings).issue(&token, None);
+            Ok(Answer::see_other("/login/code").cookie(cookie))
         }
-        Outcome::Wrong => Ok(page.refused(app, Status::Unauthorized, WRONG)?.challenge()),
+        Outcome::Wrong => {
+            let page = SignInPage::new(way.0, way.1, &Destination::find(app, way.0, way.1).await?);
+            Ok(page.refused(app, Status::Unauthorized, WRONG)?.challenge())
+        }
         Outcome::Throttled(wait) => Err(Refusal::throttled(wait).into()),
     }
+}
+
+/// Hands the browser its session, and sends it on to where `rd` and `flow` lead.
+pub(super) async fn answer_signed_in(
+    app: &App,
+    signed_in: &SignedIn,
+    (rd, flow): (Option<&str>, Option<&str>),
+) -> Result<Answer, Error> {
+    let SignedIn {
+        token,
+        session,
+        user,
+    } = signed_in;
+    let answer = match comes_first(app, session, user, Wanted::default()) {
+        Some(first) => Answer::see_other(&first.way(rd, flow)),
+        None => {
+            let destination = Destination::find(app, rd, flow).await?;
+            destination.continue_to(app, &token.hash()).await?
+        }
+    };
+    Ok(answer.cookie(cookie_for(app, token, session)))
 }
 
 #[get("/logout")]
@@ -218,8 +295,24 @@ fn reauthenticate_form(
 
 #[derive(FromForm)]
 struct ReauthenticateForm {
-    password: String,
+    password: Option<String>,
+    code: Option<String>,
+    recovery_code: Option<String>,
     rd: Option<String>,
+}
+
+impl ReauthenticateForm {
+    /// The one of them that was filled in. `None`: it cannot be right.
+    fn proof(self) -> Option<ProofAgain> {
+        let filled = |field: Option<String>| field.filter(|text| !text.is_empty());
+        match (filled(self.password), filled(self.code), filled(self.recovery_code)) {
+            (Some(password), None, None) => Some(ProofAgain::Password(Password::new(password))),
+            (None, Some(code), None) | (None, None, Some(code)) => {
+                Proof::parse(code).map(ProofAgain::SecondFactor)
+            }
+            _ => None,
+        }
+    }
 }
 
 #[post("/reauthenticate", data = "<form>")]
@@ -241,19 +334,32 @@ async fn answer_reauthenticate(
     current: &CurrentSession,
     form: ReauthenticateForm,
 ) -> Result<Answer, Failure> {
-    let rd = form.rd.as_deref();
-    let password = Password::new(form.password);
-    match reauthenticate(app, current, &password, &visit.device()).await? {
+    let rd = form.rd.clone();
+    let rd = rd.as_deref();
+    let outcome = match form.proof() {
+        Some(proof) => reauthenticate(app, current, proof, &visit.device()).await?,
+        None => Reauthenticated::Wrong,
+    };
+    match outcome {
         Reauthenticated::Done(token) => Ok(Answer::see_other(&back_to(app, rd, HOME))
             .cookie(cookie_for(app, &token, &current.session))),
         Reauthenticated::Wrong => {
             let page = ReauthenticatePage {
-                error: Some("That is not your password.".to_owned()),
+                error: Some(wrong_again(&current.user).to_owned()),
                 ..ReauthenticatePage::new(&current.user, rd)
             };
             Ok(page.answer(app, Status::Forbidden, &current.user)?)
         }
         Reauthenticated::Throttled(wait) => Err(Refusal::throttled(wait).into()),
+    }
+}
+
+/// What is said of a proof that was not right.
+pub(super) fn wrong_again(user: &User) -> &'static str {
+    if user.has_second_factor() {
+        "That code is not right, or it was used before. Wait for the next one."
+    } else {
+        "That is not your password."
     }
 }
 

@@ -9,18 +9,19 @@ use rocket::http::Status;
 use rocket::outcome::Outcome;
 use serde::Serialize;
 
-use super::routes::cookie_for;
-use super::{Reauthenticated, reauthenticate};
+use super::routes::{cookie_for, wrong_again};
+use super::second_factor::Proof;
+use super::{ProofAgain, Reauthenticated, reauthenticate};
 use crate::foundation::app::App;
 use crate::people::passwords::Password;
+use crate::people::users::User;
 use crate::sessions::CurrentSession;
 use crate::web::pages::{Page, Template, template};
 use crate::web::{Answer, Failure, Fields, Refusal, ResponseExtras, Visit};
 
-/// The field in which the password comes along with the form that it is for.
+/// The fields in which a proof comes along with the form that it is for; a code of recovery in the same field as any code.
 const PASSWORD_AGAIN: &str = "password_again";
-
-const WRONG: &str = "That is not your password.";
+const CODE_AGAIN: &str = "code_again";
 
 /// A form for a sensitive change, from a user whose password was checked lately.
 ///
@@ -81,6 +82,7 @@ where
         .ok_or_else(Refusal::unavailable)?;
     let mut fields = Fields::read(request, data).await?;
     let password = fields.take(PASSWORD_AGAIN);
+    let code = fields.take(CODE_AGAIN);
     let form = fields.parse()?;
     // The guards of these routes have let both through before.
     let current = request
@@ -104,23 +106,29 @@ where
             request.uri().path().as_str(),
             &fields,
             error,
-            &current.user.username,
+            &current.user,
         );
         match Answer::page(app, Status::Forbidden, &page, Some(&current.user)) {
             Ok(answer) => Stopped::Asked(Box::new(answer)),
             Err(error) => Stopped::Refused(Failure::from(error).into_refusal(request)),
         }
     };
-    let Some(password) = password else {
-        return Err(ask(None));
+    let proof = match (password, code) {
+        (Some(password), None) => Some(ProofAgain::Password(Password::new(password))),
+        (None, Some(code)) => Proof::parse(code).map(ProofAgain::SecondFactor),
+        (None, None) => return Err(ask(None)),
+        (Some(_), Some(_)) => None,
     };
-    match reauthenticate(app, &current, &Password::new(password), &visit.device()).await {
+    let Some(proof) = proof else {
+        return Err(ask(Some(wrong_again(&current.user))));
+    };
+    match reauthenticate(app, &current, proof, &visit.device()).await {
         Ok(Reauthenticated::Done(token)) => {
             let cookie = cookie_for(app, &token, &current.session);
             let _ = ResponseExtras::of(request).set_cookie.set(cookie);
             Ok(form)
         }
-        Ok(Reauthenticated::Wrong) => Err(ask(Some(WRONG))),
+        Ok(Reauthenticated::Wrong) => Err(ask(Some(wrong_again(&current.user)))),
         Ok(Reauthenticated::Throttled(wait)) => Err(Refusal::throttled(wait).into()),
         Err(error) => Err(Failure::from(error).into_refusal(request).into()),
     }
@@ -132,6 +140,9 @@ pub struct PasswordAgainPage {
     fields: Vec<Field>,
     error: Option<String>,
     username: String,
+    /// Whether a code is asked for, and no password.
+    second_factor: bool,
+    has_totp: bool,
 }
 
 #[derive(Serialize)]
@@ -141,7 +152,7 @@ struct Field {
 }
 
 impl PasswordAgainPage {
-    fn new(action: &str, fields: &Fields, error: Option<&str>, username: &str) -> Self {
+    fn new(action: &str, fields: &Fields, error: Option<&str>, user: &User) -> Self {
         let field = |(name, value): &(String, String)| Field {
             name: name.clone(),
             value: value.clone(),
@@ -150,7 +161,9 @@ impl PasswordAgainPage {
             action: action.to_owned(),
             fields: fields.0.iter().map(field).collect(),
             error: error.map(str::to_owned),
-            username: username.to_owned(),
+            username: user.username.clone(),
+            second_factor: user.has_second_factor(),
+            has_totp: user.has_totp,
         }
     }
 }
@@ -160,9 +173,16 @@ impl Page for PasswordAgainPage {
 
     fn samples(text: &str) -> Vec<Self> {
         let fields = Fields(vec![(text.to_owned(), text.to_owned())]);
+        let with_factor = User::sample(text);
+        let without = User {
+            has_totp: false,
+            has_passkey: false,
+            ..User::sample(text)
+        };
         vec![
-            Self::new(text, &fields, None, text),
-            Self::new(text, &fields, Some(text), text),
+            Self::new(text, &fields, None, &without),
+            Self::new(text, &fields, Some(text), &without),
+            Self::new(text, &fields, Some(text), &with_factor),
         ]
     }
 }

@@ -97,6 +97,11 @@ impl Verified {
         &self.username
     }
 
+    /// When the password that was right was set.
+    pub(crate) fn changed_at(&self) -> Timestamp {
+        self.changed_at
+    }
+
     /// The user, within the transaction that acts on it; `None` if the password was changed
     /// or the user barred since it was checked.
     pub(crate) async fn settle(self, tx: &mut Tx) -> Result<Option<User>, Error> {

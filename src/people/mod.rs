@@ -1,7 +1,11 @@
 //! Who signs in, and how they prove it.
 
 pub mod app_tokens;
+pub mod notices;
 pub mod passwords;
+pub mod recovery_codes;
+pub(crate) mod second_factors;
+pub mod totp;
 pub mod users;
 
 use crate::foundation::app::AppBuilder;

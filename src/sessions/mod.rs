@@ -14,6 +14,7 @@ mod metrics;
 mod object;
 mod routes;
 mod store;
+pub mod trusted;
 pub mod view;
 
 use std::time::Duration;
@@ -55,6 +56,9 @@ pub fn slice() -> Slice {
         });
         builder.every_by_one(housekeeping::SWEEP_INTERVAL, |app| {
             Box::pin(housekeeping::sweep(app))
+        });
+        builder.every_by_one(housekeeping::SWEEP_INTERVAL, |app| {
+            Box::pin(trusted::sweep(app))
         });
         builder.on_close(|app| Box::pin(write_last_uses(app)));
         builder.on_close(|app| Box::pin(housekeeping::write_site_uses(app)));
@@ -135,6 +139,8 @@ pub enum EndReason {
     TooMany,
     PasswordChanged,
     RightsChanged,
+    /// An admin removed the user's second factors.
+    FactorsReset,
     Disabled,
     UserDeleted,
 }
@@ -151,6 +157,7 @@ impl EndReason {
             Self::TooMany => "too_many",
             Self::PasswordChanged => "password_changed",
             Self::RightsChanged => "rights_changed",
+            Self::FactorsReset => "factors_reset",
             Self::Disabled => "disabled",
             Self::UserDeleted => "user_deleted",
         }
@@ -221,7 +228,8 @@ pub(crate) async fn rotate(
     method: Methods,
 ) -> Result<Token, Error> {
     let token = Token::generate();
-    let methods = session.methods.and(method);
+    // One may have been added since the request began.
+    let methods = store::methods(tx, session.id).await?.and(method);
     store::rotate(tx, session.id, &token.hash(), methods, app.clock.now()).await?;
     Ok(token)
 }
@@ -237,7 +245,7 @@ pub(crate) async fn end(
     Ok(store::end(tx, id, now, reason, actor.name()).await?)
 }
 
-/// Ends all of a user's sessions, and says how many there were.
+/// Ends all of a user's sessions and the trust in that user's devices, and says how many sessions there were.
 pub(crate) async fn end_all_of(
     tx: &mut Tx,
     now: Timestamp,
@@ -245,6 +253,7 @@ pub(crate) async fn end_all_of(
     reason: EndReason,
     actor: &Actor,
 ) -> Result<u64, Error> {
+    trusted::forget_all(tx, user_id).await?;
     Ok(store::end_all_of(tx, user_id, None, now, reason, actor.name()).await?)
 }
 
@@ -253,7 +262,7 @@ pub(crate) async fn keep_those_of_former(tx: &mut Tx, user_id: Uuid) -> Result<(
     Ok(store::keep_those_of_former(tx, user_id).await?)
 }
 
-/// Ends all of a user's sessions but one.
+/// Ends all of a user's sessions but one, and the trust in that user's devices.
 pub(crate) async fn end_others_of(
     tx: &mut Tx,
     now: Timestamp,
@@ -262,6 +271,7 @@ pub(crate) async fn end_others_of(
     reason: EndReason,
     actor: &Actor,
 ) -> Result<u64, Error> {
+    trusted::forget_all(tx, user.id).await?;
     Ok(store::end_all_of(tx, user.id, Some(keep), now, reason, actor.name()).await?)
 }
 
@@ -282,6 +292,16 @@ pub async fn revoke(app: &App, actor: &Actor, which: Which) -> Result<usize, Err
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
     let ended = store::revoke(&mut tx, &which, now, actor.name()).await?;
+    match which {
+        Which::One { .. } => {
+            for ended in &ended {
+                trusted::forget_of_revoked(&mut tx, ended.id).await?;
+            }
+        }
+        Which::AllOf { user_id, keep } => {
+            trusted::forget_others(&mut tx, Some(user_id), keep).await?;
+        }
+    }
     let records: Vec<Record> = ended
         .into_iter()
         .map(|ended| Record {
@@ -303,6 +323,7 @@ pub async fn revoke_everyone(app: &App, actor: &Actor, keep: Option<Uuid>) -> Re
     let mut tx = app.db.begin().await?;
     tx.changes_many_sessions().await?;
     let ended = store::revoke_everyone(&mut tx, keep, now, actor.name()).await?;
+    trusted::forget_others(&mut tx, None, keep).await?;
     let record =
         Record::anonymous(Event::SessionRevoke).detail(format!("everyone: {ended} sessions"));
     audit::commit(tx, now, actor, &[record]).await?;

@@ -112,6 +112,7 @@ fn how(reason: &str) -> &str {
         "too_many" => "Made way for a newer one",
         "password_changed" => "Password changed",
         "rights_changed" => "Rights changed",
+        "factors_reset" => "Second factors removed",
         "disabled" => "User disabled",
         "user_deleted" => "User deleted",
         other => other,

@@ -77,6 +77,18 @@ impl HostCookie {
         )
     }
 
+    /// Of the sign-in host: a sign-in between its steps.
+    #[must_use]
+    pub fn pending(settings: &Settings) -> Self {
+        Self::of(settings, "__Host-vestibule-pending", "vestibule-pending")
+    }
+
+    /// Of the sign-in host: a browser that is not asked for the second step.
+    #[must_use]
+    pub fn trusted(settings: &Settings) -> Self {
+        Self::of(settings, "__Host-vestibule-trusted", "vestibule-trusted")
+    }
+
     fn of(settings: &Settings, secure: &'static str, plain: &'static str) -> Self {
         let name = if settings.secure() { secure } else { plain };
         Self {
@@ -190,12 +202,16 @@ pub fn without_ours<'a>(headers: impl IntoIterator<Item = &'a str>) -> String {
     kept.join("; ")
 }
 
-const OURS: [&str; 7] = [
+const OURS: [&str; 11] = [
     DomainCookie::NAME,
     "__Host-vestibule",
     "__Host-vestibule-site",
     "__Host-vestibule-flow",
+    "__Host-vestibule-pending",
+    "__Host-vestibule-trusted",
     "vestibule",
     "vestibule-site",
     "vestibule-flow",
+    "vestibule-pending",
+    "vestibule-trusted",
 ];

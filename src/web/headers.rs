@@ -143,7 +143,13 @@ fn answer_for_denial<'r>(request: &'r Request<'_>, response: &mut Response<'r>) 
         *response = told;
         return;
     }
-    if let Some(set_cookie) = extras.set_cookie.get() {
+    let name = |cookie: &str| cookie.split('=').next().map(str::to_owned);
+    let is_set = |set_cookie: &str| {
+        let mut cookies = response.headers().get("Set-Cookie");
+        cookies.any(|cookie| name(cookie) == name(set_cookie))
+    };
+    // The handler may have given the session another token after the guard did.
+    if let Some(set_cookie) = extras.set_cookie.get().filter(|cookie| !is_set(cookie)) {
         response.adjoin_raw_header("Set-Cookie", set_cookie.clone());
     }
     if response.headers().contains("WWW-Authenticate") {

@@ -32,7 +32,7 @@ pub use refusal::{Link, Refusal};
 pub use return_to::{back_to, with_query};
 pub use slice::Slice;
 pub(crate) use visit::wants_json;
-pub use visit::{AnyHost, Device, Opened, Visit};
+pub use visit::{AnyHost, CookieHeaders, Device, Opened, Visit};
 
 use pages::PageKind;
 

@@ -9,9 +9,11 @@ use rocket::outcome::Outcome;
 use rocket::request::{self, FromRequest};
 use rocket::{Ignite, Request, Rocket, Sentinel};
 
+use super::cookies::{Found, HostCookie};
 use super::navigation::{is_framed, navigates};
 use super::{Refusal, ResponseExtras, origin, peer};
 use crate::foundation::app::App;
+use crate::foundation::token::Token;
 
 /// A request that was meant for this service.
 #[derive(Debug)]
@@ -99,6 +101,30 @@ impl<'r> FromRequest<'r> for Visit {
                 .unwrap_or_default()
                 .to_owned(),
         })
+    }
+}
+
+/// The `Cookie` headers of a request, for cookies other than the session's.
+#[derive(Debug)]
+pub struct CookieHeaders<'r>(Vec<&'r str>);
+
+impl CookieHeaders<'_> {
+    /// The token in one of our cookies; none if it is missing, malformed or there twice.
+    #[must_use]
+    pub fn token(&self, cookie: HostCookie) -> Option<Token> {
+        match cookie.find(self.0.iter().copied()) {
+            Found::One(value) => Token::parse(value),
+            Found::Nothing | Found::Several => None,
+        }
+    }
+}
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for CookieHeaders<'r> {
+    type Error = std::convert::Infallible;
+
+    async fn from_request(request: &'r Request<'_>) -> request::Outcome<Self, Self::Error> {
+        Outcome::Success(Self(request.headers().get("cookie").collect()))
     }
 }
 

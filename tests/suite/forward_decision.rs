@@ -32,6 +32,8 @@ fn user(name: &str, groups: &[&str]) -> User {
         groups: groups.iter().map(|group| (*group).to_owned()).collect(),
         admin: false,
         must_change_password: false,
+        has_totp: false,
+        has_passkey: false,
         created_at: Timestamp::from_micros(0),
         disabled_at: None,
     }

@@ -64,6 +64,22 @@ pub(super) async fn enable(
     answer(app, user, &current, outcome).await
 }
 
+/// For a user who has lost them; an admin removes one's own at /account/factors, with a proof.
+#[post("/admin/users/<id>/reset-factors", data = "<_form>")]
+pub(super) async fn reset_factors(
+    app: &App,
+    visit: Visit,
+    admin: Admin,
+    current: CurrentSession,
+    id: &str,
+    _form: Sensitive<NoFields>,
+) -> Result<Answer, Failure> {
+    let user = find(app, id).await?;
+    let actor = Actor::user(&admin.0, visit.address);
+    let outcome = lifecycle::reset_factors(app, &actor, &user.username).await;
+    answer(app, user, &current, outcome).await
+}
+
 #[post("/admin/users/<id>/revoke-sessions", data = "<_form>")]
 pub(super) async fn revoke_sessions(
     app: &App,

@@ -42,6 +42,7 @@ pub fn slice() -> Slice {
         actions::set_password,
         actions::disable,
         actions::enable,
+        actions::reset_factors,
         actions::revoke_sessions,
         actions::delete_form,
         actions::delete

@@ -9,6 +9,7 @@ mod database;
 mod doctor;
 mod explain;
 mod hardening;
+mod key;
 mod logging;
 mod output;
 mod password;
@@ -76,6 +77,9 @@ enum Command {
     Rule(rule::Command),
     /// Says what would be answered to a request at a protected site, and why
     Explain(explain::Explain),
+    /// Changes the key that secrets in the database are sealed with
+    #[command(subcommand)]
+    Key(key::Command),
     /// Makes the link for the first admin
     #[command(subcommand)]
     Setup(setup::Command),
@@ -133,6 +137,7 @@ fn dispatch(cli: Cli) -> Done {
         }
         Command::Config(command) => config::run(&command, &sources),
         Command::Serve => serve::run(Effective::load(&sources)?),
+        Command::Key(command) => key::run(&command, Effective::load(&sources)?),
         Command::Setup(command) => setup::run(&command, Effective::load(&sources)?),
         Command::Db(command) => database::run(&command, Effective::load(&sources)?),
         Command::User(command) => user::run(command, Effective::load(&sources)?),

@@ -74,6 +74,9 @@ pub enum Command {
     /// Lets a disabled user sign in again
     #[command(after_help = "Example: vestibule user enable alice")]
     Enable { name: String },
+    /// Removes the second factors of a user who has lost them, and ends the user's sessions
+    #[command(after_help = "Example: vestibule user reset-factors alice")]
+    ResetFactors { name: String },
     /// Removes a user with all sessions; audit records stay
     #[command(after_help = "Example: vestibule user delete alice --yes")]
     Delete {
@@ -149,6 +152,10 @@ pub fn run(command: Command, effective: Effective) -> Done {
                 "Enabled",
                 &accepted(lifecycle::enable(app, &actor, &name).await)?,
             ),
+            Command::ResetFactors { name } => say_done(
+                "Removed the second factors of",
+                &accepted(lifecycle::reset_factors(app, &actor, &name).await)?,
+            ),
             Command::Delete { name, .. } => say_done(
                 "Deleted",
                 &accepted(lifecycle::delete(app, &actor, &name).await)?,
@@ -222,6 +229,7 @@ fn state(user: &User) -> String {
         (user.disabled_at.is_some(), "disabled"),
         (user.admin, "admin"),
         (user.must_change_password, "must change password"),
+        (user.has_second_factor(), "second factor"),
     ];
     let state: Vec<&str> = words
         .iter()

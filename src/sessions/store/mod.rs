@@ -55,6 +55,18 @@ pub(super) async fn insert(
     Ok(())
 }
 
+pub(super) async fn methods(
+    connection: &mut Connection,
+    id: Uuid,
+) -> Result<Methods, sqlx::Error> {
+    let methods: String = connection
+        .query("SELECT methods FROM sessions WHERE id = $1 AND ended_at IS NULL")
+        .bind(id)
+        .scalar()
+        .await?;
+    Methods::parse(&methods).map_err(|e| sqlx::Error::Decode(e.into()))
+}
+
 /// A new token for a live session that was just proven once more, by these methods among them.
 pub(super) async fn rotate(
     connection: &mut Connection,

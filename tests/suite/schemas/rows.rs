@@ -55,4 +55,18 @@ pub const ROWS: &[(i64, &[&str])] = &[
             "INSERT INTO moved VALUES ('postgres://db/vestibule', 1)",
         ],
     ),
+    (
+        20_261_128_000_000,
+        &[
+            "INSERT INTO secret_keys VALUES (7, hash(1), 1, NULL)",
+            "INSERT INTO totp VALUES (id(1), hash(6), 7, 1, 2, 0)",
+            "INSERT INTO recovery_codes VALUES (id(1), hash(7), NULL), (id(1), hash(8), 3)",
+            "INSERT INTO passkeys VALUES (id(1), id(1), hash(9), hash(10), -7, 0, hash(11), 'internal', 'auth.example.net', 'A key', TRUE, TRUE, 1, NULL)",
+            "INSERT INTO spent_challenges VALUES (hash(1), 5)",
+            "INSERT INTO pending_sign_ins VALUES (hash(1), id(1), 5, FALSE, NULL, NULL, 6)",
+            "INSERT INTO trusted_devices VALUES (hash(1), id(1), id(1), id(3), 'A device', '192.0.2.1', 1, 2, 3)",
+            "INSERT INTO app_tokens VALUES (hash(1), id(1), id(1), 'A token', NULL, '', FALSE, 1, 'owner', NULL, NULL, NULL, NULL)",
+            "INSERT INTO notices VALUES (id(1), id(1), 'totp_add', NULL, 1, NULL)",
+        ],
+    ),
 ];

@@ -63,7 +63,11 @@ impl TestApp {
     }
 
     async fn open(lines: &str, clock: Clock, folder: Arc<TempDir>, place: Place) -> Self {
-        let settings = settings(lines);
+        let mut settings = settings(lines);
+        settings
+            .secrets
+            .key_file
+            .get_or_insert(folder.path().join("vestibule.key"));
         let db = place.open(settings.cache.entries).await;
         let app = open_app_on(settings, clock.clone(), db)
             .await

@@ -11,7 +11,7 @@ use end::End;
 use value::{Column, Sum, Value};
 
 /// In an order in which what is referred to comes first.
-pub const TABLES: [&str; 15] = [
+pub const TABLES: [&str; 22] = [
     "users",
     "groups",
     "memberships",
@@ -27,14 +27,23 @@ pub const TABLES: [&str; 15] = [
     "clock",
     "former_users",
     "former_sessions",
+    "secret_keys",
+    "totp",
+    "recovery_codes",
+    "passkeys",
+    "trusted_devices",
+    "app_tokens",
+    "notices",
 ];
 
-/// What concerns the processes that run, or is made anew from the rest.
-pub const LEFT_OUT: [&str; 7] = [
+/// What concerns the processes that run or is over within minutes, or is made anew from the rest.
+pub const LEFT_OUT: [&str; 9] = [
     "invalidations",
     "bulk_change",
     "nodes",
     "setup",
+    "spent_challenges",
+    "pending_sign_ins",
     "moved",
     "compatibility",
     "_sqlx_migrations",

@@ -14,7 +14,7 @@ macro_rules! user_columns {
     () => {
         "u.id AS user_id, u.username, u.display_name, u.email, u.admin, u.must_change_password,
          u.created_at AS user_created_at, u.disabled_at,
-         EXISTS (SELECT 1 FROM totp t WHERE t.user_id = u.id AND t.confirmed_at IS NOT NULL) AS has_totp,
+         EXISTS (SELECT 1 FROM totp t WHERE t.user_id = u.id) AS has_totp,
          EXISTS (SELECT 1 FROM passkeys k WHERE k.user_id = u.id) AS has_passkey,
          (SELECT string_agg(m.group_name, ',' ORDER BY m.group_name) FROM memberships m WHERE m.user_id = u.id) AS group_names"
     };

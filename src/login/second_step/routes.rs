@@ -1,0 +1,148 @@
+use rocket::http::Status;
+use rocket::{FromForm, Route, get, post, routes};
+
+use super::pages::CodePage;
+use super::{Finished, find, finish};
+use crate::foundation::app::App;
+use crate::foundation::token::Token;
+use crate::login::destination::Destination;
+use crate::login::pages::SignInPage;
+use crate::login::routes::answer_signed_in;
+use crate::login::second_factor::Proof;
+use crate::login::Browser;
+use crate::people::recovery_codes::RecoveryCode;
+use crate::people::totp::Code;
+use crate::sessions::{CurrentSession, Denied};
+use crate::web::cookies::HostCookie;
+use crate::web::{Answer, CookieHeaders, Failure, Posted, Refusal, Visit};
+
+const WRONG: &str = "That code is not right, or it was used before. Wait for the next one.";
+
+const WRONG_RECOVERY_CODE: &str = "That recovery code is not right, or it was used before.";
+
+const NO_CODE: &str = "A code has six digits, without blanks.";
+
+const NO_RECOVERY_CODE: &str = "A recovery code has six groups of four letters and digits.";
+
+const GONE: &str = "This sign-in has waited too long, or began in another browser. Begin again.";
+
+#[must_use]
+pub fn routes() -> Vec<Route> {
+    routes![form, post]
+}
+
+#[get("/login/code")]
+async fn form(app: &App, _visit: Visit, cookies: CookieHeaders<'_>) -> Result<Answer, Failure> {
+    let pending = match cookies.token(HostCookie::pending(&app.settings)) {
+        Some(token) => find(app, &token).await?,
+        None => None,
+    };
+    match pending {
+        Some(pending) => {
+            let page = CodePage::new(app, &pending);
+            Ok(Answer::page(app, Status::Ok, &page, None)?)
+        }
+        None => Ok(Answer::see_other("/login")),
+    }
+}
+
+#[derive(FromForm)]
+struct CodeForm {
+    code: Option<String>,
+    recovery_code: Option<String>,
+    trust: Option<String>,
+}
+
+impl CodeForm {
+    /// The one of the two that was filled in.
+    fn proof(self) -> Result<Proof, &'static str> {
+        let filled = |field: Option<String>| field.filter(|text| !text.is_empty());
+        match (filled(self.code), filled(self.recovery_code)) {
+            (Some(code), None) => Code::parse(code).map(Proof::Code).ok_or(NO_CODE),
+            (None, Some(code)) => RecoveryCode::parse(code)
+                .map(Proof::RecoveryCode)
+                .ok_or(NO_RECOVERY_CODE),
+            _ => Err(NO_CODE),
+        }
+    }
+}
+
+#[post("/login/code", data = "<form>")]
+async fn post(
+    app: &App,
+    visit: Visit,
+    cookies: CookieHeaders<'_>,
+    current: Result<CurrentSession, Denied>,
+    form: Posted<CodeForm>,
+) -> Result<Answer, Failure> {
+    let Posted(form) = form;
+    let answer = match current {
+        // The session that the browser has would outlive its cookie.
+        Err(Denied::Unavailable) => Err(Refusal::unavailable().into()),
+        current => answer_code(app, &visit, &cookies, current.ok(), form).await,
+    };
+    answer.map_err(|failure| failure.back("/login/code", "Back"))
+}
+
+async fn answer_code(
+    app: &App,
+    visit: &Visit,
+    cookies: &CookieHeaders<'_>,
+    current: Option<CurrentSession>,
+    form: CodeForm,
+) -> Result<Answer, Failure> {
+    let cookie = HostCookie::pending(&app.settings);
+    let Some(token) = cookies.token(cookie) else {
+        return gone(app).await;
+    };
+    let Some(pending) = find(app, &token).await? else {
+        return gone(app).await;
+    };
+    let again = |status, error: &str| {
+        let page = CodePage {
+            error: Some(error.to_owned()),
+            ..CodePage::new(app, &pending)
+        };
+        Answer::page(app, status, &page, None)
+    };
+    let trust = form.trust.as_deref() == Some("on");
+    let proof = match form.proof() {
+        Ok(proof) => proof,
+        Err(fault) => return Ok(again(Status::UnprocessableEntity, fault)?),
+    };
+    let wrong = match proof {
+        Proof::Code(_) => WRONG,
+        Proof::RecoveryCode(_) => WRONG_RECOVERY_CODE,
+    };
+    let browser = Browser {
+        device: visit.device(),
+        current: current.as_ref().map(|current| &current.session),
+        trusted: None,
+    };
+    match finish(app, &token, proof, trust, &browser).await? {
+        Finished::SignedIn { signed_in, trusted } => {
+            let way = (pending.rd.as_deref(), pending.flow.as_deref());
+            let answer = answer_signed_in(app, &signed_in, way).await?;
+            let answer = answer.cookie(cookie.expire());
+            Ok(match trusted {
+                Some(token) => answer.cookie(trust_cookie(app, &token)),
+                None => answer,
+            })
+        }
+        Finished::Wrong => Ok(again(Status::Unauthorized, wrong)?.challenge()),
+        Finished::Throttled(wait) => Err(Refusal::throttled(wait).into()),
+        Finished::Gone => gone(app).await,
+    }
+}
+
+fn trust_cookie(app: &App, token: &Token) -> String {
+    let span = app.settings.second_factor.trust_device.0;
+    HostCookie::trusted(&app.settings).issue(token, span)
+}
+
+/// The sign-in page, which says why it is back.
+async fn gone(app: &App) -> Result<Answer, Failure> {
+    let page = SignInPage::new(None, None, &Destination::find(app, None, None).await?);
+    let answer = page.refused(app, Status::Unauthorized, GONE)?;
+    Ok(answer.challenge().cookie(HostCookie::pending(&app.settings).expire()))
+}

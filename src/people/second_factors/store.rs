@@ -1,0 +1,28 @@
+use uuid::Uuid;
+
+use crate::foundation::db::Connection;
+
+pub(super) async fn remove_all(
+    connection: &mut Connection,
+    user_id: Uuid,
+) -> Result<(), sqlx::Error> {
+    for statement in [
+        "DELETE FROM totp WHERE user_id = $1",
+        "DELETE FROM passkeys WHERE user_id = $1",
+        "DELETE FROM recovery_codes WHERE user_id = $1",
+    ] {
+        connection.query(statement).bind(user_id).execute().await?;
+    }
+    Ok(())
+}
+
+/// Whether there is one.
+pub(crate) async fn any(connection: &mut Connection, user_id: Uuid) -> Result<bool, sqlx::Error> {
+    connection
+        .query(
+            "SELECT EXISTS (SELECT 1 FROM totp WHERE user_id = $1) OR EXISTS (SELECT 1 FROM passkeys WHERE user_id = $1)",
+        )
+        .bind(user_id)
+        .scalar()
+        .await
+}
