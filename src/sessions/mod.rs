@@ -29,6 +29,7 @@ use crate::foundation::db::Tx;
 use crate::foundation::error::Error;
 use crate::foundation::settings::Required;
 use crate::foundation::token::{Token, TokenHash};
+use crate::people::app_tokens;
 use crate::people::users::User;
 use crate::web::Slice;
 pub use crate::web::{Denied, Device};
@@ -323,6 +324,7 @@ pub async fn revoke_everyone(app: &App, actor: &Actor, keep: Option<Uuid>) -> Re
     let mut tx = app.db.begin().await?;
     tx.changes_many_sessions().await?;
     let ended = store::revoke_everyone(&mut tx, keep, now, actor.name()).await?;
+    app_tokens::revoke_everyones(&mut tx, now).await?;
     trusted::forget_others(&mut tx, None, keep).await?;
     let record =
         Record::anonymous(Event::SessionRevoke).detail(format!("everyone: {ended} sessions"));

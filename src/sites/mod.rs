@@ -27,6 +27,7 @@ pub mod rules;
 mod store;
 pub mod terms;
 mod tickets;
+pub mod tokens;
 pub mod visitor;
 
 use std::time::Duration;
@@ -39,6 +40,7 @@ use frame::FramePage;
 use host::Host;
 use policy::Policy;
 use rules::Site;
+use tokens::{TokenPage, TokensPage};
 
 pub use original_request::OriginalRequest;
 pub use request::ProxyRequest;
@@ -48,8 +50,13 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 
 #[must_use]
 pub fn slice() -> Slice {
-    let pages = vec![PageKind::of::<ForbiddenPage>(), PageKind::of::<FramePage>()];
-    Slice::new(routes::routes(), pages).with_setup(|builder| {
+    let pages = vec![
+        PageKind::of::<ForbiddenPage>(),
+        PageKind::of::<FramePage>(),
+        PageKind::of::<TokensPage>(),
+        PageKind::of::<TokenPage>(),
+    ];
+    Slice::new([routes::routes(), tokens::routes()].concat(), pages).with_setup(|builder| {
         builder.manage(policy::Cached::default());
         builder.manage(DenialLog::default());
         let wrong_tokens = authz::WrongTokens::default();

@@ -18,6 +18,7 @@ use crate::foundation::audit::{self, Actor, Event, Record};
 use crate::foundation::clock::Timestamp;
 use crate::foundation::db::Tx;
 use crate::foundation::error::Error;
+use crate::people::notices::{self, Kind};
 use crate::people::users::{self, User};
 
 pub use look_up::{Presented, cached, resume};
@@ -53,6 +54,8 @@ pub struct AppToken {
 /// What a token is made from.
 #[derive(Clone, Debug)]
 pub struct NewToken {
+    /// Chosen by who asks, so that one wish makes one token.
+    pub id: Uuid,
     pub name: String,
     pub sites: Option<Vec<Uuid>>,
     pub networks: Vec<IpNet>,
@@ -68,6 +71,8 @@ pub enum Refused {
     NoSites,
     Past,
     TooMany,
+    /// There is a token of this id already.
+    Again,
 }
 
 impl std::fmt::Display for Refused {
@@ -80,6 +85,7 @@ impl std::fmt::Display for Refused {
             ),
             Self::NoSites => f.write_str("Say which sites the token opens."),
             Self::Past => f.write_str("The token would have ended already."),
+            Self::Again => f.write_str("This token was made already."),
             Self::TooMany => write!(
                 f,
                 "A user has {MOST} tokens at most. Revoke one that is not used any more."
@@ -104,42 +110,81 @@ pub async fn add(
     secret: &Secret,
 ) -> Result<Result<AppToken, Refused>, Error> {
     let now = app.clock.now();
-    let name = audit::sanitize(new.name.trim());
-    if name.is_empty() || name.chars().count() > LONGEST_NAME {
-        return Ok(Err(Refused::BadName));
-    }
-    if new.sites.as_ref().is_some_and(Vec::is_empty) {
-        return Ok(Err(Refused::NoSites));
-    }
-    if new.expires_at.is_some_and(|end| end <= now) {
-        return Ok(Err(Refused::Past));
-    }
+    let new = match new.checked(now) {
+        Ok(new) => new,
+        Err(refused) => return Ok(Err(refused)),
+    };
     let mut tx = app.db.begin().await?;
     let Some(user) = users::by_name(&mut *tx, username).await? else {
         return Ok(Err(Refused::UnknownUser));
     };
-    if store::count_live(&mut tx, user.id, now).await? >= MOST {
+    let token = new.of(&user, actor, now);
+    // Who sends a form twice is told so, with or without room for another.
+    if store::is_known(&mut *tx, token.id).await? {
+        return Ok(Err(Refused::Again));
+    }
+    if store::count_live(&mut *tx, user.id, now).await? >= MOST {
         return Ok(Err(Refused::TooMany));
     }
-    let token = AppToken {
-        id: audit::new_id_at(now),
-        user_id: user.id,
-        username: user.username.clone(),
-        name,
-        sites: new.sites,
-        networks: new.networks,
-        two_factor: new.two_factor,
-        created_at: now,
-        created_by: actor.name().to_owned(),
-        expires_at: new.expires_at,
-        last_used_at: None,
-        last_address: None,
-        revoked_at: None,
-    };
     store::insert(&mut tx, &secret.hash(), &token).await?;
+    notices::tell(&mut tx, now, user.id, Kind::TokenAdded, Some(&token.name)).await?;
     let record = Record::of(Event::TokenAdd, &user).detail(token.name.clone());
     audit::commit(tx, now, actor, &[record]).await?;
     Ok(Ok(token))
+}
+
+/// Whether [`add`] would refuse now: its secret is told before it is put in force.
+///
+/// # Errors
+/// The database failed.
+pub async fn may_be_added(
+    app: &App,
+    user: &User,
+    new: &NewToken,
+) -> Result<Result<(), Refused>, Error> {
+    let now = app.clock.now();
+    if let Err(refused) = new.clone().checked(now) {
+        return Ok(Err(refused));
+    }
+    let live = store::count_live(app.db.reader(), user.id, now).await?;
+    Ok(if live >= MOST {
+        Err(Refused::TooMany)
+    } else {
+        Ok(())
+    })
+}
+
+impl NewToken {
+    fn checked(self, now: Timestamp) -> Result<Self, Refused> {
+        let name = audit::sanitize(self.name.trim());
+        if name.is_empty() || name.chars().count() > LONGEST_NAME {
+            Err(Refused::BadName)
+        } else if self.sites.as_ref().is_some_and(Vec::is_empty) {
+            Err(Refused::NoSites)
+        } else if self.expires_at.is_some_and(|end| end <= now) {
+            Err(Refused::Past)
+        } else {
+            Ok(Self { name, ..self })
+        }
+    }
+
+    fn of(self, user: &User, actor: &Actor, now: Timestamp) -> AppToken {
+        AppToken {
+            id: self.id,
+            user_id: user.id,
+            username: user.username.clone(),
+            name: self.name,
+            sites: self.sites,
+            networks: self.networks,
+            two_factor: self.two_factor,
+            created_at: now,
+            created_by: actor.name().to_owned(),
+            expires_at: self.expires_at,
+            last_used_at: None,
+            last_address: None,
+            revoked_at: None,
+        }
+    }
 }
 
 /// Revokes one token; with `of`, only if it is that user's. False: there is no such token that is not revoked.
@@ -152,6 +197,8 @@ pub async fn revoke(app: &App, actor: &Actor, id: Uuid, of: Option<Uuid>) -> Res
     let Some(revoked) = store::revoke(&mut tx, id, of, now).await? else {
         return Ok(false);
     };
+    let (kind, name) = (Kind::TokenRevoked, revoked.name.as_str());
+    notices::tell(&mut tx, now, revoked.user_id, kind, Some(name)).await?;
     let record = Record {
         user_id: Some(revoked.user_id),
         username: Some(revoked.username),

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::{AppToken, Use};
 use crate::foundation::clock::Timestamp;
-use crate::foundation::db::{Connection, Pool, for_keys, from_row, sized};
+use crate::foundation::db::{Connection, Executor, Pool, Query, for_keys, from_row, sized};
 use crate::foundation::token::TokenHash;
 use crate::people::users::{User, user_columns};
 
@@ -74,20 +74,33 @@ pub(super) async fn insert(
     Ok(())
 }
 
-pub(super) async fn count_live(
-    connection: &mut Connection,
+pub(super) async fn is_known<'c>(
+    executor: impl Into<Executor<'c>>,
+    id: Uuid,
+) -> Result<bool, sqlx::Error> {
+    Query::on(
+        executor,
+        "SELECT EXISTS (SELECT 1 FROM app_tokens WHERE id = $1)",
+    )
+    .bind(id)
+    .scalar()
+    .await
+}
+
+pub(super) async fn count_live<'c>(
+    executor: impl Into<Executor<'c>>,
     user_id: Uuid,
     now: Timestamp,
 ) -> Result<i64, sqlx::Error> {
-    connection
-        .query(
-            "SELECT count(*) FROM app_tokens
-             WHERE user_id = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2)",
-        )
-        .bind(user_id)
-        .bind(now)
-        .scalar()
-        .await
+    Query::on(
+        executor,
+        "SELECT count(*) FROM app_tokens
+         WHERE user_id = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2)",
+    )
+    .bind(user_id)
+    .bind(now)
+    .scalar()
+    .await
 }
 
 /// A user's tokens, the oldest first; revoked ones are left out.
