@@ -28,6 +28,7 @@ use vestibule::people::passwords::Password;
 use vestibule::people::users::{self, NewUser};
 use vestibule::sites::policy::{add_rule, add_site};
 use vestibule::sites::rules::{Effect, Fallback, Rule};
+use vestibule::sites::terms::Factors;
 
 use crate::process::{Machine, Ran, Server, free_port, is_there, run, wait_for};
 use crate::support::{PASSWORD, TestApp};
@@ -211,7 +212,7 @@ async fn make_database() -> Vec<u8> {
             .expect("a database")
             .expect("a user");
     }
-    let site = add_site(&app, &operator, APP, Fallback::Deny, "")
+    let site = add_site(&app, &operator, APP, Fallback::Deny.into())
         .await
         .expect("a database")
         .expect("a site");
@@ -231,6 +232,7 @@ async fn make_database() -> Vec<u8> {
                 .collect(),
             who: who.parse().expect("a who"),
             effect: Effect::Allow,
+            factors: Factors::One,
         };
         add_rule(&app, &operator, site.id, rule, None, None)
             .await
