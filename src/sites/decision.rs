@@ -100,8 +100,10 @@ pub fn judge<'a>(
             };
             return (decision, Reason::Rule(rule));
         }
-        if rule.effect == Effect::Allow {
-            only_for.get_or_insert(rule);
+        // Of several, the one that asks for the least: nobody is led to more than might be enough.
+        let asks_less = |earlier| factors_of(rule, site) < factors_of(earlier, site);
+        if rule.effect == Effect::Allow && only_for.is_none_or(asks_less) {
+            only_for = Some(rule);
         }
     }
     if let Some(rule) = only_for {
