@@ -99,7 +99,9 @@ pub use foundation::clock::{Clock, Timestamp};
 pub use foundation::error::Error;
 pub use foundation::settings::{self, Settings};
 pub use people::users::User;
-pub use sessions::{Admin, AnyOrigin, CurrentSession, CurrentUser, Denied, Methods, Session, TwoFactor};
+pub use sessions::{
+    Admin, AnyOrigin, CurrentSession, CurrentUser, Denied, Methods, Session, TwoFactor,
+};
 pub use vestibule::Vestibule;
 #[doc(hidden)]
 pub use vestibule::{open_app, open_app_on, sweep};

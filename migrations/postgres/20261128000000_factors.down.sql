@@ -30,7 +30,6 @@ DECLARE
     keys BYTEA[];
 BEGIN
     IF TG_OP = 'TRUNCATE' THEN
-        INSERT INTO invalidations (key) VALUES (NULL);
         RETURN NULL;
     END IF;
     CASE TG_TABLE_NAME
@@ -49,5 +48,4 @@ BEGIN
 END
 $$;
 
-INSERT INTO invalidations (key) VALUES (NULL);
 UPDATE compatibility SET oldest = 20261127100000;

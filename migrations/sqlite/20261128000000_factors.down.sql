@@ -28,5 +28,4 @@ WHEN (OLD.ended_at IS NOT NEW.ended_at OR OLD.token_hash <> NEW.token_hash OR OL
 BEGIN
     INSERT INTO invalidations (key) SELECT OLD.token_hash UNION SELECT NEW.token_hash;
 END;
-INSERT INTO invalidations (key) VALUES (NULL);
 UPDATE compatibility SET oldest = 20261127100000;

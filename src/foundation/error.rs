@@ -29,11 +29,9 @@ impl Error {
     pub fn status(&self) -> Status {
         match self {
             Self::Database(_) | Self::Busy => Status::ServiceUnavailable,
-            Self::Thread(_)
-            | Self::Page(_)
-            | Self::Hash(_)
-            | Self::Secrets(_)
-            | Self::Data(_) => Status::InternalServerError,
+            Self::Thread(_) | Self::Page(_) | Self::Hash(_) | Self::Secrets(_) | Self::Data(_) => {
+                Status::InternalServerError
+            }
         }
     }
 }

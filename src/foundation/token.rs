@@ -59,7 +59,9 @@ impl Token {
 /// Bytes as text, five bits a letter; whole fives of them, so that nothing is padded.
 pub(crate) fn in_groups_of_five_bits(bytes: &[u8], letters: &[u8; 32]) -> String {
     let fives = bytes.chunks_exact(5).flat_map(|five| {
-        let bits = five.iter().fold(0_u64, |bits, byte| bits << 8 | u64::from(*byte));
+        let bits = five
+            .iter()
+            .fold(0_u64, |bits, byte| bits << 8 | u64::from(*byte));
         (0..8).rev().map(move |place| bits >> (5 * place) & 31)
     });
     fives

@@ -55,7 +55,10 @@ pub(super) fn register(builder: &mut AppBuilder) {
 pub(super) fn count_second_step(app: &App, method: &'static str, result: SignIn) {
     let result = result.label().result;
     let second_steps = app.state::<SecondSteps>();
-    second_steps.0.get_or_create(&ByMethod { method, result }).inc();
+    second_steps
+        .0
+        .get_or_create(&ByMethod { method, result })
+        .inc();
 }
 
 pub(super) fn count(app: &App, result: SignIn) {

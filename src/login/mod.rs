@@ -49,7 +49,9 @@ pub fn slice() -> Slice {
     let routes = [routes::routes(), second_step::routes()].concat();
     Slice::new(routes, pages).with_setup(|builder| {
         metrics::register(builder);
-        builder.every_by_one(Duration::from_secs(60), |app| Box::pin(second_step::sweep(app)));
+        builder.every_by_one(Duration::from_secs(60), |app| {
+            Box::pin(second_step::sweep(app))
+        });
         Ok(())
     })
 }
@@ -99,11 +101,7 @@ pub enum Outcome {
 ///
 /// # Errors
 /// The database failed, or the hashing queue is full; no session is started then.
-pub async fn sign_in(
-    app: &App,
-    form: &LoginForm,
-    browser: &Browser<'_>,
-) -> Result<Outcome, Error> {
+pub async fn sign_in(app: &App, form: &LoginForm, browser: &Browser<'_>) -> Result<Outcome, Error> {
     let outcome = try_to_sign_in(app, form, browser).await;
     let counted = match &outcome {
         Ok(Outcome::SignedIn(_) | Outcome::SecondStep(_)) => None,

@@ -17,7 +17,9 @@ use crate::people::passwords::Password;
 use crate::people::users::User;
 use crate::sessions::{CurrentSession, Denied, Session};
 use crate::web::cookies::{DomainCookie, HostCookie};
-use crate::web::{Answer, CookieHeaders, Failure, Opened, Posted, Refusal, SVG, Visit, back_to, with_query};
+use crate::web::{
+    Answer, CookieHeaders, Failure, Opened, Posted, Refusal, SVG, Visit, back_to, with_query,
+};
 
 /// Where people are sent who asked for no other page.
 const HOME: &str = "/account";
@@ -305,7 +307,11 @@ impl ReauthenticateForm {
     /// The one of them that was filled in. `None`: it cannot be right.
     fn proof(self) -> Option<ProofAgain> {
         let filled = |field: Option<String>| field.filter(|text| !text.is_empty());
-        match (filled(self.password), filled(self.code), filled(self.recovery_code)) {
+        match (
+            filled(self.password),
+            filled(self.code),
+            filled(self.recovery_code),
+        ) {
             (Some(password), None, None) => Some(ProofAgain::Password(Password::new(password))),
             (None, Some(code), None) | (None, None, Some(code)) => {
                 Proof::parse(code).map(ProofAgain::SecondFactor)

@@ -95,19 +95,16 @@ where
         .await
         .succeeded()
         .ok_or_else(Refusal::not_found)?;
-    if current
-        .session
-        .is_fresh(&current.user, app.clock.now(), app.settings.sessions.reauthenticate_after)
-    {
+    if current.session.is_fresh(
+        &current.user,
+        app.clock.now(),
+        app.settings.sessions.reauthenticate_after,
+    ) {
         return Ok(form);
     }
     let ask = |error: Option<&str>| {
-        let page = PasswordAgainPage::new(
-            request.uri().path().as_str(),
-            &fields,
-            error,
-            &current.user,
-        );
+        let page =
+            PasswordAgainPage::new(request.uri().path().as_str(), &fields, error, &current.user);
         match Answer::page(app, Status::Forbidden, &page, Some(&current.user)) {
             Ok(answer) => Stopped::Asked(Box::new(answer)),
             Err(error) => Stopped::Refused(Failure::from(error).into_refusal(request)),

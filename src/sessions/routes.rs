@@ -5,7 +5,7 @@ use rocket::{Route, get, routes};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{CurrentUser, CurrentSession, Denied, Methods, Session};
+use super::{CurrentSession, CurrentUser, Denied, Methods, Session};
 use crate::foundation::clock::Timestamp;
 use crate::people::users::User;
 use crate::web::{Answer, Failure, Refusal, Visit};
@@ -22,10 +22,7 @@ async fn show(
     user: Result<CurrentUser, Denied>,
 ) -> Result<Answer, Failure> {
     match (current, user) {
-        (Ok(current), Ok(user)) => Ok(Answer::json(
-            Status::Ok,
-            &describe(&current.session, &user),
-        )),
+        (Ok(current), Ok(user)) => Ok(Answer::json(Status::Ok, &describe(&current.session, &user))),
         (Err(Denied::Unavailable), _) => Err(Refusal::unavailable().into()),
         _ => Ok(Answer::json(
             Status::Unauthorized,

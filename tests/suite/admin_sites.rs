@@ -175,10 +175,10 @@ async fn ten_thousand_sites_and_rules_make_no_large_page() {
     let app = TestApp::start().await;
     app.execute(
         "WITH RECURSIVE n (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM n WHERE n < 9999)
-         INSERT INTO sites SELECT randomblob(16), 's' || substr(CAST(100000 + n AS TEXT), 2) || '.example.net', 'signed-in', '' FROM n",
+         INSERT INTO sites (id, host, fallback, note) SELECT randomblob(16), 's' || substr(CAST(100000 + n AS TEXT), 2) || '.example.net', 'signed-in', '' FROM n",
     )
     .await;
-    app.execute("INSERT INTO rules SELECT randomblob(16), id, 1, '/*', '', '', 'anyone', 'allow' FROM sites")
+    app.execute("INSERT INTO rules (id, site_id, position, path, methods, networks, who, effect) SELECT randomblob(16), id, 1, '/*', '', '', 'anyone', 'allow' FROM sites")
         .await;
     app.execute("UPDATE policy SET version = version + 1").await;
     let mut admin = app.admin().await;

@@ -46,6 +46,7 @@ mod redirects;
 mod requirements;
 mod routes;
 mod schemas;
+mod second_factors;
 mod secrets;
 mod sessions;
 mod supply;

@@ -156,13 +156,15 @@ async fn hdr_07_no_page_loads_from_elsewhere_or_runs_anything() {
 
 /// Forms that overwrite nothing that a page showed: they make something new, ask, end all sessions, or
 /// are about a password.
-const EDITS_NOTHING: [&str; 9] = [
+const EDITS_NOTHING: [&str; 11] = [
     "/account/password",
+    "/account/totp",
     "/admin/doctor",
     "/admin/sessions/revoke-everyone",
     "/admin/sites/new",
     "/admin/users/new",
     "/login",
+    "/login/code",
     "/reauthenticate",
     "/setup",
     // The page that asks for the password holds the fields of another form, whatever they are.

@@ -18,7 +18,10 @@ pub use routes::routes;
 /// What became of setting up an authenticator app.
 pub(crate) enum Enrolled {
     /// The session goes on under this new token, proven by the app as well; with new recovery codes where there were none.
-    Done { token: Token, codes: Vec<String> },
+    Done {
+        token: Token,
+        codes: Vec<String>,
+    },
     WrongCode,
 }
 

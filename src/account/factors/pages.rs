@@ -3,9 +3,9 @@ use serde::Serialize;
 use crate::foundation::app::App;
 use crate::foundation::clock::Timestamp;
 use crate::foundation::error::Error;
+use crate::people::recovery_codes;
 use crate::people::totp::{self, QrCode, Secret};
 use crate::people::users::User;
-use crate::people::recovery_codes;
 use crate::sessions::CurrentSession;
 use crate::web::back_to;
 use crate::web::pages::{Page, Template, template};
@@ -154,7 +154,10 @@ impl RecoveryCodesPage {
 
     pub(super) fn shown(app: &App, codes: Vec<String>, next: &str) -> Self {
         let host = app.settings.url().host_str().unwrap_or_default();
-        let text = format!("Recovery codes for {host}. Each works once.\n\n{}\n", codes.join("\n"));
+        let text = format!(
+            "Recovery codes for {host}. Each works once.\n\n{}\n",
+            codes.join("\n")
+        );
         let text = percent_encoding::utf8_percent_encode(&text, percent_encoding::NON_ALPHANUMERIC);
         Self {
             left: i64::try_from(codes.len()).unwrap_or_default(),

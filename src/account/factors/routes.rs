@@ -35,7 +35,12 @@ async fn overview(
     rd: Option<&str>,
 ) -> Result<Answer, Failure> {
     let page = FactorsPage::new(app, &enroller.0, rd).await?;
-    Ok(Answer::page(app, Status::Ok, &page, Some(&enroller.0.user))?)
+    Ok(Answer::page(
+        app,
+        Status::Ok,
+        &page,
+        Some(&enroller.0.user),
+    )?)
 }
 
 /// The key is the same until the session is proven anew, so that asking for the page changes nothing.
@@ -47,7 +52,12 @@ async fn totp_form(
     rd: Option<&str>,
 ) -> Result<Answer, Failure> {
     let page = TotpPage::new(app, &enroller.0, rd).await?;
-    Ok(Answer::page(app, Status::Ok, &page, Some(&enroller.0.user))?)
+    Ok(Answer::page(
+        app,
+        Status::Ok,
+        &page,
+        Some(&enroller.0.user),
+    )?)
 }
 
 #[derive(FromForm)]
@@ -113,7 +123,12 @@ async fn totp_remove(
 #[get("/account/recovery-codes")]
 async fn recovery_form(app: &App, _visit: Visit, enroller: Enroller) -> Result<Answer, Failure> {
     let page = RecoveryCodesPage::left(app, &enroller.0.user).await?;
-    Ok(Answer::page(app, Status::Ok, &page, Some(&enroller.0.user))?)
+    Ok(Answer::page(
+        app,
+        Status::Ok,
+        &page,
+        Some(&enroller.0.user),
+    )?)
 }
 
 /// The answer to this very form shows them, and nothing after it.

@@ -115,11 +115,7 @@ impl Nodes {
     ///
     /// # Errors
     /// The database failed.
-    pub async fn heartbeat(
-        &self,
-        tx: &mut Connection,
-        key_ids: &str,
-    ) -> Result<bool, sqlx::Error> {
+    pub async fn heartbeat(&self, tx: &mut Connection, key_ids: &str) -> Result<bool, sqlx::Error> {
         let seen = tx
             .query(concat!(
                 "UPDATE nodes SET key_ids = $2, seen_at = ",

@@ -71,13 +71,19 @@ pub(super) fn make_if_missing(path: &Path) -> Result<(), String> {
 /// Puts a new key before the ones that are there, which stay.
 pub(super) fn prepend(path: &Path) -> Result<(), String> {
     let old = Secret::read(path)?;
-    replace(path, &format!("{}{}\n", *new_line(), old.reveal().trim_end()))
+    replace(
+        path,
+        &format!("{}{}\n", *new_line(), old.reveal().trim_end()),
+    )
 }
 
 /// Takes a key out.
 pub(super) fn remove(path: &Path, id: i64) -> Result<(), String> {
     let old = Secret::read(path)?;
-    let kept = old.reveal().lines().filter(|line| key(line.trim()).is_ok_and(|key| key.id != id));
+    let kept = old
+        .reveal()
+        .lines()
+        .filter(|line| key(line.trim()).is_ok_and(|key| key.id != id));
     let text: String = kept.map(|line| format!("{line}\n")).collect();
     replace(path, &text)
 }
@@ -112,14 +118,20 @@ fn replace(path: &Path, text: &str) -> Result<(), String> {
 
 fn write_new(path: &Path, text: &str) -> io::Result<()> {
     let mut options = OpenOptions::new();
-    let mut file = options.write(true).create_new(true).mode(0o600).open(path)?;
+    let mut file = options
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
     sync_folder(path)
 }
 
 fn sync_folder(path: &Path) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
     File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
@@ -133,7 +145,13 @@ mod tests {
 
     #[test]
     fn key_01_what_is_no_key_is_told_in_words() {
-        let line = |byte: u8, count: usize| STANDARD.encode((0..count).map(|n| byte.wrapping_add(n as u8)).collect::<Vec<_>>());
+        let line = |byte: u8, count: usize| {
+            STANDARD.encode(
+                (0..count)
+                    .map(|n| byte.wrapping_add(n as u8))
+                    .collect::<Vec<_>>(),
+            )
+        };
         assert!(fault("").contains("is empty"));
         assert!(fault("\n \n").contains("is empty"));
         assert!(fault(&line(1, 31)).contains("32 bytes"));

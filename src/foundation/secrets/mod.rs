@@ -105,6 +105,12 @@ impl Source {
     }
 }
 
+/// The file that these settings have the key in, if it is one.
+#[must_use]
+pub fn key_file(settings: &Settings) -> Option<PathBuf> {
+    Source::of(settings).path().map(Path::to_owned)
+}
+
 fn keyring(app: &App) -> &Keyring {
     app.state::<Keyring>()
 }
@@ -155,7 +161,9 @@ impl Keyring {
             return Ok(use_key(key));
         }
         let keys = self.keep(self.source.read()?);
-        keys.get(id).map(use_key).ok_or_else(|| missing(id, self.source.path()))
+        keys.get(id)
+            .map(use_key)
+            .ok_or_else(|| missing(id, self.source.path()))
     }
 }
 
@@ -171,7 +179,13 @@ pub(super) fn known_ids(app: &App) -> Result<String, Error> {
 ///
 /// # Errors
 /// The database failed, or this process lacks the key.
-pub(crate) async fn seal(app: &App, keys: &Arc<Keys>, tx: &mut Connection, place: Place, plain: &[u8]) -> Result<Sealed, Error> {
+pub(crate) async fn seal(
+    app: &App,
+    keys: &Arc<Keys>,
+    tx: &mut Connection,
+    place: Place,
+    plain: &[u8],
+) -> Result<Sealed, Error> {
     let key_id = store::sealing(tx).await?;
     let bytes = keyring(app).find(keys, key_id, |key| key.seal(place, plain))?;
     Ok(Sealed { key_id, bytes })
@@ -181,7 +195,11 @@ pub(crate) async fn seal(app: &App, keys: &Arc<Keys>, tx: &mut Connection, place
 ///
 /// # Errors
 /// This process lacks the key, or the value was sealed elsewhere: somebody moved it.
-pub(crate) async fn open(app: &App, place: Place, sealed: &Sealed) -> Result<Zeroizing<Vec<u8>>, Error> {
+pub(crate) async fn open(
+    app: &App,
+    place: Place,
+    sealed: &Sealed,
+) -> Result<Zeroizing<Vec<u8>>, Error> {
     let keys = keys(app).await?;
     let opened = keyring(app).find(&keys, sealed.key_id, |key| key.open(place, &sealed.bytes))?;
     opened.ok_or_else(|| {
@@ -198,7 +216,10 @@ pub(crate) fn name(id: i64) -> String {
 }
 
 fn missing(id: i64, path: Option<&Path>) -> Error {
-    let place = path.map_or_else(|| "VESTIBULE_SECRETS__KEY".to_owned(), |path| path.display().to_string());
+    let place = path.map_or_else(
+        || "VESTIBULE_SECRETS__KEY".to_owned(),
+        |path| path.display().to_string(),
+    );
     Error::Secrets(format!(
         "{place} lacks the key {}, with which secrets in the database are sealed; put it back from where you keep it",
         name(id)
@@ -270,7 +291,11 @@ impl Key {
         getrandom::fill(&mut nonce).expect("the operating system gives random bytes");
         let mut sealed = plain.to_vec();
         self.aead()
-            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), place.aad(), &mut sealed)
+            .seal_in_place_append_tag(
+                Nonce::assume_unique_for_key(nonce),
+                place.aad(),
+                &mut sealed,
+            )
             .expect("a short text can be sealed");
         [nonce.as_slice(), &sealed].concat()
     }
@@ -279,7 +304,11 @@ impl Key {
         let (nonce, sealed) = sealed.split_first_chunk::<NONCE_LEN>()?;
         let mut text = Zeroizing::new(sealed.to_vec());
         let nonce = Nonce::assume_unique_for_key(*nonce);
-        let length = self.aead().open_in_place(nonce, place.aad(), &mut text).ok()?.len();
+        let length = self
+            .aead()
+            .open_in_place(nonce, place.aad(), &mut text)
+            .ok()?
+            .len();
         text.truncate(length);
         Some(text)
     }
@@ -321,9 +350,18 @@ mod tests {
     #[test]
     fn key_02_a_sealed_value_opens_in_its_own_row_and_column_alone() {
         let sealed = key(1).seal(HERE, b"a secret");
-        assert_eq!(key(1).open(HERE, &sealed).expect("its place").as_slice(), b"a secret");
-        let other_row = Place { row: Uuid::nil(), ..HERE };
-        let other_column = Place { column: "oidc_keys.secret", ..HERE };
+        assert_eq!(
+            key(1).open(HERE, &sealed).expect("its place").as_slice(),
+            b"a secret"
+        );
+        let other_row = Place {
+            row: Uuid::nil(),
+            ..HERE
+        };
+        let other_column = Place {
+            column: "oidc_keys.secret",
+            ..HERE
+        };
         assert!(key(1).open(other_row, &sealed).is_none());
         assert!(key(1).open(other_column, &sealed).is_none());
         assert!(key(2).open(HERE, &sealed).is_none());

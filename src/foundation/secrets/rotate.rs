@@ -22,7 +22,12 @@ pub enum Rotated {
     Waiting { new: String, nodes: Vec<String> },
     /// The keys come from the environment, and there is no new one first.
     NoNewKey,
+    /// The file has as many keys as one may have.
+    TooMany,
 }
+
+/// Their text is read as one secret, which has 4,096 bytes at most.
+const MOST_KEYS: usize = 80;
 
 /// Seals everything with a new key: the first one of the file, if that does not seal yet, otherwise one that is made now.
 ///
@@ -38,6 +43,9 @@ pub async fn rotate(app: &App, actor: &Actor) -> Result<Rotated, Error> {
         let Some(path) = keyring.source.path() else {
             return Ok(Rotated::NoNewKey);
         };
+        if keys.0.len() >= MOST_KEYS {
+            return Ok(Rotated::TooMany);
+        }
         file::prepend(path).map_err(Error::Secrets)?;
         keys = keyring.source.read()?;
     }
@@ -54,7 +62,10 @@ pub async fn rotate(app: &App, actor: &Actor) -> Result<Rotated, Error> {
     let mut secrets = 0;
     for column in COLUMNS {
         for (row, sealed) in column.beside(&mut tx, new.id).await? {
-            let place = Place { column: column.name, row };
+            let place = Place {
+                column: column.name,
+                row,
+            };
             let plain = super::open(app, place, &sealed).await?;
             let sealed = super::Sealed {
                 key_id: new.id,
@@ -74,7 +85,9 @@ pub async fn rotate(app: &App, actor: &Actor) -> Result<Rotated, Error> {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Forgotten {
     /// Backups from before this moment have secrets that nothing opens any more.
-    Done { retired_at: Timestamp },
+    Done {
+        retired_at: Timestamp,
+    },
     Unknown,
     /// It seals, or still has something sealed.
     InUse,

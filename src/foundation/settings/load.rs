@@ -66,6 +66,7 @@ impl Effective {
         let settings: Settings = figment.focus(TABLE).extract().map_err(|e| refused(&e))?;
         let settings = settings.checked(&server)?;
         keep_token_from_others(&figment)?;
+        keep_key_out_of_files(&figment)?;
         Ok(Self {
             settings,
             server,
@@ -207,6 +208,20 @@ fn keep_token_from_others(figment: &Figment) -> Result<(), Refused> {
             )
             .into())
         }
+        _ => Ok(()),
+    }
+}
+
+/// The key that secrets are sealed with stands in no settings file, which is shown, copied and put under version control.
+fn keep_key_out_of_files(figment: &Figment) -> Result<(), Refused> {
+    let found = figment.find_metadata(&format!("{TABLE}.secrets.key"));
+    match found.and_then(|found| found.source.as_ref()) {
+        Some(Source::File(path)) => Err(format!(
+            "secrets.key: stands in {}; put it into a file of its own and name that as secrets.key_file, or into the \
+             environment as VESTIBULE_SECRETS__KEY",
+            path.display()
+        )
+        .into()),
         _ => Ok(()),
     }
 }

@@ -206,7 +206,10 @@ impl TryFrom<String> for TrustDevice {
 
 impl From<TrustDevice> for String {
     fn from(trust: TrustDevice) -> Self {
-        trust.0.map_or_else(|| "off".to_owned(), |span| humantime::format_duration(span).to_string())
+        trust.0.map_or_else(
+            || "off".to_owned(),
+            |span| humantime::format_duration(span).to_string(),
+        )
     }
 }
 

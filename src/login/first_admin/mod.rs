@@ -106,7 +106,8 @@ pub async fn make_first_admin(
     let Some(user) = users::insert(&mut tx, now, new, &hash).await? else {
         return Ok(Outcome::Refused(Refused::Taken));
     };
-    let (token, session) = sessions::start(app, &mut tx, user.id, device, Proven::BY_PASSWORD).await?;
+    let (token, session) =
+        sessions::start(app, &mut tx, user.id, device, Proven::BY_PASSWORD).await?;
     let record = Record::of(Event::Setup, &user).session(session.id);
     store::delete_code(&mut tx).await?;
     audit::commit(tx, now, &Actor::user(&user, device.address), &[record]).await?;

@@ -41,7 +41,15 @@ pub(super) async fn begin(
 ) -> Result<Token, Error> {
     let token = Token::generate();
     let expires_at = app.clock.now().plus(LIFETIME);
-    store::insert(tx, &token.hash(), user, password_changed_at, form, expires_at).await?;
+    store::insert(
+        tx,
+        &token.hash(),
+        user,
+        password_changed_at,
+        form,
+        expires_at,
+    )
+    .await?;
     Ok(token)
 }
 
@@ -75,10 +83,11 @@ pub(crate) async fn finish(
         return Ok(Finished::Gone);
     };
     let user = &pending.user;
-    let attempt = match Attempt::begin(app, Event::SecondFactor, user, proof, &browser.device).await? {
-        Ok(attempt) => attempt,
-        Err(wait) => return Ok(Finished::Throttled(wait)),
-    };
+    let attempt =
+        match Attempt::begin(app, Event::SecondFactor, user, proof, &browser.device).await? {
+            Ok(attempt) => attempt,
+            Err(wait) => return Ok(Finished::Throttled(wait)),
+        };
     let mut tx = app.db.begin_for(&user.username).await?;
     // Whichever of several answers comes first has it.
     let Some(pending) = store::take(&mut tx, &token.hash(), app.clock.now()).await? else {

@@ -5,11 +5,11 @@ use super::pages::CodePage;
 use super::{Finished, find, finish};
 use crate::foundation::app::App;
 use crate::foundation::token::Token;
+use crate::login::Browser;
 use crate::login::destination::Destination;
 use crate::login::pages::SignInPage;
 use crate::login::routes::answer_signed_in;
 use crate::login::second_factor::Proof;
-use crate::login::Browser;
 use crate::people::recovery_codes::RecoveryCode;
 use crate::people::totp::Code;
 use crate::sessions::{CurrentSession, Denied};
@@ -144,5 +144,7 @@ fn trust_cookie(app: &App, token: &Token) -> String {
 async fn gone(app: &App) -> Result<Answer, Failure> {
     let page = SignInPage::new(None, None, &Destination::find(app, None, None).await?);
     let answer = page.refused(app, Status::Unauthorized, GONE)?;
-    Ok(answer.challenge().cookie(HostCookie::pending(&app.settings).expire()))
+    Ok(answer
+        .challenge()
+        .cookie(HostCookie::pending(&app.settings).expire()))
 }

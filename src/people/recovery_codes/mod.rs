@@ -39,7 +39,8 @@ impl RecoveryCode {
             })
             .collect();
         let spelt = Zeroizing::new(spelt);
-        let is_code = spelt.len() == BYTES * 8 / 5 && spelt.bytes().all(|byte| LETTERS.contains(&byte));
+        let is_code =
+            spelt.len() == BYTES * 8 / 5 && spelt.bytes().all(|byte| LETTERS.contains(&byte));
         is_code.then_some(Self(spelt))
     }
 
@@ -51,7 +52,10 @@ impl RecoveryCode {
 
     /// Six groups of four with hyphens, for paper.
     fn written(&self) -> String {
-        let groups: Vec<&str> = (0..self.0.len()).step_by(4).map(|at| &self.0[at..at + 4]).collect();
+        let groups: Vec<&str> = (0..self.0.len())
+            .step_by(4)
+            .map(|at| &self.0[at..at + 4])
+            .collect();
         groups.join("-")
     }
 

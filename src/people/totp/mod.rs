@@ -70,7 +70,8 @@ impl Secret {
     #[must_use]
     pub fn address(&self, issuer: &str, username: &str) -> String {
         let encode = |text: &str| {
-            percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
+            percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC)
+                .to_string()
         };
         format!(
             "otpauth://totp/{0}:{1}?secret={2}&issuer={0}&algorithm=SHA1&digits=6&period={STEP}",
@@ -206,8 +207,18 @@ mod tests {
     #[test]
     fn mfa_03_a_code_is_six_digits_of_ascii_and_nothing_else() {
         for text in [
-            "", "12345", "1234567", " 123456", "123456 ", "123 456", "+12345", "-12345", "12345a",
-            "１２３４５６", "123456\0", "0x1234",
+            "",
+            "12345",
+            "1234567",
+            " 123456",
+            "123456 ",
+            "123 456",
+            "+12345",
+            "-12345",
+            "12345a",
+            "１２３４５６",
+            "123456\0",
+            "0x1234",
         ] {
             assert!(Code::parse(text.to_owned()).is_none(), "{text:?}");
         }
@@ -220,6 +231,9 @@ mod tests {
             "otpauth://totp/auth%2Eexample%2Ecom:alice%40home?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ\
              &issuer=auth%2Eexample%2Ecom&algorithm=SHA1&digits=6&period=30"
         );
-        assert_eq!(secret().setup_key(), "GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ");
+        assert_eq!(
+            secret().setup_key(),
+            "GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ"
+        );
     }
 }

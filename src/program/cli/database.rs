@@ -9,6 +9,7 @@ use super::{Done, Fault, logging, output, runtime};
 use crate::foundation::audit::{self, Actor, Event, Record};
 use crate::foundation::clock::Clock;
 use crate::foundation::db::{self, Location, Node};
+use crate::foundation::secrets;
 use crate::foundation::settings::{Effective, Settings, refuse_password};
 use crate::vestibule::open_app;
 
@@ -77,7 +78,7 @@ pub fn run(command: &Command, effective: Effective) -> Done {
             Command::Migrate => migrate(&location).await,
             Command::Status { json } => status(&location, *json).await,
             Command::Check => check(&location).await,
-            Command::Backup { file } => backup(&location, file).await,
+            Command::Backup { file } => backup(&settings, &location, file).await,
             Command::Restore { file } => restore(settings, &location, file).await,
         }
     })
@@ -179,10 +180,17 @@ async fn copy(settings: &Settings, from: &str, to: &str, json: bool) -> Done {
     ))
 }
 
-async fn backup(location: &Location, file: &Path) -> Done {
+async fn backup(settings: &Settings, location: &Location, file: &Path) -> Done {
     let original = location.path().map(size);
     with_progress(original, file, db::backup(location, file)).await?;
-    output::say(&format!("Wrote {}.", file.display()))
+    output::say(&format!("Wrote {}.", file.display()))?;
+    if let Some(key) = secrets::key_file(settings) {
+        let key = key.display();
+        output::err(&format!(
+            "The key that secrets in it are sealed with is not in it: keep a copy of {key} elsewhere."
+        ));
+    }
+    Ok(())
 }
 
 async fn restore(settings: Settings, location: &Location, file: &Path) -> Done {

@@ -43,6 +43,9 @@ async fn rotate(app: &App) -> Done {
             nodes.join(", ")
         )
         .into()),
+        Rotated::TooMany => {
+            Err("the key file has 80 keys; forget some that no backup needs: vestibule key forget ID".into())
+        }
         Rotated::NoNewKey => Err(
             "VESTIBULE_SECRETS__KEY has no new key first; put one on a line before the others, restart, and run this again"
                 .into(),

@@ -55,10 +55,7 @@ pub(super) async fn insert(
     Ok(())
 }
 
-pub(super) async fn methods(
-    connection: &mut Connection,
-    id: Uuid,
-) -> Result<Methods, sqlx::Error> {
+pub(super) async fn methods(connection: &mut Connection, id: Uuid) -> Result<Methods, sqlx::Error> {
     let methods: String = connection
         .query("SELECT methods FROM sessions WHERE id = $1 AND ended_at IS NULL")
         .bind(id)

@@ -17,6 +17,9 @@ const COMMANDS: &[&str] = &[
     "user disable",
     "user enable",
     "user delete",
+    "user reset-factors",
+    "key rotate",
+    "key forget",
     "session list",
     "session revoke",
     "audit list",
@@ -61,7 +64,9 @@ fn the_help_of_every_command_has_an_example() {
 #[test]
 fn the_list_of_commands_here_is_whole() {
     let machine = Machine::new();
-    for group in ["", "user", "session", "audit", "setup", "db", "config"] {
+    for group in [
+        "", "user", "session", "audit", "key", "setup", "db", "config",
+    ] {
         let mut arguments: Vec<&str> = group.split_whitespace().collect();
         arguments.push("--help");
         let help = machine.cli(&arguments).done().out;

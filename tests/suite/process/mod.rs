@@ -12,6 +12,7 @@ mod front;
 mod hardening;
 mod hostile;
 pub mod keep_alive;
+mod keys;
 mod kill;
 mod litestream;
 mod load;

@@ -350,7 +350,7 @@ pub fn a_host_that_the_proxy_does_not_know_leads_nowhere(door: &Door) {
 /// A proxy that goes by the one and asks about the other would let anybody in.
 pub fn the_host_in_the_request_line_and_no_other_is_asked_about(door: &Door) {
     door.machine.execute(
-        "INSERT INTO sites SELECT randomblob(16), 'open.example.com', 'public', ''; UPDATE policy SET version = version + 1",
+        "INSERT INTO sites (id, host, fallback, note) SELECT randomblob(16), 'open.example.com', 'public', ''; UPDATE policy SET version = version + 1",
     );
     for (line, host) in [
         ("https://app.example.com", "open.example.com"),

@@ -124,6 +124,11 @@ async fn both_engines_take_and_refuse_the_same_rows() {
             "UPDATE tickets SET ticket_hash = substr(ticket_hash, 2)",
             "UPDATE rules SET effect = 'maybe'",
             "UPDATE former_sessions SET user_id = id(1)",
+            "UPDATE totp SET user_id = id(9)",
+            "UPDATE recovery_codes SET hash = hash(23)",
+            "UPDATE trusted_devices SET session_id = id(9)",
+            "UPDATE sites SET factors = 3",
+            "UPDATE rules SET factors = 0",
             "INSERT INTO memberships VALUES (id(1), 'nobody')",
             "INSERT INTO groups VALUES (NULL)",
         ] {
@@ -143,12 +148,19 @@ async fn both_engines_take_and_refuse_the_same_rows() {
             .map(|(table, _)| table)
             .collect();
         let gone = [
+            "app_tokens",
             "memberships",
+            "notices",
+            "passkeys",
+            "pending_sign_ins",
+            "recovery_codes",
             "rules",
             "sessions",
             "site_secrets",
             "sites",
             "tickets",
+            "totp",
+            "trusted_devices",
             "users",
         ];
         assert_eq!(empty, gone, "{}", engine.name());

@@ -10,7 +10,8 @@ pub const ROWS: &[(i64, &[&str])] = &[
             "INSERT INTO sessions (token_hash, id, user_id, methods, remember, created_at, authenticated_at, last_seen_at, idle_expires_at,
                                    expires_at, address, user_agent, device, data)
              VALUES (hash(1), id(3), id(1), 'password', FALSE, 1, 2, 3, 4, 5, '192.0.2.1', 'A browser', 'A device', '{\"a\":1}')",
-            "INSERT INTO sessions SELECT hash(2), id(4), id(2), methods, TRUE, 1, 2, 3, 4, 5, '::1', user_agent, device, data, 9, 'idle', 'vestibule' FROM sessions",
+            "INSERT INTO sessions (token_hash, id, user_id, methods, remember, created_at, authenticated_at, last_seen_at, idle_expires_at, expires_at, address, user_agent, device, data, ended_at, end_reason, ended_by)
+             SELECT hash(2), id(4), id(2), methods, TRUE, 1, 2, 3, 4, 5, '::1', user_agent, device, data, 9, 'idle', 'vestibule' FROM sessions",
             "INSERT INTO devices VALUES ('A device')",
             "INSERT INTO audit (id, at, event, result, source, user_id, detail) VALUES (id(1), 1, 'sign_in', 'ok', 'web', id(1), 'ü')",
             "INSERT INTO throttle VALUES ('account 1', 99)",
@@ -19,10 +20,10 @@ pub const ROWS: &[(i64, &[&str])] = &[
     (
         20_261_124_000_001,
         &[
-            "INSERT INTO sites VALUES (id(1), 'app.example.net', 'signed-in', 'A note')",
-            "INSERT INTO rules VALUES (id(1), id(1), 1, '/*', 'GET', '10.0.0.0/8', 'group:family', 'allow')",
+            "INSERT INTO sites (id, host, fallback, note) VALUES (id(1), 'app.example.net', 'signed-in', 'A note')",
+            "INSERT INTO rules (id, site_id, position, path, methods, networks, who, effect) VALUES (id(1), id(1), 1, '/*', 'GET', '10.0.0.0/8', 'group:family', 'allow')",
             "UPDATE policy SET version = 7",
-            "INSERT INTO site_secrets VALUES (hash(3), hash(1), 'app.example.net', 8)",
+            "INSERT INTO site_secrets (secret_hash, token_hash, host, created_at) VALUES (hash(3), hash(1), 'app.example.net', 8)",
             "INSERT INTO tickets VALUES (hash(4), hash(1), hash(5), 'app.example.net', '/', 9)",
         ],
     ),
@@ -49,7 +50,7 @@ pub const ROWS: &[(i64, &[&str])] = &[
     (
         20_261_127_100_000,
         &[
-            "INSERT INTO nodes VALUES (id(1), 'one', '0.1.0', 1, 2, NULL)",
+            "INSERT INTO nodes (id, name, version, started_at, seen_at, left_at) VALUES (id(1), 'one', '0.1.0', 1, 2, NULL)",
             "INSERT INTO setup VALUES (hash(1), 'one', 1, 2)",
             "UPDATE compatibility SET oldest = 5",
             "INSERT INTO moved VALUES ('postgres://db/vestibule', 1)",
@@ -58,14 +59,14 @@ pub const ROWS: &[(i64, &[&str])] = &[
     (
         20_261_128_000_000,
         &[
-            "INSERT INTO secret_keys VALUES (7, hash(1), 1, NULL)",
-            "INSERT INTO totp VALUES (id(1), hash(6), 7, 1, 2, 0)",
-            "INSERT INTO recovery_codes VALUES (id(1), hash(7), NULL), (id(1), hash(8), 3)",
-            "INSERT INTO passkeys VALUES (id(1), id(1), hash(9), hash(10), -7, 0, hash(11), 'internal', 'auth.example.net', 'A key', TRUE, TRUE, 1, NULL)",
-            "INSERT INTO spent_challenges VALUES (hash(1), 5)",
-            "INSERT INTO pending_sign_ins VALUES (hash(1), id(1), 5, FALSE, NULL, NULL, 6)",
-            "INSERT INTO trusted_devices VALUES (hash(1), id(1), id(1), id(3), 'A device', '192.0.2.1', 1, 2, 3)",
-            "INSERT INTO app_tokens VALUES (hash(1), id(1), id(1), 'A token', NULL, '', FALSE, 1, 'owner', NULL, NULL, NULL, NULL)",
+            "INSERT INTO secret_keys VALUES (7, hash(21), 1, NULL)",
+            "INSERT INTO totp VALUES (id(1), hash(22), 7, 1, 2, 0)",
+            "INSERT INTO recovery_codes VALUES (id(1), hash(23), NULL), (id(1), hash(24), 3)",
+            "INSERT INTO passkeys VALUES (id(1), id(1), hash(25), hash(26), -7, 0, hash(27), 'internal', 'auth.example.net', 'A key', TRUE, TRUE, 1, NULL)",
+            "INSERT INTO spent_challenges VALUES (hash(28), 5)",
+            "INSERT INTO pending_sign_ins VALUES (hash(29), id(1), 5, FALSE, NULL, NULL, 6)",
+            "INSERT INTO trusted_devices VALUES (hash(30), id(1), id(1), id(3), 'A device', '192.0.2.1', 1, 2, 3)",
+            "INSERT INTO app_tokens VALUES (hash(31), id(1), id(1), 'A token', NULL, '', FALSE, 1, 'owner', NULL, NULL, NULL, NULL)",
             "INSERT INTO notices VALUES (id(1), id(1), 'totp_add', NULL, 1, NULL)",
         ],
     ),

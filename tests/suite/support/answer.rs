@@ -39,6 +39,14 @@ impl Answer {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
     }
 
+    /// The texts of the page between each `start` and the next `end`.
+    pub fn elements(&self, start: &str, end: &str) -> Vec<String> {
+        let parts = self.body.split(start).skip(1);
+        parts
+            .filter_map(|part| Some(part.split_once(end)?.0.to_owned()))
+            .collect()
+    }
+
     /// The page with the slashes that templates escape as they are.
     pub fn unescaped(&self) -> String {
         self.body.replace("&#x2f;", "/")

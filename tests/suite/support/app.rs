@@ -72,6 +72,8 @@ impl TestApp {
         let app = open_app_on(settings, clock.clone(), db)
             .await
             .expect("a service");
+        // As the program does, which stops there if a key is wrong.
+        let _ = vestibule::foundation::secrets::prepare(&app).await;
         let rocket = vestibule::program::site::rocket(app.clone(), &Server::default());
         let local = Arc::new(Local::untracked(rocket).await.expect("a launched rocket"));
         Self {

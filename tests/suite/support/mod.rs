@@ -2,6 +2,7 @@
 
 mod answer;
 mod app;
+mod authenticator;
 mod client;
 pub mod engine;
 mod log;
@@ -12,6 +13,7 @@ mod wire;
 
 pub use answer::Answer;
 pub use app::{TestApp, is_for_proxies, refused_settings};
+pub use authenticator::{Authenticator, STEP};
 pub use client::Client;
 pub use log::logged;
 pub use wire::Wire;
