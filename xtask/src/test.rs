@@ -105,6 +105,18 @@ const NEEDS: &[Need] = &[
         source: Source::Debian(&["faketime"]),
     },
     Need {
+        what: "oathtool",
+        why: "for the codes of authenticator apps, made by a program that is not ours",
+        present: || on_path("oathtool"),
+        source: Source::Debian(&["oathtool"]),
+    },
+    Need {
+        what: "zbarimg",
+        why: "to read QR codes from a picture of the page",
+        present: || on_path("zbarimg"),
+        source: Source::Debian(&["zbar-tools"]),
+    },
+    Need {
         what: "chattr",
         why: "for the tests of read-only databases",
         present: || on_path("chattr"),

@@ -3,6 +3,7 @@
 mod accessibility;
 mod admin;
 mod chromium;
+mod factors;
 mod keyboard;
 mod large_cache;
 mod server;

@@ -57,7 +57,7 @@ fn of_psqls_variables_none_changes_anything() {
         return;
     };
     let machine = Machine::new()
-        .set("DATABASE_URL", &database.url())
+        .on_server(&database.url())
         .set("PGHOST", "192.0.2.1")
         .set("PGPORT", "1")
         .set("PGUSER", "nobody")
@@ -66,9 +66,7 @@ fn of_psqls_variables_none_changes_anything() {
         .set("PGAPPNAME", "another");
     machine.cli(&["db", "migrate"]).done();
     for name in ["PGPASSWORD", "PGOPTIONS", "PGSSLROOTCERT"] {
-        let stray = Machine::new()
-            .set("DATABASE_URL", &database.url())
-            .set(name, "x");
+        let stray = Machine::new().on_server(&database.url()).set(name, "x");
         let err = stray.cli(&["config", "check"]).failed();
         assert!(err.contains(name), "{err}");
     }
@@ -89,7 +87,7 @@ fn a_database_that_could_lose_what_was_acknowledged_is_refused() {
             done.expect("a statement");
         });
     };
-    let machine = Machine::new().set("DATABASE_URL", &database.url());
+    let machine = Machine::new().on_server(&database.url());
     execute("ALTER DATABASE DB SET synchronous_commit = off");
     let err = machine.refuses_to_start();
     assert!(err.contains("synchronous_commit"), "{err}");
@@ -151,7 +149,7 @@ fn a_server_elsewhere_is_believed_by_its_certificate_and_given_the_password_of_t
         let url = format!(
             "postgres://vestibule@{host}:{port}/{name}?sslmode=verify-full&sslrootcert={ca}"
         );
-        Machine::new().set("DATABASE_URL", &url)
+        Machine::new().on_server(&url)
     };
     let ca = format!("{folder}/ca.pem");
     let with_password = |machine: Machine| {

@@ -72,7 +72,7 @@ impl Cluster {
         let relay = Relay::start(self.database.socket());
         let url = self.database.url_by(relay.port());
         let machine = Machine::new()
-            .set("DATABASE_URL", &url)
+            .on_server(&url)
             .set("VESTIBULE_NODES__NAME", &format!("node-{number}"));
         let settings = self.settings.iter();
         let machine = settings.fold(machine, |machine, (name, value)| machine.set(name, value));

@@ -29,7 +29,11 @@ fn who_is_signed_in_stays_so_when_the_database_moves_to_postgresql_and_back() {
     let refused = machine.refuses_to_start();
     assert!(refused.contains("has moved to postgres:"), "{refused}");
 
-    let moved = Machine::new().set("DATABASE_URL", &url);
+    // The key goes along: secrets are sealed with it.
+    let key = machine.path("vestibule.key");
+    let moved = Machine::new()
+        .set("DATABASE_URL", &url)
+        .set("VESTIBULE_SECRETS__KEY_FILE", &key.display().to_string());
     let mut server = moved.start();
     alice.port = moved.port;
     alice.host = format!("localhost:{}", moved.port);
@@ -58,9 +62,7 @@ fn what_is_there_is_not_overwritten() {
         return;
     };
     machine.add_user("alice", &[]);
-    Machine::new()
-        .set("DATABASE_URL", &url)
-        .add_user("bob", &[]);
+    Machine::new().on_server(&url).add_user("bob", &[]);
     let refused = machine
         .cli(&["db", "copy", "sqlite:vestibule.db", &url])
         .failed();

@@ -5,7 +5,7 @@ use crate::support::postgres::Database;
 
 fn on_server() -> Option<(Machine, Database)> {
     let database = run(Database::empty())?;
-    let machine = Machine::new().set("DATABASE_URL", &database.url());
+    let machine = Machine::new().on_server(&database.url());
     Some((machine, database))
 }
 
@@ -24,7 +24,7 @@ fn a_copy_is_put_into_an_empty_database_with_everything_in_it() {
     assert!(over.contains("create a new one"), "{over}");
 
     let empty = run(Database::empty()).expect("PostgreSQL");
-    let restored = machine.set("DATABASE_URL", &empty.url());
+    let restored = machine.on_server(&empty.url());
     restored.cli(&["db", "restore", "copy.dump"]).done();
     let alice = restored
         .cli(&["user", "show", "alice", "--json"])
@@ -65,7 +65,7 @@ fn a_role_that_serves_cannot_change_tables_or_what_was_recorded() {
         done.expect("grants");
     });
     let url = database.url().replace("postgres@", &format!("{role}@"));
-    let serving = Machine::new().set("DATABASE_URL", &url);
+    let serving = Machine::new().on_server(&url);
     let _server = serving.start();
     let mut alice = serving.signed_in("alice");
     assert_eq!(alice.post("/logout", &[]).status, 303);

@@ -98,6 +98,13 @@ impl Machine {
         self
     }
 
+    /// On a database of PostgreSQL's, with the key that all its nodes have.
+    pub fn on_server(self, url: &str) -> Self {
+        let key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+        self.set("DATABASE_URL", url)
+            .set("VESTIBULE_SECRETS__KEY", key)
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
