@@ -55,11 +55,21 @@ async fn fwd_03_and_04_an_allowance_says_who_it_is_from_the_session_alone() {
     let app_page = "https://app.example.net/";
     for (browser, url, expected) in [
         (&mut app.anonymous(), open, ["", "", "", "", ""]),
-        (&mut bare.there, app_page, ["alice", "alice", "", "", "password"]),
+        (
+            &mut bare.there,
+            app_page,
+            ["alice", "alice", "", "", "password"],
+        ),
         (
             &mut full.there,
             app_page,
-            ["bob", "Bob Böhm", "bob@example.org", "cooks,staff", "password"],
+            [
+                "bob",
+                "Bob Böhm",
+                "bob@example.org",
+                "cooks,staff",
+                "password",
+            ],
         ),
     ] {
         for headers in [&[][..], &spoofed[..]] {
@@ -136,7 +146,10 @@ async fn fwd_10_no_two_users_give_the_same_header_and_none_breaks_one() {
     alice.enter("https://app.example.net/").await;
     let answer = alice.there.open("https://app.example.net/").await;
     let values = IDENTITY.map(|name| answer.header(name).to_owned());
-    assert_eq!(values, ["alice", "Älice, the first; \"A\"", "", "staff", "password"]);
+    assert_eq!(
+        values,
+        ["alice", "Älice, the first; \"A\"", "", "staff", "password"]
+    );
 }
 
 #[rocket::async_test]

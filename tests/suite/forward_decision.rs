@@ -4,11 +4,11 @@ use std::net::IpAddr;
 
 use Decision::{Allow, Forbid, SignIn};
 use proptest::prelude::*;
+use vestibule::sessions::Methods;
 use vestibule::sites::decision::{Asked, Decision, decide, judge};
 use vestibule::sites::host::{Host, Pattern};
 use vestibule::sites::path::readings;
 use vestibule::sites::policy::Policy;
-use vestibule::sessions::Methods;
 use vestibule::sites::rules::{Fallback, PathPattern, Site, method};
 use vestibule::sites::visitor::Visitor;
 use vestibule::{Timestamp, User};

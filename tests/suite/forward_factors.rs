@@ -75,18 +75,63 @@ fn factors_are_asked_of_whoever_has_to_be_signed_in() {
     let passkey = visitor(Methods::PASSKEY);
     for (factors, fallback, rules, expected) in [
         (Factors::One, "signed-in", &[][..], [SignIn, Allow, Allow]),
-        (Factors::Two, "signed-in", &[], [SecondFactor, SecondFactor, Allow]),
+        (
+            Factors::Two,
+            "signed-in",
+            &[],
+            [SecondFactor, SecondFactor, Allow],
+        ),
         (Factors::Two, "public", &[], [Allow, Allow, Allow]),
         (Factors::Two, "deny", &[], [Forbid, Forbid, Forbid]),
-        (Factors::Two, "group:staff", &[], [SecondFactor, Forbid, Forbid]),
-        (Factors::One, "deny", &["allow /* for signed-in with two"], [SecondFactor, SecondFactor, Allow]),
-        (Factors::One, "deny", &["allow /* for user:alice with two"], [SecondFactor, SecondFactor, Allow]),
-        (Factors::One, "deny", &["allow /* for user:bob with two"], [SecondFactor, Forbid, Forbid]),
+        (
+            Factors::Two,
+            "group:staff",
+            &[],
+            [SecondFactor, Forbid, Forbid],
+        ),
+        (
+            Factors::One,
+            "deny",
+            &["allow /* for signed-in with two"],
+            [SecondFactor, SecondFactor, Allow],
+        ),
+        (
+            Factors::One,
+            "deny",
+            &["allow /* for user:alice with two"],
+            [SecondFactor, SecondFactor, Allow],
+        ),
+        (
+            Factors::One,
+            "deny",
+            &["allow /* for user:bob with two"],
+            [SecondFactor, Forbid, Forbid],
+        ),
         // Anyone with two factors has to be somebody.
-        (Factors::One, "public", &["allow /* for anyone with two"], [SecondFactor, SecondFactor, Allow]),
-        (Factors::Two, "deny", &["allow /* for anyone"], [Allow, Allow, Allow]),
-        (Factors::Two, "deny", &["allow /* for signed-in"], [SecondFactor, SecondFactor, Allow]),
-        (Factors::Two, "public", &["deny /* for anyone"], [Forbid, Forbid, Forbid]),
+        (
+            Factors::One,
+            "public",
+            &["allow /* for anyone with two"],
+            [SecondFactor, SecondFactor, Allow],
+        ),
+        (
+            Factors::Two,
+            "deny",
+            &["allow /* for anyone"],
+            [Allow, Allow, Allow],
+        ),
+        (
+            Factors::Two,
+            "deny",
+            &["allow /* for signed-in"],
+            [SecondFactor, SecondFactor, Allow],
+        ),
+        (
+            Factors::Two,
+            "public",
+            &["deny /* for anyone"],
+            [Forbid, Forbid, Forbid],
+        ),
         // The rule that holds decides, not one after it.
         (
             Factors::One,
@@ -131,7 +176,11 @@ fn a_rule_that_denies_asks_for_no_second_factor() {
 
 #[test]
 fn limits_are_read_as_they_are_shown() {
-    for (text, span) in [("off", None), ("15m", Some(15 * MINUTE)), ("1m", Some(MINUTE))] {
+    for (text, span) in [
+        ("off", None),
+        ("15m", Some(15 * MINUTE)),
+        ("1m", Some(MINUTE)),
+    ] {
         assert_eq!(terms::limit(text), Ok(span));
         assert_eq!(terms::limit_text(span), text);
     }
@@ -144,7 +193,12 @@ fn limits_are_read_as_they_are_shown() {
 async fn one_factor_leads_to_the_second_step_and_two_go_in() {
     let app = TestApp::start().await;
     site_on(&app, "app.example.net", two).await;
-    app.site("open.example.net", "signed-in", &["allow /safe/* for signed-in with two"]).await;
+    app.site(
+        "open.example.net",
+        "signed-in",
+        &["allow /safe/* for signed-in with two"],
+    )
+    .await;
     let mut alice = Person::signed_in(&app, "alice").await;
     let sent = alice.there.open(HOME).await;
     assert_eq!(asked_for(&sent), (true, false));
@@ -169,15 +223,25 @@ async fn one_factor_leads_to_the_second_step_and_two_go_in() {
     assert_eq!(asked_for(&envoy), (true, false));
 
     // All the way of a sign-in, by the second step.
-    let mut again = Person { here: app.anonymous(), there: app.anonymous() };
+    let mut again = Person {
+        here: app.anonymous(),
+        there: app.anonymous(),
+    };
     let sent = again.there.open(HOME).await;
     let password = again.here.sign_in_on_the_way("alice", &way(&sent)).await;
     assert_eq!(password.header("location"), "/login/code");
     let form = [("code", authenticator.code(&app))];
-    let form: Vec<(&str, &str)> = form.iter().map(|(key, value)| (*key, value.as_str())).collect();
+    let form: Vec<(&str, &str)> = form
+        .iter()
+        .map(|(key, value)| (*key, value.as_str()))
+        .collect();
     let left = again.here.post("/login/code", &form).await.unescaped();
     let (_, rest) = left.split_once("content=\"0;url=").expect("a way on");
-    let entrance = rest.split('"').next().expect("an address").replace("&amp;", "&");
+    let entrance = rest
+        .split('"')
+        .next()
+        .expect("an address")
+        .replace("&amp;", "&");
     assert_eq!(again.there.open(&entrance).await.status, 302);
     assert!(is_let_in(&mut again, HOME).await);
 }
@@ -185,7 +249,12 @@ async fn one_factor_leads_to_the_second_step_and_two_go_in() {
 #[rocket::async_test]
 async fn atk_02_a_session_with_fewer_factors_than_its_user_has_is_nobodys_at_sites() {
     let app = TestApp::start().await;
-    app.site("app.example.net", "signed-in", &["allow /public for anyone"]).await;
+    app.site(
+        "app.example.net",
+        "signed-in",
+        &["allow /public for anyone"],
+    )
+    .await;
     let mut stolen = Person::signed_in(&app, "alice").await;
     stolen.enter(HOME).await;
     assert!(is_let_in(&mut stolen, HOME).await);
@@ -193,7 +262,10 @@ async fn atk_02_a_session_with_fewer_factors_than_its_user_has_is_nobodys_at_sit
     Authenticator::set_up(&app, &mut own).await;
     let page = stolen.there.open(HOME).await;
     assert_eq!(asked_for(&page), (false, false));
-    let public = stolen.there.ask("GET", "https://app.example.net/public", &SCRIPT).await;
+    let public = stolen
+        .there
+        .ask("GET", "https://app.example.net/public", &SCRIPT)
+        .await;
     assert_eq!((public.status, public.header("remote-user")), (200, ""));
 }
 
@@ -217,7 +289,8 @@ async fn atk_18_a_trusted_device_is_no_second_factor_at_a_site() {
     let mut alice = Person::signed_in(&app, "alice").await;
     let mut own = app.sign_in_again("alice").await;
     Authenticator::set_up(&app, &mut own).await;
-    app.execute("UPDATE sessions SET trusted = TRUE WHERE methods = 'password'").await;
+    app.execute("UPDATE sessions SET trusted = TRUE WHERE methods = 'password'")
+        .await;
     alice.enter(plain).await;
     assert!(is_let_in(&mut alice, plain).await);
     assert_eq!(asked_for(&alice.there.open(HOME).await), (true, false));
@@ -229,18 +302,33 @@ async fn atk_18_a_trusted_device_is_no_second_factor_at_a_site() {
 async fn atk_19_a_site_cookie_gains_nothing_from_a_step_up() {
     let app = TestApp::with("sites.cookie_domain = \"example.com\"").await;
     site_on(&app, "app.example.com", two).await;
-    app.site("open.example.com", "signed-in", &["allow /safe/* for signed-in with two"]).await;
+    app.site(
+        "open.example.com",
+        "signed-in",
+        &["allow /safe/* for signed-in with two"],
+    )
+    .await;
     let open = "https://open.example.com/";
     let mut alice = Person::signed_in(&app, "alice").await;
     alice.enter(open).await;
     let (stolen_site, stolen_domain) = (
-        format!("__Host-vestibule-site={}", alice.there.cookies["__Host-vestibule-site"]),
-        format!("__Secure-vestibule-domain={}", alice.here.cookies["__Secure-vestibule-domain"]),
+        format!(
+            "__Host-vestibule-site={}",
+            alice.there.cookies["__Host-vestibule-site"]
+        ),
+        format!(
+            "__Secure-vestibule-domain={}",
+            alice.here.cookies["__Secure-vestibule-domain"]
+        ),
     );
     Authenticator::set_up(&app, &mut alice.here).await;
     for stolen in [&stolen_site, &stolen_domain] {
         let headers = [SCRIPT[0], SCRIPT[1], ("Cookie", stolen.as_str())];
-        for url in ["https://app.example.com/", open, "https://open.example.com/safe/"] {
+        for url in [
+            "https://app.example.com/",
+            open,
+            "https://open.example.com/safe/",
+        ] {
             let answer = app.anonymous().ask("GET", url, &headers).await;
             assert_eq!(answer.status, 401, "{url}");
         }
@@ -250,7 +338,11 @@ async fn atk_19_a_site_cookie_gains_nothing_from_a_step_up() {
     let shared = alice.here.cookies["__Secure-vestibule-domain"].clone();
     let shared = format!("__Secure-vestibule-domain={shared}");
     let headers = [SCRIPT[0], SCRIPT[1], ("Cookie", shared.as_str())];
-    for (url, expected) in [(open, 200), ("https://open.example.com/safe/", 401), ("https://app.example.com/", 401)] {
+    for (url, expected) in [
+        (open, 200),
+        ("https://open.example.com/safe/", 401),
+        ("https://app.example.com/", 401),
+    ] {
         let answer = app.anonymous().ask("GET", url, &headers).await;
         assert_eq!(answer.status, expected, "{url}");
     }
@@ -260,13 +352,9 @@ async fn atk_19_a_site_cookie_gains_nothing_from_a_step_up() {
 async fn atk_19_the_shared_cookie_is_not_accepted_where_a_site_limits_pauses_or_ages() {
     let app = TestApp::with("sites.cookie_domain = \"example.com\"").await;
     app.site("open.example.com", "signed-in", &[]).await;
-    let limits: [(&str, fn(&mut Terms)); 2] = [
-        ("idle.example.com", |terms| terms.idle = Some(60 * MINUTE)),
-        ("age.example.com", |terms| terms.max_age = Some(60 * MINUTE)),
-    ];
-    for (host, change) in limits {
-        site_on(&app, host, change).await;
-    }
+    let hour = Some(60 * MINUTE);
+    site_on(&app, "idle.example.com", |terms| terms.idle = hour).await;
+    site_on(&app, "age.example.com", |terms| terms.max_age = hour).await;
     let mut alice = Person::signed_in(&app, "alice").await;
     alice.enter("https://open.example.com/").await;
     let shared = alice.here.cookies["__Secure-vestibule-domain"].clone();
@@ -282,26 +370,46 @@ async fn atk_19_the_shared_cookie_is_not_accepted_where_a_site_limits_pauses_or_
 #[rocket::async_test]
 async fn past_the_age_of_a_proof_the_site_asks_for_one_anew() {
     let app = TestApp::start().await;
-    site_on(&app, "app.example.net", |terms| terms.max_age = Some(10 * MINUTE)).await;
+    site_on(&app, "app.example.net", |terms| {
+        terms.max_age = Some(10 * MINUTE)
+    })
+    .await;
     app.site("plain.example.net", "signed-in", &[]).await;
     let mut alice = Person::signed_in(&app, "alice").await;
     alice.enter(HOME).await;
     app.wait(9 * MINUTE).await;
-    assert!(is_let_in(&mut alice, HOME).await, "use does not put it off, nor is it over");
+    assert!(
+        is_let_in(&mut alice, HOME).await,
+        "use does not put it off, nor is it over"
+    );
     app.wait(MINUTE).await;
     assert!(!is_let_in(&mut alice, HOME).await);
     let sent = alice.there.open(HOME).await;
     assert_eq!(asked_for(&sent), (false, true));
     // The session goes on elsewhere, and at this site once it was proven.
     let asked = alice.here.follow(&way(&sent)).await;
-    assert!(asked.header("location").starts_with("/reauthenticate?"), "{asked:?}");
+    assert!(
+        asked.header("location").starts_with("/reauthenticate?"),
+        "{asked:?}"
+    );
     let page = alice.here.get(asked.header("location")).await;
     let mut fields = vec![("password".to_owned(), PASSWORD.to_owned())];
     let hidden = page.fields_of("/reauthenticate");
-    fields.extend(hidden.into_iter().filter(|(name, _)| name == "rd" || name == "flow"));
-    let fields: Vec<(&str, &str)> = fields.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+    fields.extend(
+        hidden
+            .into_iter()
+            .filter(|(name, _)| name == "rd" || name == "flow"),
+    );
+    let fields: Vec<(&str, &str)> = fields
+        .iter()
+        .map(|(key, value)| (key.as_str(), value.as_str()))
+        .collect();
     let proven = alice.here.post("/reauthenticate", &fields).await;
-    assert!(proven.status == 200 || proven.status == 303, "{}", proven.body);
+    assert!(
+        proven.status == 200 || proven.status == 303,
+        "{}",
+        proven.body
+    );
     alice.enter(HOME).await;
     assert!(is_let_in(&mut alice, HOME).await);
 }
@@ -309,7 +417,10 @@ async fn past_the_age_of_a_proof_the_site_asks_for_one_anew() {
 #[rocket::async_test]
 async fn a_pause_that_is_too_long_asks_for_a_proof_and_use_puts_it_off() {
     let app = TestApp::start().await;
-    site_on(&app, "app.example.net", |terms| terms.idle = Some(10 * MINUTE)).await;
+    site_on(&app, "app.example.net", |terms| {
+        terms.idle = Some(10 * MINUTE)
+    })
+    .await;
     let mut alice = Person::signed_in(&app, "alice").await;
     alice.enter(HOME).await;
     for _ in 0..4 {
@@ -345,7 +456,10 @@ async fn what_a_page_does_by_itself_is_no_use_where_the_site_says_so() {
     app.wait(9 * MINUTE).await;
     assert!(is_let_in(&mut alice, HOME).await);
     app.wait(MINUTE).await;
-    assert!(!is_let_in(&mut alice, HOME).await, "a script put nothing off");
+    assert!(
+        !is_let_in(&mut alice, HOME).await,
+        "a script put nothing off"
+    );
     // Nor the end of the session: it was not used for half an hour, but by scripts.
     app.wait(19 * MINUTE).await;
     assert!(is_let_in(&mut also, quiet).await);
@@ -365,35 +479,93 @@ async fn explain_tells_of_factors() {
         (Some(Factors::Two), "allow"),
     ] {
         let visitor = Visitor::supposed(alice.clone(), factors);
-        let explanation = explain(&app.app, &request, Some(&visitor)).await.expect("a database");
+        let explanation = explain(&app.app, &request, Some(&visitor))
+            .await
+            .expect("a database");
         assert_eq!(explanation.decision, decision, "{factors:?}");
         let tells = explanation.because.contains("two factors are asked for");
         assert_eq!(tells, decision != "allow", "{}", explanation.because);
     }
     let mut admin = app.admin().await;
     let page = "/admin/explain?url=https://app.example.net/&user=alice&factor=";
-    assert!(admin.get(&format!("{page}one")).await.body.contains("Sign in with two factors"));
-    assert!(admin.get(&format!("{page}two")).await.body.contains("<h2 id=\"told\">Allow</h2>"));
+    assert!(
+        admin
+            .get(&format!("{page}one"))
+            .await
+            .body
+            .contains("Sign in with two factors")
+    );
+    assert!(
+        admin
+            .get(&format!("{page}two"))
+            .await
+            .body
+            .contains("<h2 id=\"told\">Allow</h2>")
+    );
 }
 
 #[rocket::async_test]
 async fn pages_of_sites_and_rules_say_and_change_it() {
     let app = TestApp::start().await;
     let mut admin = app.admin().await;
-    let form = [("host", "app.example.net"), ("fallback", "signed-in"), ("note", ""), ("factor", "two"), ("tokens", "on")];
-    let page = admin.post("/admin/sites/new", &form).await.header("location").to_owned();
-    assert!(admin.get(&page).await.body.contains("signed-in, two factors, app tokens"));
-    let form = [("fallback", "signed-in"), ("note", ""), ("factor", "one"), ("idle", "15m"), ("max_age", "12h"), ("background", "off")];
+    let form = [
+        ("host", "app.example.net"),
+        ("fallback", "signed-in"),
+        ("note", ""),
+        ("factor", "two"),
+        ("tokens", "on"),
+    ];
+    let page = admin
+        .post("/admin/sites/new", &form)
+        .await
+        .header("location")
+        .to_owned();
+    assert!(
+        admin
+            .get(&page)
+            .await
+            .body
+            .contains("signed-in, two factors, app tokens")
+    );
+    let form = [
+        ("fallback", "signed-in"),
+        ("note", ""),
+        ("factor", "one"),
+        ("idle", "15m"),
+        ("max_age", "12h"),
+        ("background", "off"),
+    ];
     assert_eq!(admin.post(&page, &form).await.status, 303);
     let text = "signed-in, app tokens, idle 15m, max age 12h, background off";
     assert!(admin.get(&page).await.body.contains(text));
-    for (field, value) in [("idle", "1s"), ("max_age", "soon"), ("factor", "three"), ("tokens", "yes")] {
+    for (field, value) in [
+        ("idle", "1s"),
+        ("max_age", "soon"),
+        ("factor", "three"),
+        ("tokens", "yes"),
+    ] {
         let form = [("fallback", "signed-in"), ("note", ""), (field, value)];
         assert_eq!(admin.post(&page, &form).await.status, 422, "{field}");
     }
     let rules = format!("{page}/rules");
-    let rule = |effect, factor| [("path", "/*"), ("methods", ""), ("networks", ""), ("who", "signed-in"), ("effect", effect), ("at", ""), ("factor", factor)];
+    let rule = |effect, factor| {
+        [
+            ("path", "/*"),
+            ("methods", ""),
+            ("networks", ""),
+            ("who", "signed-in"),
+            ("effect", effect),
+            ("at", ""),
+            ("factor", factor),
+        ]
+    };
     assert_eq!(admin.post(&rules, &rule("allow", "two")).await.status, 303);
     assert_eq!(admin.post(&rules, &rule("deny", "two")).await.status, 422);
-    assert!(admin.get("/admin/rules").await.unescaped().contains("allow /* for signed-in with two factors"));
+    assert!(
+        admin
+            .get("/admin/rules")
+            .await
+            .unescaped()
+            .contains("allow /* for signed-in with two factors")
+    );
 }

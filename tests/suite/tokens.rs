@@ -26,28 +26,56 @@ const DAV: &str = "https://dav.example.net/calendar/";
 const PROGRAM: (&str, &str) = ("Accept", "*/*");
 
 fn basic(username: &str, password: &str) -> String {
-    format!("Basic {}", STANDARD.encode(format!("{username}:{password}")))
+    format!(
+        "Basic {}",
+        STANDARD.encode(format!("{username}:{password}"))
+    )
+}
+
+/// What a scraper is told.
+async fn metrics(app: &TestApp) -> String {
+    let headers = [("Authorization", "Bearer a-token-for-metrics")];
+    let mut scraper = app.anonymous();
+    scraper
+        .send(Method::Get, "/metrics", &headers, "")
+        .await
+        .body
 }
 
 /// A service with alice, and a site that takes tokens.
 async fn service() -> (TestApp, Site) {
-    let app = TestApp::start().await;
+    let app = TestApp::with("metrics_token = \"a-token-for-metrics\"").await;
     app.user("alice").await;
     let site = taking(&app, "dav.example.net").await;
     (app, site)
 }
 
 async fn taking(app: &TestApp, host: &str) -> Site {
-    let site = app.site(host, "signed-in", &["allow /public/* for anyone", "allow /staff/* for group:staff"]).await;
+    let site = app
+        .site(
+            host,
+            "signed-in",
+            &[
+                "allow /public/* for anyone",
+                "allow /staff/* for group:staff",
+            ],
+        )
+        .await;
     on_terms(app, site, |site| site.terms.tokens = true).await
 }
 
 async fn on_terms(app: &TestApp, mut site: Site, change: impl FnOnce(&mut Site)) -> Site {
     change(&mut site);
-    policy::change_site(&app.app, &Actor::operator(), site.id, site.terms.clone(), None)
-        .await
-        .expect("a database")
-        .expect("a site");
+    policy::change_site(
+        &app.app,
+        &Actor::operator(),
+        site.id,
+        site.terms.clone(),
+        None,
+    )
+    .await
+    .expect("a database")
+    .expect("a site");
     site
 }
 
@@ -113,22 +141,40 @@ async fn tok_01_a_token_is_160_bits_and_nowhere_but_with_the_program() {
     let (app, _) = service().await;
     let mut alice = app.sign_in_again("alice").await;
     let (token, log) = logged(async {
-        let token = make_on_page(&mut alice, "dav.example.net").await.expect("a token");
+        let token = make_on_page(&mut alice, "dav.example.net")
+            .await
+            .expect("a token");
         assert_eq!(status(&app, DAV, &basic("alice", &token)).await, 200);
-        assert_eq!(status(&app, "https://dav.example.net/staff/", &format!("Bearer {token}")).await, 403);
+        assert_eq!(
+            status(
+                &app,
+                "https://dav.example.net/staff/",
+                &format!("Bearer {token}")
+            )
+            .await,
+            403
+        );
         token
     })
     .await;
     assert!(!log.contains(&token), "{log}");
     let letters = token.strip_prefix("vst_").expect("its beginning");
     assert_eq!(letters.len() * 5, 160);
-    assert!(letters.bytes().all(|letter| letter.is_ascii_uppercase() || (b'2'..=b'7').contains(&letter)));
+    assert!(
+        letters
+            .bytes()
+            .all(|letter| letter.is_ascii_uppercase() || (b'2'..=b'7').contains(&letter))
+    );
     app.wait(Duration::from_secs(1)).await;
     for text in app.dump().await {
         assert!(!text.contains(&token), "{text}");
     }
     for file in app.files() {
-        assert!(!file.windows(token.len()).any(|part| part == token.as_bytes()));
+        assert!(
+            !file
+                .windows(token.len())
+                .any(|part| part == token.as_bytes())
+        );
     }
     let page = alice.get("/account/tokens").await.body;
     assert!(!page.contains(&token), "shown once");
@@ -139,7 +185,13 @@ async fn make_on_page(client: &mut Client, host: &str) -> Option<String> {
     let page = client.get("/account/tokens").await;
     assert_eq!(page.status, 200, "{page:?}");
     let id = page.field_of("action=\"/account/tokens\"", "id");
-    let form = [("id", id.as_str()), ("name", "phone"), ("sites", host), ("networks", ""), ("expires", "90d")];
+    let form = [
+        ("id", id.as_str()),
+        ("name", "phone"),
+        ("sites", host),
+        ("networks", ""),
+        ("expires", "90d"),
+    ];
     let answer = client.post("/account/tokens", &form).await;
     let (_, rest) = answer.body.split_once("id=\"token\">")?;
     Some(rest.split('<').next()?.to_owned())
@@ -154,13 +206,35 @@ async fn tok_02_a_token_opens_only_its_site_from_its_networks_until_its_end() {
     let one = basic("alice", &made(&app, for_site(&dav)).await);
     assert_eq!(status(&app, DAV, &one).await, 200);
     assert_eq!(status(&app, wiki, &one).await, 401);
-    assert_eq!(status(&app, shut, &one).await, 401, "no tokens are taken there");
-    let both = NewToken { sites: Some(vec![dav.id, other.id]), ..for_site(&dav) };
+    assert_eq!(
+        status(&app, shut, &one).await,
+        401,
+        "no tokens are taken there"
+    );
+    let both = NewToken {
+        sites: Some(vec![dav.id, other.id]),
+        ..for_site(&dav)
+    };
     let both = basic("alice", &made(&app, both).await);
-    assert_eq!((status(&app, DAV, &both).await, status(&app, wiki, &both).await), (200, 200));
-    let all = NewToken { sites: None, ..for_site(&dav) };
+    assert_eq!(
+        (
+            status(&app, DAV, &both).await,
+            status(&app, wiki, &both).await
+        ),
+        (200, 200)
+    );
+    let all = NewToken {
+        sites: None,
+        ..for_site(&dav)
+    };
     let all = basic("alice", &made(&app, all).await);
-    assert_eq!((status(&app, wiki, &all).await, status(&app, shut, &all).await), (200, 401));
+    assert_eq!(
+        (
+            status(&app, wiki, &all).await,
+            status(&app, shut, &all).await
+        ),
+        (200, 401)
+    );
 
     // A site that stops taking tokens takes none from the next request on.
     let closed = on_terms(&app, dav, |site| site.terms.tokens = false).await;
@@ -168,9 +242,16 @@ async fn tok_02_a_token_opens_only_its_site_from_its_networks_until_its_end() {
     let dav = on_terms(&app, closed, |site| site.terms.tokens = true).await;
     assert_eq!(status(&app, DAV, &one).await, 200);
 
-    let near = NewToken { networks: vec!["10.0.0.0/8".parse().expect("a network")], ..for_site(&dav) };
+    let near = NewToken {
+        networks: vec!["10.0.0.0/8".parse().expect("a network")],
+        ..for_site(&dav)
+    };
     let near = basic("alice", &made(&app, near).await);
-    for (address, expected) in [(Some("10.1.2.3"), 200), (Some("192.0.2.1"), 401), (None, 401)] {
+    for (address, expected) in [
+        (Some("10.1.2.3"), 200),
+        (Some("192.0.2.1"), 401),
+        (None, 401),
+    ] {
         let mut headers = vec![PROGRAM, ("Authorization", near.as_str())];
         headers.extend(address.map(|address| ("X-Forwarded-For", address)));
         let answer = app.anonymous().ask("GET", DAV, &headers).await;
@@ -178,7 +259,10 @@ async fn tok_02_a_token_opens_only_its_site_from_its_networks_until_its_end() {
     }
 
     let end = app.clock.now().plus(DAY);
-    let short = NewToken { expires_at: Some(end), ..for_site(&dav) };
+    let short = NewToken {
+        expires_at: Some(end),
+        ..for_site(&dav)
+    };
     let short = basic("alice", &made(&app, short).await);
     app.wait(DAY - Duration::from_secs(1)).await;
     assert_eq!(status(&app, DAV, &short).await, 200);
@@ -189,22 +273,44 @@ async fn tok_02_a_token_opens_only_its_site_from_its_networks_until_its_end() {
 #[rocket::async_test]
 async fn tok_02_a_token_has_the_rights_that_its_owner_has_now() {
     let (app, site) = service().await;
-    let (staff, public) = ("https://dav.example.net/staff/", "https://dav.example.net/public/");
+    let (staff, public) = (
+        "https://dav.example.net/staff/",
+        "https://dav.example.net/public/",
+    );
     let token = basic("alice", &made(&app, for_site(&site)).await);
     assert_eq!(status(&app, staff, &token).await, 403);
     let operator = Actor::operator();
     let change = |changes| lifecycle::change(&app.app, &operator, "alice", changes);
-    let joins = Changes { add_groups: vec!["staff".to_owned()], ..Changes::default() };
+    let joins = Changes {
+        add_groups: vec!["staff".to_owned()],
+        ..Changes::default()
+    };
     change(joins).await.expect("a database").expect("a user");
     assert_eq!(status(&app, staff, &token).await, 200);
-    let leaves = Changes { remove_groups: vec!["staff".to_owned()], ..Changes::default() };
+    let leaves = Changes {
+        remove_groups: vec!["staff".to_owned()],
+        ..Changes::default()
+    };
     change(leaves).await.expect("a database").expect("a user");
     assert_eq!(status(&app, staff, &token).await, 403);
-    let must = |must| Changes { must_change_password: Some(must), ..Changes::default() };
-    change(must(true)).await.expect("a database").expect("a user");
+    let must = |must| Changes {
+        must_change_password: Some(must),
+        ..Changes::default()
+    };
+    change(must(true))
+        .await
+        .expect("a database")
+        .expect("a user");
     assert_eq!(status(&app, DAV, &token).await, 401);
-    assert_eq!(status(&app, public, &token).await, 401, "what does not count is not handed on");
-    change(must(false)).await.expect("a database").expect("a user");
+    assert_eq!(
+        status(&app, public, &token).await,
+        401,
+        "what does not count is not handed on"
+    );
+    change(must(false))
+        .await
+        .expect("a database")
+        .expect("a user");
     assert_eq!(status(&app, DAV, &token).await, 200);
 }
 
@@ -214,31 +320,64 @@ async fn tok_02_a_token_ends_with_what_ends_its_owners_sessions() {
     app.admin().await;
     let operator = Actor::operator();
     let password = vestibule::people::passwords::Password::generate;
-    for what in ["disable", "set password", "one-time password", "reset factors", "everyone", "delete"] {
+    for what in [
+        "disable",
+        "set password",
+        "one-time password",
+        "reset factors",
+        "everyone",
+        "delete",
+    ] {
         let token = basic("alice", &made(&app, for_site(&site)).await);
         assert_eq!(status(&app, DAV, &token).await, 200, "{what}");
         match what {
             "disable" => {
-                lifecycle::disable(&app.app, &operator, "alice").await.expect("a database").expect("a user");
+                lifecycle::disable(&app.app, &operator, "alice")
+                    .await
+                    .expect("a database")
+                    .expect("a user");
                 assert_eq!(status(&app, DAV, &token).await, 401);
-                lifecycle::enable(&app.app, &operator, "alice").await.expect("a database").expect("a user");
+                lifecycle::enable(&app.app, &operator, "alice")
+                    .await
+                    .expect("a database")
+                    .expect("a user");
             }
             "set password" => {
-                lifecycle::set_password(&app.app, &operator, "alice", &password()).await.expect("a database").expect("a user");
+                lifecycle::set_password(&app.app, &operator, "alice", &password())
+                    .await
+                    .expect("a database")
+                    .expect("a user");
             }
             "one-time password" => {
-                lifecycle::set_one_time_password(&app.app, &operator, "alice", &password()).await.expect("a database").expect("a user");
-                let changes = Changes { must_change_password: Some(false), ..Changes::default() };
-                lifecycle::change(&app.app, &operator, "alice", changes).await.expect("a database").expect("a user");
+                lifecycle::set_one_time_password(&app.app, &operator, "alice", &password())
+                    .await
+                    .expect("a database")
+                    .expect("a user");
+                let changes = Changes {
+                    must_change_password: Some(false),
+                    ..Changes::default()
+                };
+                lifecycle::change(&app.app, &operator, "alice", changes)
+                    .await
+                    .expect("a database")
+                    .expect("a user");
             }
             "reset factors" => {
-                lifecycle::reset_factors(&app.app, &operator, "alice").await.expect("a database").expect("a user");
+                lifecycle::reset_factors(&app.app, &operator, "alice")
+                    .await
+                    .expect("a database")
+                    .expect("a user");
             }
             "everyone" => {
-                sessions::revoke_everyone(&app.app, &operator, None).await.expect("a database");
+                sessions::revoke_everyone(&app.app, &operator, None)
+                    .await
+                    .expect("a database");
             }
             _ => {
-                lifecycle::delete(&app.app, &operator, "alice").await.expect("a database").expect("a user");
+                lifecycle::delete(&app.app, &operator, "alice")
+                    .await
+                    .expect("a database")
+                    .expect("a user");
             }
         }
         assert_eq!(status(&app, DAV, &token).await, 401, "{what}");
@@ -248,7 +387,7 @@ async fn tok_02_a_token_ends_with_what_ends_its_owners_sessions() {
 #[rocket::async_test]
 async fn tok_03_a_revoke_is_heard_by_the_next_request() {
     let (app, site) = service().await;
-    for round in 0..100 {
+    for round in 0..1_000 {
         let new = for_site(&site);
         let id = new.id;
         let token = basic("alice", &made(&app, new).await);
@@ -264,7 +403,9 @@ async fn tok_03_a_revoke_by_another_process_is_heard_by_the_next_request() {
     let (app, site) = service().await;
     let path = app.folder.path().join("vestibule.db");
     let location = Location::parse(&format!("sqlite:{}", path.display())).expect("a path");
-    let other = open_app(app.app.settings.clone(), app.clock.clone(), &location).await.expect("a service");
+    let other = open_app(app.app.settings.clone(), app.clock.clone(), &location)
+        .await
+        .expect("a service");
     other.db.acknowledge_beside_a_server();
     for round in 0..10 {
         let new = for_site(&site);
@@ -285,9 +426,18 @@ async fn tok_04_the_accounts_password_is_never_taken_by_basic() {
     let (app, _) = service().await;
     let answer = ask(&app, DAV, &basic("alice", PASSWORD)).await;
     assert_eq!(answer.status, 401);
-    let public = ask(&app, "https://dav.example.net/public/", &basic("alice", PASSWORD)).await;
+    let public = ask(
+        &app,
+        "https://dav.example.net/public/",
+        &basic("alice", PASSWORD),
+    )
+    .await;
     assert_eq!((public.status, public.header("remote-user")), (200, ""));
-    assert_eq!(public.header("authorization"), basic("alice", PASSWORD), "it is the application's");
+    assert_eq!(
+        public.header("authorization"),
+        basic("alice", PASSWORD),
+        "it is the application's"
+    );
 }
 
 #[rocket::async_test]
@@ -301,8 +451,11 @@ async fn tok_04_wrong_tokens_write_nothing_and_throttle_nobody() {
         assert_eq!(status(&app, DAV, &wrong).await, 401);
     }
     assert_eq!(app.dump().await, before);
-    let metrics = app.anonymous().get("/metrics").await.body;
-    let _ = metrics;
+    assert!(
+        metrics(&app)
+            .await
+            .contains("vestibule_wrong_app_tokens_total 1000\n")
+    );
     assert_eq!(status(&app, DAV, &right).await, 200);
     app.sign_in_again("alice").await;
 }
@@ -313,10 +466,20 @@ async fn a_token_is_its_owners_alone() {
     app.user("bob").await;
     let token = made(&app, for_site(&site)).await;
     for username in ["bob", "", "alice2", "älice", "alice:x"] {
-        assert_eq!(status(&app, DAV, &basic(username, &token)).await, 401, "{username}");
+        assert_eq!(
+            status(&app, DAV, &basic(username, &token)).await,
+            401,
+            "{username}"
+        );
     }
-    assert_eq!(status(&app, DAV, &basic("alice", &format!("{token}:x"))).await, 401);
-    assert_eq!(status(&app, DAV, &basic("alice", &token.to_lowercase())).await, 401);
+    assert_eq!(
+        status(&app, DAV, &basic("alice", &format!("{token}:x"))).await,
+        401
+    );
+    assert_eq!(
+        status(&app, DAV, &basic("alice", &token.to_lowercase())).await,
+        401
+    );
 }
 
 #[rocket::async_test]
@@ -337,10 +500,20 @@ async fn tok_05_only_a_program_is_asked_for_basic_and_only_where_tokens_are_take
         challenges
     };
     let basic = "Basic realm=\"dav.example.net\", charset=\"UTF-8\"";
-    for headers in [&[][..], &[PROGRAM], &[("Accept", "application/xml"), ("User-Agent", "DAVx5")]] {
+    for headers in [
+        &[][..],
+        &[PROGRAM],
+        &[("Accept", "application/xml"), ("User-Agent", "DAVx5")],
+    ] {
         assert_eq!(challenge(DAV, headers).await, [basic; 3], "{headers:?}");
     }
-    for headers in [&PAGE[..], &SCRIPT, &[("Accept", "text/html")], &[("Sec-Fetch-Mode", "no-cors")], &[("Sec-Fetch-Mode", "websocket")]] {
+    for headers in [
+        &PAGE[..],
+        &SCRIPT,
+        &[("Accept", "text/html")],
+        &[("Sec-Fetch-Mode", "no-cors")],
+        &[("Sec-Fetch-Mode", "websocket")],
+    ] {
         for told in challenge(DAV, headers).await {
             assert!(!told.contains("Basic"), "{headers:?}: {told}");
         }
@@ -360,7 +533,10 @@ async fn tok_06_a_token_is_told_to_be_taken_off_and_nothing_else_is() {
         let headers = [PROGRAM, ("Authorization", authorization)];
         let mut program = app.anonymous();
         let traefik = program.ask("GET", public, &headers).await;
-        assert_eq!(traefik.header("authorization"), if ours { "" } else { foreign });
+        assert_eq!(
+            traefik.header("authorization"),
+            if ours { "" } else { foreign }
+        );
         let nginx = program.ask_as_nginx("GET", public, &headers).await;
         assert_eq!(nginx.header("remote-methods") == "token", ours);
         let envoy = program.ask_as_envoy(Method::Get, public, &headers).await;
@@ -386,11 +562,19 @@ async fn atk_15_a_token_is_two_factors_only_if_made_so_and_while_its_owner_has_a
     let site = on_terms(&app, site, |site| site.terms.factors = Factors::Two).await;
     let of_command = basic("alice", &made(&app, for_site(&site)).await);
     let mut alice = app.sign_in_again("alice").await;
-    let by_one = make_on_page(&mut alice, "dav.example.net").await.expect("a token");
+    let by_one = make_on_page(&mut alice, "dav.example.net")
+        .await
+        .expect("a token");
     Authenticator::set_up(&app, &mut alice).await;
-    let by_two = make_on_page(&mut alice, "dav.example.net").await.expect("a token");
+    let by_two = make_on_page(&mut alice, "dav.example.net")
+        .await
+        .expect("a token");
     let (by_one, by_two) = (basic("alice", &by_one), basic("alice", &by_two));
-    let found = [status(&app, DAV, &of_command).await, status(&app, DAV, &by_one).await, status(&app, DAV, &by_two).await];
+    let found = [
+        status(&app, DAV, &of_command).await,
+        status(&app, DAV, &by_one).await,
+        status(&app, DAV, &by_two).await,
+    ];
     assert_eq!(found, [403, 403, 200]);
     app.execute("DELETE FROM totp").await;
     assert_eq!(status(&app, DAV, &by_two).await, 403);
@@ -402,13 +586,23 @@ async fn atk_15_ones_own_new_password_ends_tokens_where_the_box_is_ticked() {
     let mut alice = app.sign_in_again("alice").await;
     let page = alice.get("/account/password").await.body;
     let (_, field) = page.split_once("id=\"end_tokens\"").expect("a box");
-    assert!(field.split('>').next().expect("its tag").contains("checked"));
+    assert!(
+        field
+            .split('>')
+            .next()
+            .expect("its tag")
+            .contains("checked")
+    );
     let token = basic("alice", &made(&app, for_site(&site)).await);
     let (first, second) = ("a new and long password 1", "a new and long password 2");
     let form = [("current_password", PASSWORD), ("new_password", first)];
     assert_eq!(alice.post("/account/password", &form).await.status, 303);
     assert_eq!(status(&app, DAV, &token).await, 200, "not ticked");
-    let form = [("current_password", first), ("new_password", second), ("end_tokens", "on")];
+    let form = [
+        ("current_password", first),
+        ("new_password", second),
+        ("end_tokens", "on"),
+    ];
     assert_eq!(alice.post("/account/password", &form).await.status, 303);
     assert_eq!(status(&app, DAV, &token).await, 401);
 }
@@ -418,7 +612,13 @@ async fn atk_16_foreign_authorization_beside_a_live_cookie_is_untouched_and_unco
     let (app, site) = service().await;
     let mut alice = Person::signed_in(&app, "alice").await;
     alice.enter(DAV).await;
-    for foreign in ["Basic Ym9iOmJvYg==", "Bearer eyJ.e30.x", "Negotiate YII=", "Digest username=\"bob\"", "nonsense"] {
+    for foreign in [
+        "Basic Ym9iOmJvYg==",
+        "Bearer eyJ.e30.x",
+        "Negotiate YII=",
+        "Digest username=\"bob\"",
+        "nonsense",
+    ] {
         let headers = [SCRIPT[0], SCRIPT[1], ("Authorization", foreign)];
         let answer = alice.there.ask("GET", DAV, &headers).await;
         assert_eq!(answer.status, 200, "{foreign}");
@@ -429,10 +629,16 @@ async fn atk_16_foreign_authorization_beside_a_live_cookie_is_untouched_and_unco
     let own = made(&app, for_site(&site)).await;
     app.user("bob").await;
     let secret = Secret::generate();
-    app_tokens::add(&app.app, &Actor::operator(), "bob", for_site(&site), &secret)
-        .await
-        .expect("a database")
-        .expect("a token");
+    app_tokens::add(
+        &app.app,
+        &Actor::operator(),
+        "bob",
+        for_site(&site),
+        &secret,
+    )
+    .await
+    .expect("a database")
+    .expect("a token");
     let bobs = secret.reveal().to_owned();
     for (token, expected) in [(own, [200, 200, 200]), (bobs, [400, 403, 400])] {
         let authorization = format!("Bearer {token}");
@@ -440,7 +646,11 @@ async fn atk_16_foreign_authorization_beside_a_live_cookie_is_untouched_and_unco
         let found = [
             alice.there.ask("GET", DAV, &headers).await.status,
             alice.there.ask_as_nginx("GET", DAV, &headers).await.status,
-            alice.there.ask_as_envoy(Method::Get, DAV, &headers).await.status,
+            alice
+                .there
+                .ask_as_envoy(Method::Get, DAV, &headers)
+                .await
+                .status,
         ];
         assert_eq!(found, expected);
     }
@@ -458,7 +668,10 @@ async fn mfa_15_no_path_by_one_factor_opens_a_two_factor_site() {
     // A session of before the second factor.
     let sent = before.there.open(DAV).await;
     let led = before.here.follow(sent.header("location")).await;
-    assert!(led.header("location").starts_with("/reauthenticate"), "{led:?}");
+    assert!(
+        led.header("location").starts_with("/reauthenticate"),
+        "{led:?}"
+    );
     assert_eq!(before.there.ask("GET", DAV, &SCRIPT).await.status, 401);
     // A password alone, at the form and by Basic.
     let mut by_password = app.anonymous();
@@ -475,24 +688,45 @@ async fn mfa_15_no_path_by_one_factor_opens_a_two_factor_site() {
         assert!([401, 403].contains(&status), "{authorization}: {status}");
     }
     // The token is good for one factor, no more.
-    assert!(users::by_name(app.app.db.reader(), "alice").await.expect("a database").expect("a user").has_totp);
+    assert!(
+        users::by_name(app.app.db.reader(), "alice")
+            .await
+            .expect("a database")
+            .expect("a user")
+            .has_totp
+    );
 }
 
 #[rocket::async_test]
 async fn a_token_is_made_once_however_often_the_form_is_sent() {
     let (app, _) = service().await;
     let mut alice = app.sign_in_again("alice").await;
-    let id = alice.get("/account/tokens").await.field_of("action=\"/account/tokens\"", "id");
-    let form = [("id", id.as_str()), ("name", "phone"), ("sites", "dav.example.net"), ("networks", "10.0.0.0/8"), ("expires", "90d")];
+    let id = alice
+        .get("/account/tokens")
+        .await
+        .field_of("action=\"/account/tokens\"", "id");
+    let form = [
+        ("id", id.as_str()),
+        ("name", "phone"),
+        ("sites", "dav.example.net"),
+        ("networks", "10.0.0.0/8"),
+        ("expires", "90d"),
+    ];
     let first = alice.post("/account/tokens", &form).await;
     assert_eq!(first.status, 200, "{}", first.body);
     assert!(first.header("cache-control").contains("no-store"));
     assert!(first.body.contains("vst_"));
     let again = alice.post("/account/tokens", &form).await;
-    assert_eq!((again.status, again.header("location")), (303, "/account/tokens"));
+    assert_eq!(
+        (again.status, again.header("location")),
+        (303, "/account/tokens")
+    );
     let page = alice.get("/account/tokens").await.unescaped();
     assert_eq!(page.matches("<h3>phone").count(), 1);
-    assert!(page.contains("dav.example.net") && page.contains("10.0.0.0/8"), "{page}");
+    assert!(
+        page.contains("dav.example.net") && page.contains("10.0.0.0/8"),
+        "{page}"
+    );
     for (sites, all, networks, expires) in [
         ("", "", "", "90d"),
         ("dav.example.net", "on", "", "90d"),
@@ -501,7 +735,13 @@ async fn a_token_is_made_once_however_often_the_form_is_sent() {
         ("dav.example.net", "", "", "soon"),
     ] {
         let id = uuid::Uuid::now_v7().to_string();
-        let mut form = vec![("id", id.as_str()), ("name", "x"), ("sites", sites), ("networks", networks), ("expires", expires)];
+        let mut form = vec![
+            ("id", id.as_str()),
+            ("name", "x"),
+            ("sites", sites),
+            ("networks", networks),
+            ("expires", expires),
+        ];
         if !all.is_empty() {
             form.push(("all_sites", all));
         }
@@ -523,11 +763,17 @@ async fn making_and_revoking_is_sensitive_and_recorded_and_of_ones_own_alone() {
     assert_eq!(bob.post(&revoke, &[("rd", "")]).await.status, 404);
     assert_eq!(status(&app, DAV, &token).await, 200);
     app.wait(Duration::from_secs(3_600)).await;
-    assert_eq!(alice.post(&revoke, &[("rd", "")]).await.status, 403, "asks for the password again");
+    assert_eq!(
+        alice.post(&revoke, &[("rd", "")]).await.status,
+        403,
+        "asks for the password again"
+    );
     let again = [("rd", ""), ("password_again", PASSWORD)];
     assert_eq!(alice.post(&revoke, &again).await.status, 303);
     assert_eq!(status(&app, DAV, &token).await, 401);
-    let events = app.sql("SELECT event || ' ' || detail FROM audit WHERE event LIKE 'token%' ORDER BY id").await;
+    let events = app
+        .sql("SELECT event || ' ' || detail FROM audit WHERE event LIKE 'token%' ORDER BY id")
+        .await;
     assert_eq!(events, ["token_add calendar", "token_revoke calendar"]);
 }
 
@@ -557,12 +803,20 @@ async fn a_user_has_fifty_tokens_at_most() {
         made(&app, new).await;
     }
     let add = async || {
-        app_tokens::add(&app.app, &Actor::operator(), "alice", for_site(&site), &Secret::generate())
-            .await
-            .expect("a database")
+        app_tokens::add(
+            &app.app,
+            &Actor::operator(),
+            "alice",
+            for_site(&site),
+            &Secret::generate(),
+        )
+        .await
+        .expect("a database")
     };
     assert_eq!(add().await, Err(app_tokens::Refused::TooMany));
-    app_tokens::revoke(&app.app, &Actor::operator(), last, None).await.expect("a database");
+    app_tokens::revoke(&app.app, &Actor::operator(), last, None)
+        .await
+        .expect("a database");
     assert!(add().await.is_ok());
 }
 
@@ -570,10 +824,16 @@ async fn a_user_has_fifty_tokens_at_most() {
 async fn the_last_use_is_written_a_moment_later() {
     let (app, site) = service().await;
     let token = basic("alice", &made(&app, for_site(&site)).await);
-    let headers = [PROGRAM, ("Authorization", token.as_str()), ("X-Forwarded-For", "192.0.2.7")];
+    let headers = [
+        PROGRAM,
+        ("Authorization", token.as_str()),
+        ("X-Forwarded-For", "192.0.2.7"),
+    ];
     assert_eq!(app.anonymous().ask("GET", DAV, &headers).await.status, 200);
     let app = app.restarted().await;
-    let tokens = app_tokens::all(app.app.db.reader()).await.expect("a database");
+    let tokens = app_tokens::all(app.app.db.reader())
+        .await
+        .expect("a database");
     assert_eq!(tokens[0].last_used_at, Some(app.clock.now()));
     assert_eq!(tokens[0].last_address.as_deref(), Some("192.0.2.7"));
 }

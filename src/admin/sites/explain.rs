@@ -20,6 +20,10 @@ use crate::sites::visitor::Visitor;
 use crate::web::{Answer, Failure, Visit};
 
 #[get("/admin/explain?<url>&<user>&<method>&<from>&<factor>")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the parameters of the page's address"
+)]
 pub(super) async fn explain_request(
     app: &App,
     _visit: Visit,

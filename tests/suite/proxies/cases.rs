@@ -218,7 +218,9 @@ pub fn tok_02_a_token_goes_through_in_place_of_a_session(door: &Door) {
     let bearer = format!("Authorization: Bearer {}\r\n", token());
     for authorization in [basic("alice", token()), bearer] {
         for method in ["GET", "PROPFIND", "REPORT", "PUT"] {
-            let answer = door.visitor().send(method, APP, "/page/", &authorization, "");
+            let answer = door
+                .visitor()
+                .send(method, APP, "/page/", &authorization, "");
             assert_passed(&answer, &format!("{method} /page/ HTTP/1.1"));
             assert_eq!(told(&answer.body, "remote-user"), ["alice"]);
             assert_eq!(told(&answer.body, "remote-methods"), ["token"]);
@@ -226,8 +228,14 @@ pub fn tok_02_a_token_goes_through_in_place_of_a_session(door: &Door) {
     }
     let before = door.app.heard();
     let wrong = format!("{}A", &token()[..token().len() - 1]);
-    for authorization in [basic("bob", token()), basic("alice", &wrong), basic("alice", PASSWORD)] {
-        let answer = door.visitor().send("PROPFIND", APP, "/page/", &authorization, "");
+    for authorization in [
+        basic("bob", token()),
+        basic("alice", &wrong),
+        basic("alice", PASSWORD),
+    ] {
+        let answer = door
+            .visitor()
+            .send("PROPFIND", APP, "/page/", &authorization, "");
         assert_eq!(answer.status, 401, "{answer:?}");
     }
     assert_eq!(door.app.heard(), before);
@@ -239,18 +247,30 @@ pub fn tok_05_a_program_is_asked_for_basic_and_a_browser_never(door: &Door) {
         let answer = visitor.send(method, APP, "/page/", "Accept: */*\r\n", "");
         let challenges: Vec<&str> = answer.all("www-authenticate").collect();
         assert_eq!(answer.status, 401, "{answer:?}");
-        assert_eq!(challenges, [format!("Basic realm=\"{APP}\", charset=\"UTF-8\"")]);
+        assert_eq!(
+            challenges,
+            [format!("Basic realm=\"{APP}\", charset=\"UTF-8\"")]
+        );
     }
-    for browser in [PAGE, "Accept: */*\r\nSec-Fetch-Mode: cors\r\n", "Accept: text/html\r\n"] {
+    for browser in [
+        PAGE,
+        "Accept: */*\r\nSec-Fetch-Mode: cors\r\n",
+        "Accept: text/html\r\n",
+    ] {
         let answer = visitor.send("GET", APP, "/page/", browser, "");
         assert!([302, 401].contains(&answer.status), "{answer:?}");
-        assert!(!answer.header("www-authenticate").contains("Basic"), "{answer:?}");
+        assert!(
+            !answer.header("www-authenticate").contains("Basic"),
+            "{answer:?}"
+        );
     }
 }
 
 pub fn tok_06_the_application_sees_no_token_and_every_other_authorization(door: &Door) {
     for path in ["/page/", "/public/"] {
-        let answer = door.visitor().send("GET", APP, path, &basic("alice", token()), "");
+        let answer = door
+            .visitor()
+            .send("GET", APP, path, &basic("alice", token()), "");
         assert_passed(&answer, &format!("GET {path} HTTP/1.1"));
         assert_eq!(told(&answer.body, "authorization").concat(), "", "{path}");
     }
@@ -261,9 +281,14 @@ pub fn tok_06_the_application_sees_no_token_and_every_other_authorization(door: 
         assert_eq!(told(&answer.body, "authorization"), [foreign]);
     }
     // The application's own Basic, too.
-    let answer = door.visitor().send("GET", APP, "/public/", &basic("alice", PASSWORD), "");
+    let answer = door
+        .visitor()
+        .send("GET", APP, "/public/", &basic("alice", PASSWORD), "");
     let sent = told(&answer.body, "authorization").concat();
-    assert!(basic("alice", PASSWORD).contains(&sent) && !sent.is_empty(), "{sent}");
+    assert!(
+        basic("alice", PASSWORD).contains(&sent) && !sent.is_empty(),
+        "{sent}"
+    );
     for request in door.app.heard() {
         assert!(!request.contains(token()), "{request}");
     }

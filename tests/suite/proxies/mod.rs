@@ -6,6 +6,7 @@
 mod authelia;
 mod caddy;
 mod cases;
+mod dav;
 mod echo;
 mod envoy;
 mod haproxy;
