@@ -129,12 +129,13 @@ pub async fn open_app(
 pub async fn open_app_on(settings: Settings, clock: Clock, db: Db) -> Result<Arc<App>, Error> {
     let mut builder = AppBuilder::new(settings, clock, db).await?;
     foundation::setup(&mut builder);
-    let mut pages = Vec::new();
+    let (mut pages, mut letters) = (Vec::new(), Vec::new());
     for slice in slices() {
         (slice.setup)(&mut builder)?;
         pages.extend(slice.pages);
+        letters.extend(slice.letters);
     }
-    let templates = Templates::new(&builder.settings, builder.clock.clone(), pages)?;
+    let templates = Templates::new(&builder.settings, builder.clock.clone(), pages, letters)?;
     builder.manage(templates);
     Ok(builder.build())
 }

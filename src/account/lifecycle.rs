@@ -109,7 +109,7 @@ pub async fn reset_factors(app: &App, actor: &Actor, username: &str) -> Outcome<
     second_factors::remove_all(&mut tx, user.id).await?;
     app_tokens::revoke_all_of(&mut tx, now, user.id).await?;
     sessions::end_all_of(&mut tx, now, user.id, EndReason::FactorsReset, actor).await?;
-    notices::tell(&mut tx, now, user.id, Kind::FactorsReset, None).await?;
+    notices::tell(app, &mut tx, user.id, Kind::FactorsReset, None).await?;
     audit::commit(tx, now, actor, &[Record::of(Event::FactorsReset, &user)]).await?;
     Ok(Ok(User {
         has_totp: false,

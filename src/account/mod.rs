@@ -1,8 +1,11 @@
 //! One's own account: what it is, and its password.
 
+mod address;
 mod devices;
 pub(crate) mod factors;
+pub mod letters;
 pub mod lifecycle;
+pub mod reset;
 mod routes;
 
 use std::time::Duration;
@@ -10,16 +13,20 @@ use std::time::Duration;
 use crate::foundation::app::App;
 use crate::foundation::audit::{self, Actor, Event, Record};
 use crate::foundation::error::Error;
+use crate::foundation::mail::Compose;
 use crate::foundation::token::Token;
 use crate::login::{Verification, verify_password};
 use crate::people::app_tokens;
 use crate::people::passwords::{Hasher, Password, Weakness};
-use crate::people::users;
+use crate::people::{links, users};
 use crate::sessions::{self, CurrentSession, Device, EndReason, Methods};
 use crate::web::Slice;
 use crate::web::pages::PageKind;
+use address::{AddressPage, LinkPage};
 use devices::DevicesPage;
 use factors::{FactorsPage, RecoveryCodesPage, TotpPage};
+use letters::Letters;
+use reset::{AskPage, ChoosePage, DonePage};
 use routes::{AccountPage, PasswordPage};
 
 #[must_use]
@@ -31,9 +38,27 @@ pub fn slice() -> Slice {
         PageKind::of::<FactorsPage>(),
         PageKind::of::<TotpPage>(),
         PageKind::of::<RecoveryCodesPage>(),
+        PageKind::of::<AddressPage>(),
+        PageKind::of::<LinkPage>(),
+        PageKind::of::<AskPage>(),
+        PageKind::of::<ChoosePage>(),
+        PageKind::of::<DonePage>(),
     ];
-    let routes = [routes::routes(), devices::routes(), factors::routes()].concat();
+    let routes = [
+        routes::routes(),
+        address::routes(),
+        devices::routes(),
+        factors::routes(),
+        reset::routes(),
+    ]
+    .concat();
     Slice::new(routes, pages)
+        .with_letters(letters::templates())
+        .with_setup(|builder| {
+            builder.manage::<Box<dyn Compose>>(Box::new(Letters));
+            builder.every_by_one(Duration::from_secs(60), |app| Box::pin(links::sweep(app)));
+            Ok(())
+        })
 }
 
 /// What became of a change of password.

@@ -6,6 +6,7 @@ mod conflict;
 #[cfg(feature = "program")]
 mod doctor;
 mod export;
+mod mail;
 mod nodes;
 mod overview;
 mod query;
@@ -25,6 +26,7 @@ pub fn slices() -> Vec<Slice> {
         audit::slice(),
         #[cfg(feature = "program")]
         doctor::slice(),
+        mail::slice(),
         nodes::slice(),
         conflict::slice(),
     ]

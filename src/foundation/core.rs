@@ -9,7 +9,7 @@ use prometheus_client::registry::Unit;
 
 use super::app::{App, AppBuilder};
 use super::error::Error;
-use super::{membership, secrets, throttle};
+use super::{mail, membership, secrets, throttle};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -23,6 +23,7 @@ pub(crate) fn setup(builder: &mut AppBuilder) {
     });
     membership::setup(builder);
     secrets::setup(builder);
+    mail::setup(builder);
 }
 
 async fn keep_time(app: &App) -> Result<(), Error> {

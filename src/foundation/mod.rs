@@ -7,6 +7,7 @@ mod core;
 pub mod db;
 pub mod error;
 pub mod log_limit;
+pub mod mail;
 mod membership;
 pub mod metrics;
 pub mod person;

@@ -17,6 +17,8 @@ use crate::foundation::audit::{self, Actor, Event, Record};
 use crate::foundation::db::Tx;
 use crate::foundation::error::Error;
 use crate::foundation::token::Token;
+use crate::people::links::{self, Purpose};
+use crate::people::notices::{self, Kind};
 use crate::people::passwords::Password;
 use crate::people::users::User;
 use crate::sessions::{
@@ -162,6 +164,10 @@ pub(crate) async fn enter(
         let now = app.clock.now();
         sessions::end(tx, now, current.id, EndReason::Replaced, &actor).await?;
     }
+    if sessions::is_new_device(tx, user.id, &browser.device).await? {
+        let address = browser.device.address.to_canonical().to_string();
+        notices::tell(app, tx, user.id, Kind::NewDevice, Some(&address)).await?;
+    }
     let (token, session) = sessions::start(app, tx, user.id, &browser.device, proven).await?;
     Ok(SignedIn {
         token,
@@ -173,12 +179,14 @@ pub(crate) async fn enter(
 /// Commits a sign-in with its audit record and these `more`, and counts it.
 pub(crate) async fn commit(
     app: &App,
-    tx: Tx,
+    mut tx: Tx,
     signed_in: &SignedIn,
     browser: &Browser<'_>,
     more: Vec<Record>,
 ) -> Result<(), Error> {
     let SignedIn { session, user, .. } = signed_in;
+    // Whoever knows the password needs no new one.
+    links::end(&mut tx, user.id, Purpose::Reset).await?;
     let mut record = Record::of(Event::SignIn, user).session(session.id);
     if session.trusted {
         record = record.detail("password, on a trusted device");

@@ -134,7 +134,7 @@ impl<'a> Attempt<'a> {
                     Some(left) => {
                         let left = format!("{left} left");
                         let kind = Kind::RecoveryCodeUsed;
-                        notices::tell(tx, app.clock.now(), user.id, kind, Some(&left)).await?;
+                        notices::tell(app, tx, user.id, kind, Some(&left)).await?;
                         Some(Spent {
                             method: Methods::RECOVERY_CODE,
                             records: vec![Record::of(Event::RecoveryCodeUse, user).detail(left)],
@@ -160,7 +160,7 @@ impl<'a> Attempt<'a> {
             let failures = totp::failed(&mut tx, self.user.id).await?;
             if failures == Some(1) {
                 let address = self.device.address.to_canonical().to_string();
-                notices::tell(&mut tx, now, self.user.id, Kind::WrongCode, Some(&address)).await?;
+                notices::tell(app, &mut tx, self.user.id, Kind::WrongCode, Some(&address)).await?;
             }
         }
         if self.reservation.failed(&mut tx, now).await? {

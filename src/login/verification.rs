@@ -47,6 +47,13 @@ pub(crate) async fn verify_password(
     }
     // Before the throttle chooses a bucket: every spelling of a name spends the same tries.
     let username = &users::canonical_name(username);
+    let username = &match users::secret_by_name(app.db.reader(), username).await? {
+        None if username.contains('@') && app.settings.accounts.sign_in_by_email => {
+            let by_address = users::by_verified_address(app.db.reader(), username).await?;
+            by_address.map_or_else(|| username.clone(), |user| user.username)
+        }
+        _ => username.clone(),
+    };
     let now = app.clock.now();
     let secret = users::secret_by_name(app.db.reader(), username).await?;
     let known = users::addresses_by_name(app.db.reader(), username).await?;

@@ -1,6 +1,7 @@
 //! Who signs in, and how they prove it.
 
 pub mod app_tokens;
+pub mod links;
 pub mod notices;
 pub mod passwords;
 pub mod recovery_codes;

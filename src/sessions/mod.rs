@@ -28,6 +28,7 @@ use crate::foundation::clock::Timestamp;
 use crate::foundation::db::Tx;
 use crate::foundation::error::Error;
 use crate::foundation::settings::Required;
+use crate::foundation::throttle;
 use crate::foundation::token::{Token, TokenHash};
 use crate::people::app_tokens;
 use crate::people::users::User;
@@ -218,6 +219,20 @@ pub async fn start(
     store::end_beyond(tx, user_id, most_others, now).await?;
     store::insert(tx, &token.hash(), &session, device).await?;
     Ok((token, session))
+}
+
+/// Whether a user has signed in before, and neither on such a device nor from this network.
+pub(crate) async fn is_new_device(
+    tx: &mut Tx,
+    user_id: Uuid,
+    device: &Device,
+) -> Result<bool, Error> {
+    let name = device::describe(&audit::sanitize(&device.user_agent));
+    let known = store::devices_of(tx, user_id).await?;
+    let is_known = known.iter().any(|(known, address)| {
+        *known == name && throttle::is_one(address, device.address)
+    });
+    Ok(!known.is_empty() && !is_known)
 }
 
 /// Gives a session that was proven once more, by `method`, a new token; the old one is dead once the transaction is

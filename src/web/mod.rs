@@ -11,6 +11,7 @@ pub mod cookies;
 pub(crate) mod denials;
 mod error_page;
 mod form;
+pub(crate) mod letters;
 pub(crate) mod headers;
 pub(crate) mod navigation;
 pub(crate) mod origin;

@@ -81,6 +81,8 @@ struct Site {
     name: &'static str,
     stylesheet: String,
     public_url: String,
+    /// Whether mail is sent.
+    mail: bool,
 }
 
 #[derive(Serialize)]
@@ -102,9 +104,17 @@ struct Context<'a, P> {
 impl Templates {
     /// # Errors
     /// A template cannot be parsed; its name and line are in the error.
-    pub fn new(settings: &Settings, clock: Clock, kinds: Vec<PageKind>) -> Result<Self, Error> {
+    pub fn new(
+        settings: &Settings,
+        clock: Clock,
+        kinds: Vec<PageKind>,
+        letters: Vec<Template>,
+    ) -> Result<Self, Error> {
         let mut environment = Environment::new();
-        environment.set_auto_escape_callback(|_| AutoEscape::Html);
+        environment.set_auto_escape_callback(|name| match name.ends_with(".txt") {
+            true => AutoEscape::None,
+            false => AutoEscape::Html,
+        });
         // A misspelt variable is a fault, not an empty place.
         environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
         // Pages are never stored, so that what they tell of time is right when it is read.
@@ -116,6 +126,7 @@ impl Templates {
         for template in SHARED
             .into_iter()
             .chain(kinds.iter().map(|kind| kind.template))
+            .chain(letters)
         {
             match folder.and_then(|folder| replacement(folder, template.name)) {
                 Some(own) => environment.add_template_owned(template.name, own)?,
@@ -126,6 +137,7 @@ impl Templates {
             name: "Vestibule",
             stylesheet: assets::stylesheet_url(),
             public_url: settings.url().as_str().trim_end_matches('/').to_owned(),
+            mail: settings.mail.is_on(),
         };
         Ok(Self {
             environment,
@@ -154,6 +166,29 @@ impl Templates {
             .environment
             .get_template(P::TEMPLATE.name)?
             .render(minijinja::Value::from_serialize(&context))?)
+    }
+}
+
+/// What a letter is rendered from.
+#[derive(Serialize)]
+struct LetterContext<'a, L> {
+    site: &'a Site,
+    #[serde(flatten)]
+    letter: &'a L,
+}
+
+impl Templates {
+    /// The text of a letter.
+    ///
+    /// # Errors
+    /// The template uses what the letter does not have.
+    pub(super) fn render_text<L: Serialize>(&self, name: &str, letter: &L) -> Result<String, Error> {
+        let context = LetterContext {
+            site: &self.site,
+            letter,
+        };
+        let template = self.environment.get_template(name)?;
+        Ok(template.render(minijinja::Value::from_serialize(&context))?)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use rocket::Route;
 
-use super::pages::PageKind;
+use super::pages::{PageKind, Template};
 use crate::foundation::app::AppBuilder;
 use crate::foundation::error::Error;
 
@@ -11,6 +11,8 @@ pub struct Slice {
     /// Mounted at `/`.
     pub routes: Vec<Route>,
     pub pages: Vec<PageKind>,
+    /// Templates of mails.
+    pub letters: Vec<Template>,
     /// Adds what the feature keeps in memory, does regularly and counts.
     pub setup: fn(&mut AppBuilder) -> Result<(), Error>,
 }
@@ -22,8 +24,14 @@ impl Slice {
         Self {
             routes,
             pages,
+            letters: Vec::new(),
             setup: |_| Ok(()),
         }
+    }
+
+    #[must_use]
+    pub fn with_letters(self, letters: Vec<Template>) -> Self {
+        Self { letters, ..self }
     }
 
     #[must_use]

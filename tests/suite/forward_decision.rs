@@ -34,6 +34,7 @@ fn user(name: &str, groups: &[&str]) -> Visitor {
         groups: groups.iter().map(|group| (*group).to_owned()).collect(),
         admin: false,
         must_change_password: false,
+        email_verified: false,
         has_totp: false,
         has_passkey: false,
         created_at: Timestamp::from_micros(0),

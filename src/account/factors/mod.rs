@@ -53,7 +53,7 @@ pub(crate) async fn set_up_totp(
         _ => Vec::new(),
     };
     let token = sessions::rotate(app, &mut tx, &current.session, Methods::TOTP).await?;
-    notices::tell(&mut tx, now, user.id, Kind::TotpAdded, None).await?;
+    notices::tell(app, &mut tx, user.id, Kind::TotpAdded, None).await?;
     let record = Record::of(Event::TotpAdd, user).session(current.session.id);
     let actor = Actor::user(user, device.address);
     audit::commit(tx, now, &actor, &[record]).await?;
@@ -76,7 +76,7 @@ pub(crate) async fn remove_totp(
     }
     second_factors::after_removal(&mut tx, user.id).await?;
     sessions::trusted::forget_all(&mut tx, user.id).await?;
-    notices::tell(&mut tx, now, user.id, Kind::TotpRemoved, None).await?;
+    notices::tell(app, &mut tx, user.id, Kind::TotpRemoved, None).await?;
     let record = Record::of(Event::TotpRemove, user).session(current.session.id);
     let actor = Actor::user(user, device.address);
     audit::commit(tx, now, &actor, &[record]).await?;
@@ -98,7 +98,7 @@ pub(crate) async fn renew_recovery_codes(
         return Ok(None);
     }
     let codes = recovery_codes::renew(&mut tx, user.id).await?;
-    notices::tell(&mut tx, now, user.id, Kind::RecoveryCodesRenewed, None).await?;
+    notices::tell(app, &mut tx, user.id, Kind::RecoveryCodesRenewed, None).await?;
     let record = Record::of(Event::RecoveryCodesNew, user).session(current.session.id);
     let actor = Actor::user(user, device.address);
     audit::commit(tx, now, &actor, &[record]).await?;

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::pages::DeletePage;
 use super::{HERE, Notice, answer, find, live_of, page_of, user_page};
-use crate::account::lifecycle;
+use crate::account::{lifecycle, reset};
 use crate::foundation::app::App;
 use crate::foundation::audit::Actor;
 use crate::login::{NoFields, Sensitive};
@@ -64,6 +64,26 @@ pub(super) async fn enable(
     let outcome =
         lifecycle::enable(app, &Actor::user(&admin.0, visit.address), &user.username).await;
     answer(app, user, &current, outcome).await
+}
+
+/// Makes a link by which the user chooses a password, which the answer shows.
+#[post("/admin/users/<id>/reset-link", data = "<_form>")]
+pub(super) async fn reset_link(
+    app: &App,
+    visit: Visit,
+    admin: Admin,
+    current: CurrentSession,
+    id: &str,
+    _form: Sensitive<NoFields>,
+) -> Result<Answer, Failure> {
+    let user = find(app, id).await?;
+    let actor = Actor::user(&admin.0, visit.address);
+    match reset::link_for(app, &actor, &user.username).await? {
+        Ok(link) => Ok(user_page(app, user, &current, Notice::Link(link)).await?),
+        Err(refused) => {
+            Ok(user_page(app, user, &current, Notice::Error(refused.to_string())).await?)
+        }
+    }
 }
 
 /// For a user who has lost them; an admin removes one's own at /account/factors, with a proof.

@@ -44,6 +44,7 @@ pub fn slice() -> Slice {
         actions::disable,
         actions::enable,
         actions::reset_factors,
+        actions::reset_link,
         actions::revoke_sessions,
         actions::revoke_token,
         actions::delete_form,
@@ -272,6 +273,8 @@ enum Notice<'a> {
     Nothing,
     Error(String),
     Password(&'a Password),
+    /// By which the user chooses one.
+    Link(String),
 }
 
 async fn user_page(
@@ -287,14 +290,21 @@ async fn user_page(
         ..Filter::default()
     };
     let records = audit::list(app.db.reader(), &filter).await?;
-    let (status, error, password) = match notice {
-        Notice::Nothing => (Status::Ok, None, None),
-        Notice::Error(error) => (Status::UnprocessableEntity, Some(error), None),
-        Notice::Password(password) => (Status::Ok, None, Some(password.reveal().to_owned())),
+    let (mut error, mut password, mut link) = (None, None, None);
+    match notice {
+        Notice::Nothing => {}
+        Notice::Error(text) => error = Some(text),
+        Notice::Password(made) => password = Some(made.reveal().to_owned()),
+        Notice::Link(made) => link = Some(made),
+    }
+    let status = match error {
+        Some(_) => Status::UnprocessableEntity,
+        None => Status::Ok,
     };
     let page = UserPage {
         error,
         password,
+        link,
         own: user.id == current.user.id,
         sessions: sessions
             .into_iter()

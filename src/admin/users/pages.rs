@@ -100,6 +100,8 @@ pub struct UserPage {
     pub error: Option<String>,
     /// Shown this once.
     pub password: Option<String>,
+    /// Shown this once, too.
+    pub link: Option<String>,
     pub own: bool,
     pub sessions: Vec<SessionView>,
     pub tokens: Vec<TokenView>,
@@ -137,6 +139,7 @@ impl Page for UserPage {
             }),
             error: told.map(str::to_owned),
             password: told.map(str::to_owned),
+            link: told.map(str::to_owned),
             own: told.is_some(),
             sessions: SessionView::samples(text),
             tokens: TokenView::samples(text),

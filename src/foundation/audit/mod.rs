@@ -82,6 +82,12 @@ events! {
     DeviceDistrust "device_distrust"
     TokenAdd "token_add"
     TokenRevoke "token_revoke"
+    ResetRequest "reset_request"
+    ResetLink "reset_link"
+    PasswordReset "password_reset"
+    AddressProof "address_proof"
+    AddressChange "address_change"
+    AddressUndo "address_undo"
     KeyRotate "key_rotate"
     KeyForget "key_forget"
 }

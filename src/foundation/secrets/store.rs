@@ -109,11 +109,18 @@ pub(super) struct Column {
 }
 
 /// Every one there is.
-pub(super) const COLUMNS: [Column; 1] = [Column {
+pub(super) const COLUMNS: [Column; 2] = [
+    Column {
     name: "totp.secret",
     read: "SELECT user_id AS id, key_id, secret AS sealed FROM totp WHERE key_id <> $1",
     write: "UPDATE totp SET secret = $2, key_id = $3 WHERE user_id = $1",
-}];
+    },
+    Column {
+        name: "mails.sealed",
+        read: "SELECT id, key_id, sealed FROM mails WHERE key_id <> $1",
+        write: "UPDATE mails SET sealed = $2, key_id = $3 WHERE id = $1",
+    },
+];
 
 #[derive(FromRow)]
 struct SealedRow {

@@ -54,6 +54,8 @@ pub struct Settings {
     pub nodes: Nodes,
     pub secrets: Secrets,
     pub second_factor: SecondFactor,
+    pub mail: Mail,
+    pub accounts: Accounts,
     /// Addresses and networks whose X-Forwarded-* headers are believed. None by default.
     #[serde(with = "text::networks")]
     pub trusted_proxies: Vec<IpNet>,
@@ -91,6 +93,8 @@ impl Default for Settings {
             nodes: Nodes::default(),
             secrets: Secrets::default(),
             second_factor: SecondFactor::default(),
+            mail: Mail::default(),
+            accounts: Accounts::default(),
             trusted_proxies: Vec::new(),
             sessions: Sessions::default(),
             passwords: Passwords::default(),
@@ -210,6 +214,88 @@ impl From<TrustDevice> for String {
             || "off".to_owned(),
             |span| humantime::format_duration(span).to_string(),
         )
+    }
+}
+
+/// The server that mail is handed to. Without a host there is no mail.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Mail {
+    pub host: Option<String>,
+    /// 465 with TLS at once, 587 with STARTTLS, 25 without.
+    pub port: Option<u16>,
+    /// `implicit`, `starttls` or `none`; by the port if not set. Nothing is sent where the server offers less.
+    pub tls: Option<MailTls>,
+    pub username: Option<String>,
+    pub password: Option<Secret>,
+    /// A file that others cannot read, with the password.
+    pub password_file: Option<PathBuf>,
+    /// Like `Vestibule <vestibule@example.com>`.
+    pub from: Option<String>,
+    /// The certificate of a private authority.
+    pub ca_file: Option<PathBuf>,
+    /// What Vestibule calls itself; the host of `public_url` if not set.
+    pub hello: Option<String>,
+}
+
+/// How the way to the mail server is kept from others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MailTls {
+    /// From the first byte on.
+    Implicit,
+    /// After a greeting, and before anything else.
+    Starttls,
+    None,
+}
+
+impl Mail {
+    #[must_use]
+    pub fn is_on(&self) -> bool {
+        self.host.is_some()
+    }
+
+    #[must_use]
+    pub fn tls(&self) -> MailTls {
+        self.tls.unwrap_or(match self.port {
+            Some(465) => MailTls::Implicit,
+            _ => MailTls::Starttls,
+        })
+    }
+
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port.unwrap_or(match self.tls() {
+            MailTls::Implicit => 465,
+            MailTls::Starttls => 587,
+            MailTls::None => 25,
+        })
+    }
+
+    /// Who sends it.
+    #[must_use]
+    pub fn from(&self, settings: &Settings) -> String {
+        let own = || {
+            let host = settings.url().host_str().unwrap_or("localhost");
+            format!("Vestibule <vestibule@{host}>")
+        };
+        self.from.clone().unwrap_or_else(own)
+    }
+}
+
+/// What people may do about their own accounts.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Accounts {
+    /// Whether a verified address signs in as well as a user name.
+    pub sign_in_by_email: bool,
+}
+
+impl Default for Accounts {
+    fn default() -> Self {
+        Self {
+            sign_in_by_email: true,
+        }
     }
 }
 

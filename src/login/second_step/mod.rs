@@ -113,8 +113,8 @@ pub(crate) async fn finish(
         false => None,
     };
     if trusted.is_some() {
-        let (now, user) = (app.clock.now(), &signed_in.user);
-        notices::tell(&mut tx, now, user.id, Kind::DeviceTrusted, None).await?;
+        let user = &signed_in.user;
+        notices::tell(app, &mut tx, user.id, Kind::DeviceTrusted, None).await?;
         records.push(Record::of(Event::DeviceTrust, user));
     }
     commit(app, tx, &signed_in, browser, records).await?;

@@ -2,7 +2,10 @@
 
 mod store;
 
+use std::time::Duration;
+
 use serde::Serialize;
+use serde_json::json;
 use uuid::Uuid;
 
 use crate::foundation::app::App;
@@ -10,6 +13,7 @@ use crate::foundation::audit;
 use crate::foundation::clock::Timestamp;
 use crate::foundation::db::Tx;
 use crate::foundation::error::Error;
+use crate::foundation::mail::{self, NewMail};
 
 /// Each kind once, with what is stored and what people read.
 macro_rules! kinds {
@@ -29,7 +33,7 @@ macro_rules! kinds {
         }
 
         /// What people read; the word itself, where a later program has written it.
-        fn text_of(word: &str) -> &str {
+        pub(crate) fn text_of(word: &str) -> &str {
             match word {
                 $($word => $text,)*
                 other => other,
@@ -49,6 +53,10 @@ kinds! {
     FactorsReset "factors_reset" "An admin removed your second factors. Set them up again."
     WrongCode "wrong_code" "Somebody entered your right password, and then a wrong code. If that was not you, change your password."
     DeviceTrusted "device_trusted" "A device was trusted: it is not asked for the second step."
+    NewDevice "new_device" "Somebody signed in on a device or from a network that was not seen before."
+    PasswordReset "password_reset" "A new password was set by a link."
+    AddressChanged "address_changed" "The address of your account was changed."
+    AddressRestored "address_restored" "A change of your address was taken back; all sessions were ended."
     TokenAdded "token_added" "An app token was made."
     TokenRevoked "token_revoked" "An app token was revoked."
 }
@@ -61,17 +69,29 @@ pub struct Notice {
     detail: Option<String>,
 }
 
-/// Tells a user, in the transaction of what is told.
+/// Tells a user, in the transaction of what is told; by mail, too, where there is mail.
 pub(crate) async fn tell(
+    app: &App,
     tx: &mut Tx,
-    now: Timestamp,
     user_id: Uuid,
     kind: Kind,
     detail: Option<&str>,
 ) -> Result<(), Error> {
+    let now = app.clock.now();
     let id = audit::new_id_at(now);
-    Ok(store::insert(tx, id, user_id, kind.word(), detail, now).await?)
+    store::insert(tx, id, user_id, kind.word(), detail, now).await?;
+    let letter = NewMail {
+        kind: "notice",
+        user_id: Some(user_id),
+        recipient: String::new(),
+        data: json!({ "kind": kind.word(), "detail": detail.unwrap_or_default() }),
+        lifetime: MAIL_LIFETIME,
+    };
+    mail::queue(app, tx, letter).await
 }
+
+/// A mail that comes later than this helps nobody.
+const MAIL_LIFETIME: Duration = Duration::from_secs(3 * 24 * 60 * 60);
 
 /// What a user has not been shown yet, the newest first; as many as a person reads.
 pub(crate) async fn unseen(app: &App, user_id: Uuid) -> Result<Vec<Notice>, Error> {

@@ -43,6 +43,7 @@ impl Changed {
                 yes_or_no(user.must_change_password)
             }),
             of_both("email", &email),
+            of_both("email confirmed", &|user| yes_or_no(user.email_verified)),
             of_both("display name", &|user| value(&user.display_name)),
         ];
         let changes: Vec<String> = changes.into_iter().flatten().collect();
@@ -90,6 +91,16 @@ pub(crate) async fn apply(
     let Some(before) = store::by_name(&mut **tx, username).await? else {
         return Ok(Err(Refused::Unknown));
     };
+    let address = match &changes.email {
+        Some(address) => Some(address.clone()),
+        None => before.email.clone(),
+    };
+    let address = address.filter(|_| changes.email_verified == Some(true));
+    if let Some(address) = address.filter(|address| !address.is_empty())
+        && super::is_address_taken(tx, &address, before.id).await?
+    {
+        return Ok(Err(Refused::AddressTaken));
+    }
     let is_stale = Version::is_stale(changes.made_from.as_ref(), &before.version());
     let after = write(tx, before.clone(), changes).await?;
     // A save that was sent twice, or that somebody else made too, is none.
@@ -137,7 +148,12 @@ async fn write(tx: &mut Tx, before: User, changes: Changes) -> Result<User, Erro
         }
         None => (changes.add_groups, changes.remove_groups),
     };
+    let is_other = changes.email.as_ref().is_some_and(|email| {
+        Some(email.as_str()) != before.email.as_deref()
+    });
+    let stays_verified = before.email_verified && !is_other;
     let user = User {
+        email_verified: changes.email_verified.unwrap_or(stays_verified),
         display_name: changes.display_name.unwrap_or(before.display_name),
         // An empty address takes the address away.
         email: changes.email.map_or(before.email, |email| {

@@ -59,6 +59,7 @@ pub(crate) async fn insert(
         display_name: new.display_name.unwrap_or_default(),
         username: new.username,
         email: new.email,
+        email_verified: false,
         groups: Vec::new(),
         admin: new.admin,
         must_change_password: new.must_change_password,

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::foundation::app::App;
 use crate::foundation::clock::Timestamp;
-use crate::foundation::db::{Key, Row};
+use crate::foundation::db::{Connection, Key, Row};
 use crate::foundation::error::Error;
 use crate::foundation::person::Person;
 use crate::foundation::settings::Required;
@@ -22,6 +22,7 @@ pub use change::Changed;
 pub(crate) use change::apply;
 pub(crate) use create::{checked, insert};
 pub use create::{create, may_be_added};
+pub(crate) use name::email;
 pub use name::{InvalidName, canonical_name, group_name, text_of_person, username};
 pub(crate) use password::store_password;
 pub use store::{
@@ -29,7 +30,7 @@ pub use store::{
     some_groups, some_usernames,
 };
 pub(crate) use store::{
-    addresses_by_name, any_admin, by_unchanged_password, count_candidates, delete, kinds_of_hashes,
+    addresses_by_name, any_admin, by_id_in, by_verified_address, by_unchanged_password, count_candidates, delete, kinds_of_hashes,
     like_pattern, push_candidates, push_match, rehash, secret_by_name, set_disabled, update,
     user_columns,
 };
@@ -43,6 +44,8 @@ pub struct User {
     /// What pages and applications call the person; may be empty.
     pub display_name: String,
     pub email: Option<String>,
+    /// Its user has followed a link that was sent there, or an admin knows it.
+    pub email_verified: bool,
     pub groups: Vec<String>,
     pub admin: bool,
     /// Set for a password that others may know: the next sign-in must choose another.
@@ -139,6 +142,8 @@ pub struct Changes {
     pub email: Option<String>,
     pub admin: Option<bool>,
     pub must_change_password: Option<bool>,
+    /// An admin knows whether the address is the user's own. Another address is not known to be.
+    pub email_verified: Option<bool>,
     /// Exactly these, whatever the next two say.
     pub groups: Option<Vec<String>>,
     pub add_groups: Vec<String>,
@@ -152,6 +157,8 @@ pub struct Changes {
 pub enum Refused {
     Unknown,
     Taken,
+    /// The address is another user's, or another user's name.
+    AddressTaken,
     Invalid(InvalidName),
     Weak(Weakness),
     LastAdmin,
@@ -164,6 +171,7 @@ impl std::fmt::Display for Refused {
         match self {
             Self::Unknown => f.write_str("There is no such user."),
             Self::Taken => f.write_str("That user name is taken."),
+            Self::AddressTaken => f.write_str("That address is another user's confirmed address, or another user's name."),
             Self::Invalid(invalid) => invalid.fmt(f),
             Self::Weak(weakness) => weakness.fmt(f),
             Self::LastAdmin => f.write_str(
@@ -176,6 +184,36 @@ impl std::fmt::Display for Refused {
 
 /// An expected refusal, apart from what broke.
 pub type Outcome<T> = Result<Result<T, Refused>, Error>;
+
+/// The user whom somebody means who has typed a name or an address. Names go first; of addresses the verified ones count,
+/// for of those each is one user's.
+///
+/// # Errors
+/// The database failed.
+pub(crate) async fn by_name_or_address(app: &App, typed: &str) -> Result<Option<User>, Error> {
+    let typed = canonical_name(typed);
+    let by_name = store::by_name(app.db.reader(), &typed).await?;
+    if by_name.is_some() || !typed.contains('@') {
+        return Ok(by_name);
+    }
+    Ok(store::by_verified_address(app.db.reader(), &typed).await?)
+}
+
+/// Whether an address is another user's verified one, or another user's name.
+///
+/// # Errors
+/// The database failed.
+pub(crate) async fn is_address_taken(
+    tx: &mut Connection,
+    address: &str,
+    but_of: Uuid,
+) -> Result<bool, Error> {
+    let address = canonical_name(address);
+    let by_address = store::by_verified_address(&mut *tx, &address).await?;
+    let by_name = store::by_name(&mut *tx, &address).await?;
+    let others = [by_address, by_name].into_iter().flatten();
+    Ok(others.into_iter().any(|user| user.id != but_of))
+}
 
 /// A page of users by name, after the name `after`, whose name, display name or mail address has `q`
 /// in it; one or two characters at its beginning.
@@ -194,6 +232,7 @@ impl User {
             username: text.to_owned(),
             display_name: text.to_owned(),
             email: Some(text.to_owned()),
+            email_verified: true,
             groups: vec![text.to_owned()],
             admin: true,
             must_change_password: false,

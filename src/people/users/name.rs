@@ -104,7 +104,7 @@ pub fn text_of_person(text: &str) -> Result<String, InvalidName> {
 }
 
 /// An address; `None` for an empty one.
-pub(super) fn email(text: &str) -> Result<Option<String>, InvalidName> {
+pub(crate) fn email(text: &str) -> Result<Option<String>, InvalidName> {
     let text = trimmed(text);
     if text.is_empty() {
         return Ok(None);

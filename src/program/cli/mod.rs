@@ -11,6 +11,7 @@ mod explain;
 mod hardening;
 mod key;
 mod logging;
+mod mail;
 mod output;
 mod password;
 mod rule;
@@ -81,6 +82,9 @@ enum Command {
     Token(token::Command),
     /// Says what would be answered to a request at a protected site, and why
     Explain(explain::Explain),
+    /// Tries the mail settings
+    #[command(subcommand)]
+    Mail(mail::Command),
     /// Changes the key that secrets in the database are sealed with
     #[command(subcommand)]
     Key(key::Command),
@@ -141,6 +145,7 @@ fn dispatch(cli: Cli) -> Done {
         }
         Command::Config(command) => config::run(&command, &sources),
         Command::Serve => serve::run(Effective::load(&sources)?),
+        Command::Mail(command) => mail::run(&command, Effective::load(&sources)?),
         Command::Key(command) => key::run(&command, Effective::load(&sources)?),
         Command::Setup(command) => setup::run(&command, Effective::load(&sources)?),
         Command::Db(command) => database::run(&command, Effective::load(&sources)?),

@@ -2,7 +2,7 @@ use clap::Subcommand;
 
 use super::password::{Given, PasswordSource};
 use super::{Done, Fault, output, with_app, zone};
-use crate::account::lifecycle;
+use crate::account::{lifecycle, reset};
 use crate::foundation::app::App;
 use crate::foundation::audit::Actor;
 use crate::foundation::settings::Effective;
@@ -61,6 +61,9 @@ pub enum Command {
         #[arg(long, value_name = "true|false")]
         admin: Option<bool>,
         /// Demands a new password at the next sign-in, as when the old one is known to others
+        /// Whether the address is known to be the user's own; another address is not, until this says so
+        #[arg(long, value_name = "true|false")]
+        email_verified: Option<bool>,
         #[arg(long, value_name = "true|false")]
         must_change_password: Option<bool>,
         #[arg(long = "add-group", value_name = "GROUP")]
@@ -74,6 +77,9 @@ pub enum Command {
     /// Lets a disabled user sign in again
     #[command(after_help = "Example: vestibule user enable alice")]
     Enable { name: String },
+    /// Prints a link by which a user chooses a new password; good for 30 minutes, and once
+    #[command(after_help = "Example: vestibule user reset-link alice")]
+    ResetLink { name: String },
     /// Removes the second factors of a user who has lost them, and ends the user's sessions
     #[command(after_help = "Example: vestibule user reset-factors alice")]
     ResetFactors { name: String },
@@ -126,6 +132,7 @@ pub fn run(command: Command, effective: Effective) -> Done {
                 email,
                 display_name,
                 admin,
+                email_verified,
                 must_change_password,
                 add_groups,
                 remove_groups,
@@ -134,6 +141,7 @@ pub fn run(command: Command, effective: Effective) -> Done {
                     display_name,
                     email,
                     admin,
+                    email_verified,
                     must_change_password,
                     add_groups,
                     remove_groups,
@@ -152,6 +160,9 @@ pub fn run(command: Command, effective: Effective) -> Done {
                 "Enabled",
                 &accepted(lifecycle::enable(app, &actor, &name).await)?,
             ),
+            Command::ResetLink { name } => {
+                output::say(&accepted(reset::link_for(app, &actor, &name).await)?)
+            }
             Command::ResetFactors { name } => say_done(
                 "Removed the second factors of",
                 &accepted(lifecycle::reset_factors(app, &actor, &name).await)?,

@@ -55,6 +55,25 @@ pub(super) async fn insert(
     Ok(())
 }
 
+/// Device and address of each session that is still listed, each pair once.
+pub(super) async fn devices_of(
+    connection: &mut Connection,
+    user_id: Uuid,
+) -> Result<Vec<(String, String)>, sqlx::Error> {
+    let rows: Vec<Origin> = connection
+        .query("SELECT DISTINCT device, address FROM sessions WHERE user_id = $1")
+        .bind(user_id)
+        .all()
+        .await?;
+    Ok(rows.into_iter().map(|row| (row.device, row.address)).collect())
+}
+
+#[derive(FromRow)]
+struct Origin {
+    device: String,
+    address: String,
+}
+
 pub(super) async fn methods(connection: &mut Connection, id: Uuid) -> Result<Methods, sqlx::Error> {
     let methods: String = connection
         .query("SELECT methods FROM sessions WHERE id = $1 AND ended_at IS NULL")

@@ -70,4 +70,12 @@ pub const ROWS: &[(i64, &[&str])] = &[
             "INSERT INTO notices VALUES (id(1), id(1), 'totp_add', NULL, 1, NULL)",
         ],
     ),
+    (
+        20_261_128_100_000,
+        &[
+            "INSERT INTO mails VALUES (id(1), 'notice', id(1), 'owner@example.net', '{}', NULL, NULL, 1, 2, 0, NULL, 3, NULL, NULL)",
+            "INSERT INTO links VALUES (hash(36), 'reset', id(1), '', 1, 2)",
+            "UPDATE users SET email_verified = TRUE WHERE username = 'owner'",
+        ],
+    ),
 ];

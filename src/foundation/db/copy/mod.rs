@@ -11,7 +11,7 @@ use end::End;
 use value::{Column, Sum, Value};
 
 /// In an order in which what is referred to comes first.
-pub const TABLES: [&str; 22] = [
+pub const TABLES: [&str; 24] = [
     "users",
     "groups",
     "memberships",
@@ -34,6 +34,8 @@ pub const TABLES: [&str; 22] = [
     "trusted_devices",
     "app_tokens",
     "notices",
+    "mails",
+    "links",
 ];
 
 /// What concerns the processes that run or is over within minutes, or is made anew from the rest.

@@ -12,7 +12,7 @@ use crate::people::passwords::HashForm;
 /// The columns that a [`User`] is read from, of the table `users` as `u`.
 macro_rules! user_columns {
     () => {
-        "u.id AS user_id, u.username, u.display_name, u.email, u.admin, u.must_change_password,
+        "u.id AS user_id, u.username, u.display_name, u.email, u.email_verified, u.admin, u.must_change_password,
          u.created_at AS user_created_at, u.disabled_at,
          EXISTS (SELECT 1 FROM totp t WHERE t.user_id = u.id) AS has_totp,
          EXISTS (SELECT 1 FROM passkeys k WHERE k.user_id = u.id) AS has_passkey,
@@ -32,6 +32,7 @@ from_row!(User, |row| {
         username: row.try_get("username")?,
         display_name: row.try_get("display_name")?,
         email: row.try_get("email")?,
+        email_verified: row.try_get("email_verified")?,
         groups: group_list(row.try_get("group_names")?),
         admin: row.try_get("admin")?,
         must_change_password: row.try_get("must_change_password")?,
@@ -69,6 +70,40 @@ pub async fn by_name<'c>(
     .bind(canonical_name(username))
     .optional()
     .await
+}
+
+/// The one whose verified address this is, in lower case.
+pub(crate) async fn by_verified_address<'c>(
+    executor: impl Into<Executor<'c>>,
+    address: &str,
+) -> Result<Option<User>, sqlx::Error> {
+    Query::on(
+        executor,
+        concat!(
+            "SELECT ",
+            user_columns!(),
+            " FROM users u WHERE lower(u.email) = $1 AND u.email_verified"
+        ),
+    )
+    .bind(address)
+    .optional()
+    .await
+}
+
+/// As [`by_id`], within a transaction.
+pub(crate) async fn by_id_in(
+    connection: &mut Connection,
+    id: Uuid,
+) -> Result<Option<User>, sqlx::Error> {
+    connection
+        .query(concat!(
+            "SELECT ",
+            user_columns!(),
+            " FROM users u WHERE u.id = $1"
+        ))
+        .bind(id)
+        .optional()
+        .await
 }
 
 /// All users by name.
@@ -183,12 +218,13 @@ pub(in crate::people::users) async fn insert(
 }
 
 pub(crate) async fn update(connection: &mut Connection, user: &User) -> Result<(), sqlx::Error> {
-    connection.query("UPDATE users SET display_name = $2, email = $3, admin = $4, must_change_password = $5 WHERE id = $1")
+    connection.query("UPDATE users SET display_name = $2, email = $3, admin = $4, must_change_password = $5, email_verified = $6 WHERE id = $1")
         .bind(user.id)
         .bind(&user.display_name)
         .bind(&user.email)
         .bind(user.admin)
         .bind(user.must_change_password)
+        .bind(user.email_verified)
         .execute()
         .await?;
     Ok(())

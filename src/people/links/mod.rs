@@ -1,0 +1,92 @@
+//! Links that open once: for one purpose, one user and some time. The database has their hashes alone.
+
+mod store;
+
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use crate::foundation::app::App;
+use crate::foundation::db::Tx;
+use crate::foundation::error::Error;
+use crate::foundation::token::Token;
+
+pub(crate) use store::{Link, end_all, end_of};
+
+/// What a link is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Choosing a new password without the old one.
+    Reset,
+    /// Proving that an address is one's own.
+    Verify,
+    /// Taking a change of address back.
+    Undo,
+}
+
+impl Purpose {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Reset => "reset",
+            Self::Verify => "verify",
+            Self::Undo => "undo",
+        }
+    }
+}
+
+/// Makes one; the token is for the link alone. Others for the same stay good until one is used.
+pub(crate) async fn mint(
+    app: &App,
+    tx: &mut Tx,
+    purpose: Purpose,
+    user_id: Uuid,
+    data: &str,
+    lifetime: Duration,
+) -> Result<Token, Error> {
+    let token = Token::generate();
+    let now = app.clock.now();
+    let link = Link {
+        user_id,
+        data: data.to_owned(),
+    };
+    store::insert(tx, &token.hash(), purpose.word(), &link, now, now.plus(lifetime)).await?;
+    Ok(token)
+}
+
+/// Looks at one without using it up. `None`: it is unknown, used, too old, or for something else.
+pub(crate) async fn look(app: &App, purpose: Purpose, token: &str) -> Result<Option<Link>, Error> {
+    let Some(token) = Token::parse(token) else {
+        return Ok(None);
+    };
+    let now = app.clock.now();
+    Ok(store::find(app.db.reader(), &token.hash(), purpose.word(), now).await?)
+}
+
+/// Uses one up, and all others of the user for the same; the first of many who come with it has it.
+pub(crate) async fn take(
+    app: &App,
+    tx: &mut Tx,
+    purpose: Purpose,
+    token: &str,
+) -> Result<Option<Link>, Error> {
+    let Some(token) = Token::parse(token) else {
+        return Ok(None);
+    };
+    let link = store::take(tx, &token.hash(), purpose.word(), app.clock.now()).await?;
+    if let Some(link) = &link {
+        store::end_of(tx, link.user_id, purpose.word()).await?;
+    }
+    Ok(link)
+}
+
+/// Ends those of a user for one purpose.
+pub(crate) async fn end(tx: &mut Tx, user_id: Uuid, purpose: Purpose) -> Result<(), Error> {
+    Ok(end_of(tx, user_id, purpose.word()).await?)
+}
+
+/// Removes what has ended by time.
+pub(crate) async fn sweep(app: &App) -> Result<(), Error> {
+    let mut tx = app.db.begin().await?;
+    store::delete_expired(&mut tx, app.clock.now()).await?;
+    Ok(tx.commit().await?)
+}
