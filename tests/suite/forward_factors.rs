@@ -60,6 +60,7 @@ fn factors_are_asked_of_whoever_has_to_be_signed_in() {
             username: "alice".to_owned(),
             display_name: String::new(),
             email: None,
+            email_verified: false,
             groups: Vec::new(),
             admin: false,
             must_change_password: false,

@@ -127,7 +127,7 @@ pub async fn add(
         return Ok(Err(Refused::TooMany));
     }
     store::insert(&mut tx, &secret.hash(), &token).await?;
-    notices::tell(&mut tx, now, user.id, Kind::TokenAdded, Some(&token.name)).await?;
+    notices::tell(app, &mut tx, user.id, Kind::TokenAdded, Some(&token.name)).await?;
     let record = Record::of(Event::TokenAdd, &user).detail(token.name.clone());
     audit::commit(tx, now, actor, &[record]).await?;
     Ok(Ok(token))
@@ -198,7 +198,7 @@ pub async fn revoke(app: &App, actor: &Actor, id: Uuid, of: Option<Uuid>) -> Res
         return Ok(false);
     };
     let (kind, name) = (Kind::TokenRevoked, revoked.name.as_str());
-    notices::tell(&mut tx, now, revoked.user_id, kind, Some(name)).await?;
+    notices::tell(app, &mut tx, revoked.user_id, kind, Some(name)).await?;
     let record = Record {
         user_id: Some(revoked.user_id),
         username: Some(revoked.username),
