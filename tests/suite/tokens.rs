@@ -5,7 +5,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rocket::http::Method;
-use vestibule::account::lifecycle;
+use vestibule::account::{lifecycle, reset};
 use vestibule::foundation::audit::Actor;
 use vestibule::foundation::db::Location;
 use vestibule::open_app;
@@ -325,6 +325,7 @@ async fn tok_02_a_token_ends_with_what_ends_its_owners_sessions() {
         "set password",
         "one-time password",
         "reset factors",
+        "reset link",
         "everyone",
         "delete",
     ] {
@@ -367,6 +368,13 @@ async fn tok_02_a_token_ends_with_what_ends_its_owners_sessions() {
                     .await
                     .expect("a database")
                     .expect("a user");
+            }
+            "reset link" => {
+                let link = reset::link_for(&app.app, &operator, "alice").await;
+                let link = link.expect("a database").expect("a user");
+                let path = link.strip_prefix("https://auth.example.com").expect("ours");
+                let form = [("new_password", "chosen after a reset")];
+                assert_eq!(app.anonymous().post(path, &form).await.status, 200);
             }
             "everyone" => {
                 sessions::revoke_everyone(&app.app, &operator, None)

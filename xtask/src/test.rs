@@ -222,6 +222,7 @@ const ON_SQLITE_ALONE: &[&str] = &[
     "docs::",
     "requirements::",
     "integrity::",
+    "tok_01_a_token_is_160_bits_and_nowhere_but_with_the_program",
     "tok_03_a_revoke_by_another_process_is_heard_by_the_next_request",
     "a_broken_index_for_searches_keeps_users_from_changes_and_nobody_from_signing_in",
     "a_browser_on_its_way_asks_again_where_the_database_had_no_turn_for_it",
