@@ -43,6 +43,9 @@ pub struct Instance {
     log: Option<PathBuf>,
 }
 
+/// What secrets are sealed with, wherever a database goes.
+const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+
 impl Instance {
     pub fn on(database: &Path) -> Result<Self, Stop> {
         let instance = Self {
@@ -136,6 +139,7 @@ impl Instance {
                 "VESTIBULE_DATABASE_URL",
                 format!("sqlite:{}", self.database.display()),
             )
+            .env("VESTIBULE_SECRETS__KEY", KEY)
             .env("ROCKET_ADDRESS", self.address.ip().to_string())
             .env("ROCKET_PORT", self.address.port().to_string())
             .envs(self.environment.iter().map(|(name, value)| (name, value)))

@@ -18,7 +18,7 @@ pub(super) fn read(path: &Path) -> Result<Keys, String> {
     if !path.exists() {
         return Err(format!(
             "secrets.key_file: {0} is missing, and the database has secrets that are sealed with its key; \
-             put it back from where you keep it",
+             put it back from where you keep it, or, if it is lost for good, see `vestibule key forget --help`",
             path.display()
         ));
     }

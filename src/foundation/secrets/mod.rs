@@ -22,7 +22,7 @@ use super::db::Connection;
 use super::error::Error;
 use super::settings::{Secret, Settings};
 
-pub use rotate::{Forgotten, Rotated, forget, rotate};
+pub use rotate::{Forgotten, Rotated, forget, give_up, rotate};
 
 const KEY_BYTES: usize = 32;
 
@@ -134,7 +134,9 @@ pub(crate) async fn keys(app: &App) -> Result<Arc<Keys>, Error> {
     if let Some(keys) = ready {
         return Ok(keys);
     }
-    let is_first_start = store::proofs(app.db.reader()).await?.is_empty();
+    let proofs = store::proofs(app.db.reader()).await?;
+    // Or the first one after the key was lost.
+    let is_first_start = proofs.iter().all(|proof| proof.is_retired);
     if let (true, Some(path)) = (is_first_start, keyring.source.path()) {
         file::make_if_missing(path).map_err(Error::Secrets)?;
     }
@@ -221,7 +223,8 @@ fn missing(id: i64, path: Option<&Path>) -> Error {
         |path| path.display().to_string(),
     );
     Error::Secrets(format!(
-        "{place} lacks the key {}, with which secrets in the database are sealed; put it back from where you keep it",
+        "{place} lacks the key {0}, with which secrets in the database are sealed; put it back from where you keep it, or, \
+         if it is lost for good: vestibule key forget {0} --lost",
         name(id)
     ))
 }

@@ -93,6 +93,26 @@ pub enum Forgotten {
     InUse,
 }
 
+/// Gives up a key that is lost: the next start takes, or makes, another one. What is sealed with the lost one stays sealed,
+/// so that nobody signs in with less than before.
+///
+/// # Errors
+/// The database failed.
+pub async fn give_up(app: &App, actor: &Actor, id: &str) -> Result<Forgotten, Error> {
+    let Ok(id) = i64::from_str_radix(id, 16) else {
+        return Ok(Forgotten::Unknown);
+    };
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    if !store::is_sealing(&mut tx, id).await? {
+        return Ok(Forgotten::Unknown);
+    }
+    store::retire(&mut tx, id, now).await?;
+    let record = Record::anonymous(Event::KeyForget).detail(format!("{} is lost", name(id)));
+    audit::commit(tx, now, actor, &[record]).await?;
+    Ok(Forgotten::Done { retired_at: now })
+}
+
 /// Takes an old key out of the file and the database.
 ///
 /// # Errors

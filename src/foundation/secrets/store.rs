@@ -33,7 +33,7 @@ pub(super) async fn proofs<'c>(
 /// Of nodes that start at once, the first one's key seals.
 pub(super) async fn insert_first(app: &App, key: &Key) -> Result<(), Error> {
     let mut tx = app.db.begin().await?;
-    if proofs(&mut *tx).await?.is_empty() {
+    if proofs(&mut *tx).await?.iter().all(|proof| proof.is_retired) {
         insert(&mut tx, key, app.clock.now()).await?;
     }
     Ok(tx.commit().await?)
@@ -91,6 +91,15 @@ pub(super) async fn delete(connection: &mut Connection, id: i64) -> Result<(), s
         .execute()
         .await?;
     Ok(())
+}
+
+/// Whether there is such a key, and it seals.
+pub(super) async fn is_sealing(connection: &mut Connection, id: i64) -> Result<bool, sqlx::Error> {
+    connection
+        .query("SELECT EXISTS (SELECT 1 FROM secret_keys WHERE id = $1 AND retired_at IS NULL)")
+        .bind(id)
+        .scalar()
+        .await
 }
 
 /// The key that seals.

@@ -12,7 +12,7 @@ use serde_json::Value as Json;
 
 use super::load::TABLE;
 use super::secret::between_quotes;
-use super::{Passwords, Refused, Server, Settings};
+use super::{Database, Mail, Passwords, Refused, Server, Settings};
 
 /// Of Rocket's own keys, those that may be set; the others could weaken what Vestibule promises.
 pub(super) const SERVER_KEYS: [&str; 4] = ["address", "port", "workers", "shutdown"];
@@ -95,13 +95,23 @@ struct Defaults {
 impl Defaults {
     fn new() -> Self {
         let passwords = Passwords::default();
-        // The one number among the settings that are none by default.
+        // What is no text among the settings that are none by default.
         let hashing_threads = Some(passwords.threads());
+        let mail = Mail {
+            port: Some(587),
+            ..Mail::default()
+        };
+        let database = Database {
+            confirm: Some(false),
+            ..Database::default()
+        };
         let settings = Settings {
             passwords: Passwords {
                 hashing_threads,
                 ..passwords
             },
+            mail,
+            database,
             ..Settings::default()
         };
         Self {

@@ -16,15 +16,20 @@ pub enum Command {
     /// Takes an old key out of the key file
     #[command(after_help = "Example: vestibule key forget 1a2b3c4d")]
     Forget {
-        /// As `key rotate` named it
+        /// As `key rotate`, or the refused start, named it
         id: String,
+        /// It is lost for good: its secrets cannot be read any more, and the next start makes another key. Users whose
+        /// authenticator app was sealed with it sign in with a recovery code, or have their second factors removed
+        #[arg(long)]
+        lost: bool,
     },
 }
 
 pub fn run(command: &Command, effective: Effective) -> Done {
     with_app(effective, async |app| match command {
         Command::Rotate => rotate(app).await,
-        Command::Forget { id } => forget(app, id).await,
+        Command::Forget { id, lost: false } => forget(app, id).await,
+        Command::Forget { id, lost: true } => give_up(app, id).await,
     })
 }
 
@@ -50,6 +55,19 @@ async fn rotate(app: &App) -> Done {
             "VESTIBULE_SECRETS__KEY has no new key first; put one on a line before the others, restart, and run this again"
                 .into(),
         ),
+    }
+}
+
+async fn give_up(app: &App, id: &str) -> Done {
+    match secrets::give_up(app, &Actor::operator(), id).await? {
+        Forgotten::Done { .. } => {
+            output::err(&format!(
+                "Gave up the key {id}. Take what is left of the key file away; the next start makes another one. Secrets of \
+                 authenticator apps are lost: `vestibule user reset-factors NAME` lets a user set one up anew."
+            ));
+            Ok(())
+        }
+        _ => Err(format!("nothing is sealed with a key {id}").into()),
     }
 }
 

@@ -8,16 +8,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::{Machine, program};
-use crate::support::Authenticator;
+use crate::support::{Authenticator, PASSWORD};
 
 fn key_text(machine: &Machine) -> String {
     fs::read_to_string(machine.path("vestibule.key")).expect("a key file")
-}
-
-fn write_key(machine: &Machine, text: &str) {
-    fs::write(machine.path("vestibule.key"), text).expect("a file");
-    let own = fs::Permissions::from_mode(0o600);
-    fs::set_permissions(machine.path("vestibule.key"), own).expect("a mode");
 }
 
 /// A machine on which a server has run once.
@@ -55,7 +49,7 @@ fn key_01_a_wrong_or_missing_key_stops_the_start_with_a_sentence_and_changes_not
         ("\n\n", "is empty"),
         ("password", "32 bytes in base64"),
     ] {
-        write_key(&machine, text);
+        machine.write_key(text.as_bytes());
         let before = machine.number("SELECT count(*) FROM secret_keys");
         let told = machine.refuses_to_start();
         assert!(
@@ -73,7 +67,7 @@ fn key_01_a_wrong_or_missing_key_stops_the_start_with_a_sentence_and_changes_not
         "{told}"
     );
     assert!(!machine.path("vestibule.key").exists());
-    write_key(&machine, &good);
+    machine.write_key(good.as_bytes());
     machine.start().stop();
 }
 
@@ -107,6 +101,30 @@ fn a_backup_says_that_the_key_is_not_in_it() {
     let machine = used();
     let ran = machine.cli(&["db", "backup", "copy.db"]).done();
     assert!(ran.err.contains("vestibule.key"), "{}", ran.err);
+}
+
+#[test]
+fn a_key_that_is_lost_is_given_up_and_nobody_signs_in_with_less_than_before() {
+    let machine = Machine::new();
+    let server = machine.start();
+    machine.add_user("alice", &[]);
+    let mut alice = machine.signed_in("alice");
+    let app = Authenticator::of_page(&alice.get("/account/totp"));
+    let set_up = alice.post("/account/totp", &[("code", &app.code_at(now() - 30))]);
+    let recovery_code = set_up.elements("<li><code>", "</code>").remove(0);
+    drop(server);
+    let other = STANDARD.encode([7_u8, 1, 2, 3].repeat(8));
+    machine.write_key(other.as_bytes());
+    let told = machine.refuses_to_start();
+    let lost = id_after(&told, "key forget ");
+    machine.cli(&["key", "forget", &lost, "--lost"]).done();
+    let _server = machine.start();
+    let mut browser = machine.anonymous();
+    assert_eq!(browser.sign_in("alice", PASSWORD).header("location"), "/login/code");
+    let by_code = browser.post("/login/code", &[("code", &app.code_at(now()))]);
+    assert_eq!(by_code.status, 500, "its secret is lost");
+    let by_recovery = browser.post("/login/code", &[("recovery_code", &recovery_code)]);
+    assert_eq!(by_recovery.status, 303, "{}", by_recovery.body);
 }
 
 /// The id that `key rotate` names after `word`.

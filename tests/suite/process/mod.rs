@@ -28,6 +28,7 @@ mod users;
 mod wire;
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -96,6 +97,14 @@ impl Machine {
     pub fn set(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
         self
+    }
+
+    /// Puts the key there that a database's secrets are sealed with.
+    pub fn write_key(&self, key: &[u8]) {
+        let path = self.path("vestibule.key");
+        fs::write(&path, key).expect("a file");
+        let own = fs::Permissions::from_mode(0o600);
+        fs::set_permissions(path, own).expect("a mode");
     }
 
     /// On a database of PostgreSQL's, with the key that all its nodes have.

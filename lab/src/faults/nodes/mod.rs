@@ -53,9 +53,6 @@ impl Cluster {
     }
 }
 
-/// What the secrets of all nodes are sealed with.
-const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
-
 impl Node {
     pub fn start(
         testbed: &Testbed,
@@ -68,7 +65,6 @@ impl Node {
         let instance = testbed
             .empty_instance(name)?
             .set("VESTIBULE_DATABASE_URL", url)
-            .set("VESTIBULE_SECRETS__KEY", KEY)
             .set("VESTIBULE_NODES__NAME", name);
         let server = instance.start()?;
         Ok(Self {

@@ -12,6 +12,7 @@ const VARIANTS: u64 = 60;
 struct Original {
     database: Vec<u8>,
     wal: Vec<u8>,
+    key: Vec<u8>,
     /// Of sessions that are live, or were ended, in the file already.
     live: Vec<Browser>,
     ended: Vec<Browser>,
@@ -32,6 +33,7 @@ impl Original {
         Self {
             database: read("vestibule.db"),
             wal: read("vestibule.db-wal"),
+            key: read("vestibule.key"),
             live,
             ended,
         }
@@ -129,6 +131,7 @@ fn flt_05_a_damaged_database_is_refused_with_what_to_do_or_holds_what_was_promis
         let how = damage(variant, &mut database, &mut wal, &foreign);
         let machine = Machine::new();
         fs::write(machine.path("vestibule.db"), &database).expect("a file");
+        machine.write_key(&original.key);
         fs::write(machine.path("vestibule.db-wal"), &wal).expect("a file");
         fs::write(machine.path("vestibule.db.lock"), "There was one.").expect("a file");
         fs::write(machine.path("older.db"), &original.database).expect("a file");
