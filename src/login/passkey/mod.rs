@@ -196,7 +196,7 @@ impl Tries<'_> {
         let mut records = vec![record(self.event).refused().detail(reason(&refused))];
         if let (Refused::Copied, Some(owner)) = (&refused, owner) {
             records.push(record(Event::PasskeyCounterRegressed));
-            notices::tell(app, &mut tx, owner.id, Kind::PasskeySuspect, None).await?;
+            notices::tell(self.app, &mut tx, owner.id, Kind::PasskeySuspect, None).await?;
         }
         if self.reservation.failed(&mut tx, now).await? {
             records.push(record(Event::Throttle));

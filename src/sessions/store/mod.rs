@@ -7,7 +7,7 @@ mod uses;
 pub use listing::Found;
 pub(super) use listing::{count, page, page_of_former};
 pub(super) use look_up::{AtSite, Joined, by_site_secrets, by_tokens};
-pub(super) use uses::{USES_TOGETHER, touch};
+pub(super) use uses::{USES_TOGETHER, touch, touch_site};
 
 use sqlx::FromRow;
 use uuid::Uuid;

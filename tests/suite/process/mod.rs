@@ -515,13 +515,17 @@ impl Browser {
         );
         let answer = parse(&exchange(self.port, request.as_bytes()));
         // Not the one by which a browser is known before anybody is signed in.
-        let pairs = answer.all("set-cookie").filter_map(|set| set.split(';').next());
-        let mut kept = pairs.filter(|pair| !pair.contains("vestibule-visit="));
-        match kept.next() {
+        let mut pairs = answer
+            .all("set-cookie")
+            .filter_map(|set| set.split(';').next())
+            .filter(|pair| !pair.contains("vestibule-visit="));
+        let kept = pairs.next().map(str::to_owned);
+        match kept {
             Some(pair) if pair.ends_with('=') => self.cookie.clear(),
-            Some(pair) => pair.clone_into(&mut self.cookie),
+            Some(pair) => self.cookie = pair,
             None => {}
         }
+        drop(pairs);
         answer
     }
 }
