@@ -21,7 +21,7 @@ local ASKED_WITH = {
 }
 
 -- All of them, or the answer is none: a missing one would leave the client's own in place.
-local IDENTITY = { "remote-user", "remote-name", "remote-email", "remote-groups" }
+local IDENTITY = { "remote-user", "remote-name", "remote-email", "remote-groups", "remote-methods" }
 
 -- HAProxy writes these itself.
 local NOT_HANDED_ON = {
@@ -52,6 +52,13 @@ local function question(txn)
             headers[name] = { joined(sent[name], name == "cookie" and "; " or ", ") }
         end
     end
+    -- Each by itself: two joined would be none that anybody knows.
+    if sent["authorization"] then
+        headers["authorization"] = {}
+        for at = 0, #sent["authorization"] do
+            table.insert(headers["authorization"], sent["authorization"][at])
+        end
+    end
     return headers
 end
 
@@ -73,6 +80,10 @@ local function allow(txn, answer)
     local cookie = answer.headers["cookie"]
     if cookie and cookie[0] ~= "" then
         txn.http:req_set_header("cookie", cookie[0])
+    end
+    -- An app token is for Vestibule; any other Authorization is the application's.
+    if answer.headers["remote-methods"][0] == "token" then
+        txn.http:req_del_header("authorization")
     end
     txn:set_var("txn.vestibule", "allowed")
 end

@@ -2,6 +2,7 @@
 
 use crate::foundation::app::App;
 use crate::foundation::audit::{self, Actor, Event, Record};
+use crate::people::app_tokens;
 use crate::people::notices::{self, Kind};
 use crate::people::passwords::{Hasher, Password};
 use crate::people::second_factors;
@@ -44,6 +45,7 @@ pub async fn disable(app: &App, actor: &Actor, username: &str) -> Outcome<User> 
         return Ok(Err(Refused::LastAdmin));
     }
     sessions::end_all_of(&mut tx, now, user.id, EndReason::Disabled, actor).await?;
+    app_tokens::revoke_all_of(&mut tx, now, user.id).await?;
     audit::commit(tx, now, actor, &[Record::of(Event::UserDisable, &user)]).await?;
     Ok(Ok(User {
         disabled_at: Some(now),
@@ -105,6 +107,7 @@ pub async fn reset_factors(app: &App, actor: &Actor, username: &str) -> Outcome<
     };
     let now = app.clock.now();
     second_factors::remove_all(&mut tx, user.id).await?;
+    app_tokens::revoke_all_of(&mut tx, now, user.id).await?;
     sessions::end_all_of(&mut tx, now, user.id, EndReason::FactorsReset, actor).await?;
     notices::tell(app, &mut tx, user.id, Kind::FactorsReset, None).await?;
     audit::commit(tx, now, actor, &[Record::of(Event::FactorsReset, &user)]).await?;
@@ -136,6 +139,7 @@ pub async fn set_password(
     let now = app.clock.now();
     users::store_password(&mut tx, now, &user, &hash).await?;
     sessions::end_all_of(&mut tx, now, user.id, EndReason::PasswordChanged, actor).await?;
+    app_tokens::revoke_all_of(&mut tx, now, user.id).await?;
     audit::commit(tx, now, actor, &[Record::of(Event::PasswordSet, &user)]).await?;
     Ok(Ok(user))
 }
@@ -163,6 +167,7 @@ pub async fn set_one_time_password(
     };
     users::update(&mut tx, &user).await?;
     sessions::end_all_of(&mut tx, now, user.id, EndReason::PasswordChanged, actor).await?;
+    app_tokens::revoke_all_of(&mut tx, now, user.id).await?;
     let record = Record::of(Event::PasswordSet, &user).detail("one-time password");
     audit::commit(tx, now, actor, &[record]).await?;
     Ok(Ok(user))

@@ -17,6 +17,7 @@ use crate::foundation::error::Error;
 use crate::foundation::mail::Compose;
 use crate::foundation::token::Token;
 use crate::login::{Verification, verify_password};
+use crate::people::app_tokens;
 use crate::people::passwords::{Hasher, Password, Weakness};
 use crate::people::{links, users};
 use crate::sessions::{self, CurrentSession, Device, EndReason, Methods};
@@ -39,12 +40,12 @@ pub fn slice() -> Slice {
         PageKind::of::<FactorsPage>(),
         PageKind::of::<TotpPage>(),
         PageKind::of::<RecoveryCodesPage>(),
-        PageKind::of::<PasskeysPage>(),
         PageKind::of::<AddressPage>(),
         PageKind::of::<LinkPage>(),
         PageKind::of::<AskPage>(),
         PageKind::of::<ChoosePage>(),
         PageKind::of::<DonePage>(),
+        PageKind::of::<PasskeysPage>(),
     ];
     let routes = [
         routes::routes(),
@@ -74,7 +75,8 @@ pub enum Changed {
     Weak(Weakness),
 }
 
-/// Changes the user's own password. It needs the current one, and counts as a try of it.
+/// Changes the user's own password, and ends the app tokens if that is wanted too. It needs the current one, and counts
+/// as a try of it.
 ///
 /// # Errors
 /// The database failed, or the hashing queue is full; nothing was changed then.
@@ -83,6 +85,7 @@ pub async fn change_password(
     current: &CurrentSession,
     old: &Password,
     new: &Password,
+    end_tokens: bool,
     device: &Device,
 ) -> Result<Changed, Error> {
     let user = &current.user;
@@ -106,6 +109,9 @@ pub async fn change_password(
         return Ok(Changed::WrongCurrent);
     };
     users::store_password(&mut tx, now, &user, &hash).await?;
+    if end_tokens {
+        app_tokens::revoke_all_of(&mut tx, now, user.id).await?;
+    }
     sessions::end_others_of(
         &mut tx,
         now,

@@ -85,6 +85,7 @@ fn well_known(_visit: Visit) -> Answer {
 struct PasswordForm {
     current_password: String,
     new_password: String,
+    end_tokens: Option<String>,
     rd: Option<String>,
     flow: Option<String>,
 }
@@ -125,7 +126,8 @@ async fn answer_password_change(
         Password::new(form.current_password),
         Password::new(form.new_password),
     );
-    match change_password(app, current, &old, &new, &visit.device()).await? {
+    let end_tokens = form.end_tokens.as_deref() == Some("on");
+    match change_password(app, current, &old, &new, end_tokens, &visit.device()).await? {
         Changed::Done(token) => {
             let answer = destination.continue_to(app, &token.hash()).await?;
             Ok(answer.cookie(cookie_for(app, &token, &current.session)))

@@ -15,6 +15,7 @@ pub mod secrets;
 pub mod settings;
 pub mod throttle;
 pub mod token;
+pub mod unwritten;
 pub mod version;
 
 pub(crate) use core::setup;

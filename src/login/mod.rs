@@ -18,9 +18,9 @@ use crate::foundation::audit::{self, Actor, Event, Record};
 use crate::foundation::db::Tx;
 use crate::foundation::error::Error;
 use crate::foundation::token::{Token, TokenHash};
-use crate::people::links::{self, Purpose};
+use crate::people::links;
 use crate::people::notices::{self, Kind};
-use crate::people::passkeys;
+use crate::people::passkeys::Purpose;
 use crate::people::passwords::Password;
 use crate::people::users::User;
 use crate::sessions::{
@@ -190,7 +190,7 @@ pub(crate) async fn commit(
 ) -> Result<(), Error> {
     let SignedIn { session, user, .. } = signed_in;
     // Whoever knows the password needs no new one.
-    links::end(&mut tx, user.id, Purpose::Reset).await?;
+    links::end(&mut tx, user.id, links::Purpose::Reset).await?;
     let mut record = Record::of(Event::SignIn, user).session(session.id);
     if session.trusted {
         record = record.detail("password, on a trusted device");
@@ -329,7 +329,7 @@ async fn by_passkey(
     current: &CurrentSession,
     given: Given<'_>,
 ) -> Result<Reauthenticated, Error> {
-    let purpose = passkeys::Purpose::Reauthenticate(current.user.id);
+    let purpose = Purpose::Reauthenticate(current.user.id);
     match passkey::check(app, Event::Reauthenticate, purpose, given).await? {
         Checked::Right(tx, _) => {
             let (method, records) = (Methods::PASSKEY, Vec::new());

@@ -1,5 +1,6 @@
 //! Who signs in, and how they prove it.
 
+pub mod app_tokens;
 pub mod links;
 pub mod notices;
 pub(crate) mod passkeys;
@@ -22,6 +23,7 @@ pub fn slice() -> Slice {
 fn setup(builder: &mut AppBuilder) -> Result<(), Error> {
     passkeys::setup(builder);
     passwords::setup(builder)?;
+    app_tokens::setup(builder);
     builder.on_launch(|app| {
         Box::pin(async {
             for kind in users::kinds_of_hashes(app.db.reader()).await? {

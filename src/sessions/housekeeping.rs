@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::last_use::{LastUse, LastUses};
+use super::last_use::{LastUse, LastUses, SiteUses};
 use super::{by_time, look_up, store};
 use crate::foundation::app::App;
 use crate::foundation::error::Error;
@@ -36,6 +36,25 @@ pub async fn write_last_uses(app: &App) -> Result<(), Error> {
         .await
         .inspect_err(|_| app.clock.mark_dirty())?;
     last_uses.forget_written(&recorded);
+    Ok(())
+}
+
+/// Writes when protected hosts were last used, in one transaction.
+///
+/// # Errors
+/// The database failed; what was noted is kept for the next time.
+pub async fn write_site_uses(app: &App) -> Result<(), Error> {
+    let uses = app.state::<SiteUses>();
+    let noted = uses.all();
+    if noted.is_empty() {
+        return Ok(());
+    }
+    let mut tx = app.db.begin().await?;
+    for (secret, at) in &noted {
+        store::touch_site(&mut tx, secret, *at).await?;
+    }
+    tx.commit().await?;
+    uses.forget_written(&noted);
     Ok(())
 }
 

@@ -8,6 +8,7 @@ use super::Session;
 use crate::foundation::clock::Timestamp;
 use crate::foundation::settings;
 use crate::foundation::token::TokenHash;
+use crate::foundation::unwritten::Unwritten;
 
 /// A use within this of the last one is not recorded.
 const COARSEST_STEP: Duration = Duration::from_secs(60);
@@ -29,6 +30,9 @@ impl LastUse {
         }
     }
 }
+
+/// When protected hosts were last used, by their secrets, where their sites ask for that.
+pub(super) type SiteUses = Unwritten<Timestamp>;
 
 /// Uses that are not in the database yet.
 #[derive(Debug, Default)]

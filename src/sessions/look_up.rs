@@ -5,11 +5,13 @@
 //! looked up in the database once more.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Session;
-use super::last_use::{LastUse, LastUses};
+use super::last_use::{LastUse, LastUses, SiteUses};
 use super::store::{self, AtSite, Joined};
 use crate::foundation::app::App;
+use crate::foundation::clock::Timestamp;
 use crate::foundation::db::{Cache, Db, Gather, Key, Pool, Row, Snapshot};
 use crate::foundation::error::Error;
 use crate::foundation::token::{Token, TokenHash};
@@ -60,6 +62,7 @@ struct SiteSecret {
     secret: TokenHash,
     host: Box<str>,
     session: TokenHash,
+    used_at: Timestamp,
 }
 
 impl Row for CachedSession {
@@ -93,7 +96,7 @@ pub async fn resume(app: &App, token: &Token) -> Result<Option<(Session, User)>,
         .cached()
         .and_then(|snapshot| Found::cached(&snapshot, &hash));
     if let Some(live) = cached.and_then(|found| found.if_live(app)) {
-        return Ok(Some(live.into_parts()));
+        return Ok(Some(live.use_now(app)));
     }
     let look_ups = app.state::<LookUps>();
     let found = app
@@ -102,11 +105,11 @@ pub async fn resume(app: &App, token: &Token) -> Result<Option<(Session, User)>,
         .look_up(look_ups.by_token.find(hash))
         .await?;
     let live = found.and_then(|found| found.if_live(app));
-    Ok(live.map(Live::into_parts))
+    Ok(live.map(|live| live.use_now(app)))
 }
 
-/// The user whose session the secret of a protected host stands for, which is good for `host` alone; and the
-/// version of the policy in force at that moment.
+/// The session that the secret of a protected host stands for, which is good for `host` alone; and the version of
+/// the policy in force at that moment.
 ///
 /// # Errors
 /// The database failed; the caller lets nobody in then.
@@ -114,15 +117,16 @@ pub async fn resume_at_site(
     app: &App,
     secret: &TokenHash,
     host: &str,
-) -> Result<(i64, Option<Arc<User>>), Error> {
+) -> Result<(i64, Option<SiteVisit>), Error> {
     let look_ups = app.state::<LookUps>();
     let look_up = look_ups.at_site.find(*secret);
     let (version, found) = app.db.timings().look_up(look_up).await?;
-    let user = found.and_then(|(secret, found)| {
+    let visit = found.and_then(|(secret, found)| {
         let is_here = *secret.host == *host;
-        is_here.then(|| found.if_live(app))?
+        let live = is_here.then(|| found.if_live(app))??;
+        Some(SiteVisit { secret, live })
     });
-    Ok((version, user.map(|live| live.found.user)))
+    Ok((version, visit))
 }
 
 /// The same out of memory; `None`: the database has to be asked.
@@ -131,13 +135,50 @@ pub fn cached_at_site(
     snapshot: &Snapshot<'_>,
     secret: &TokenHash,
     host: &str,
-) -> Option<Arc<User>> {
-    let known = snapshot.get::<SiteSecret>(&secret.key())?;
-    if *known.host != *host {
+) -> Option<SiteVisit> {
+    let secret = snapshot.get::<SiteSecret>(&secret.key())?;
+    if *secret.host != *host {
         return None;
     }
-    let found = Found::cached(snapshot, &known.session)?;
-    found.if_live(app).map(|live| live.found.user)
+    let live = Found::cached(snapshot, &secret.session)?.if_live(app)?;
+    Some(SiteVisit { secret, live })
+}
+
+/// A live session at a protected host. That it was looked up is no use of it yet.
+pub(crate) struct SiteVisit {
+    secret: Arc<SiteSecret>,
+    live: Live,
+}
+
+impl SiteVisit {
+    #[must_use]
+    pub fn user(&self) -> &Arc<User> {
+        &self.live.found.user
+    }
+
+    #[must_use]
+    pub fn session(&self) -> &Session {
+        &self.live.found.session.session
+    }
+
+    /// When a person last used the host by this secret.
+    pub fn used_at(&self, app: &App) -> Timestamp {
+        let unwritten = app.state::<SiteUses>().of(&self.secret.secret);
+        unwritten.map_or(self.secret.used_at, |at| at.max(self.secret.used_at))
+    }
+
+    /// Counts this as a use of the session.
+    pub fn note_use(&self, app: &App) {
+        self.live.note_use(app);
+    }
+
+    /// Counts this as a use of the host, of which its site limits the pauses.
+    pub fn note_use_of_host(&self, app: &App, step: Duration) {
+        let now = app.clock.now();
+        if now.since(self.used_at(app)) >= step {
+            app.state::<SiteUses>().note(&self.secret.secret, now);
+        }
+    }
 }
 
 async fn by_tokens(
@@ -188,6 +229,7 @@ impl SiteSecret {
             secret: at_site.secret,
             host: at_site.host.into(),
             session: at_site.joined.hash,
+            used_at: at_site.used_at,
         });
         rows.push(secret.clone());
         (secret, Found::keep(at_site.joined, rows))
@@ -218,7 +260,7 @@ impl Found {
         Self { session, user }
     }
 
-    /// Judges the times, and notes the use of a session that is live.
+    /// Judges the times.
     fn if_live(self, app: &App) -> Option<Live> {
         let hash = &self.session.hash;
         let session = &self.session.session;
@@ -230,7 +272,6 @@ impl Found {
             app.clock.mark_dirty();
             return None;
         }
-        last_uses.record(hash, session, used, now, &app.settings.sessions);
         Some(Live { found: self, used })
     }
 }
@@ -260,7 +301,14 @@ impl CachedSession {
 }
 
 impl Live {
-    fn into_parts(self) -> (Session, User) {
+    fn note_use(&self, app: &App) {
+        let CachedSession { hash, session } = &*self.found.session;
+        let (last_uses, now) = (app.state::<LastUses>(), app.clock.now());
+        last_uses.record(hash, session, self.used, now, &app.settings.sessions);
+    }
+
+    fn use_now(self, app: &App) -> (Session, User) {
+        self.note_use(app);
         let session = self.found.session.session.clone().used(self.used);
         (session, User::clone(&self.found.user))
     }

@@ -30,6 +30,7 @@ use crate::foundation::error::Error;
 use crate::foundation::settings::Required;
 use crate::foundation::throttle;
 use crate::foundation::token::{Token, TokenHash};
+use crate::people::app_tokens;
 use crate::people::users::User;
 use crate::web::Slice;
 pub use crate::web::{Denied, Device};
@@ -39,7 +40,7 @@ pub(crate) use guard::{Enroller, SteppedUp};
 pub use housekeeping::write_last_uses;
 use last_use::LastUse;
 pub use last_use::LastUses;
-pub(crate) use look_up::{cached_at_site, resume, resume_at_site};
+pub(crate) use look_up::{SiteVisit, cached_at_site, resume, resume_at_site};
 pub use methods::Methods;
 pub use store::Found;
 
@@ -47,9 +48,13 @@ pub use store::Found;
 pub fn slice() -> Slice {
     Slice::new(routes::routes(), Vec::new()).with_setup(|builder| {
         builder.manage(LastUses::default());
+        builder.manage(last_use::SiteUses::default());
         builder.manage(look_up::LookUps::new(&builder.db));
         builder.every(housekeeping::WRITE_INTERVAL, |app| {
             Box::pin(write_last_uses(app))
+        });
+        builder.every(housekeeping::WRITE_INTERVAL, |app| {
+            Box::pin(housekeeping::write_site_uses(app))
         });
         builder.every_by_one(housekeeping::SWEEP_INTERVAL, |app| {
             Box::pin(housekeeping::sweep(app))
@@ -58,6 +63,7 @@ pub fn slice() -> Slice {
             Box::pin(trusted::sweep(app))
         });
         builder.on_close(|app| Box::pin(write_last_uses(app)));
+        builder.on_close(|app| Box::pin(housekeeping::write_site_uses(app)));
         metrics::register(builder);
         Ok(())
     })
@@ -223,9 +229,9 @@ pub(crate) async fn is_new_device(
 ) -> Result<bool, Error> {
     let name = device::describe(&audit::sanitize(&device.user_agent));
     let known = store::devices_of(tx, user_id).await?;
-    let is_known = known.iter().any(|(known, address)| {
-        *known == name && throttle::is_one(address, device.address)
-    });
+    let is_known = known
+        .iter()
+        .any(|(known, address)| *known == name && throttle::is_one(address, device.address));
     Ok(!known.is_empty() && !is_known)
 }
 
@@ -333,6 +339,7 @@ pub async fn revoke_everyone(app: &App, actor: &Actor, keep: Option<Uuid>) -> Re
     let mut tx = app.db.begin().await?;
     tx.changes_many_sessions().await?;
     let ended = store::revoke_everyone(&mut tx, keep, now, actor.name()).await?;
+    app_tokens::revoke_everyones(&mut tx, now).await?;
     trusted::forget_others(&mut tx, None, keep).await?;
     let record =
         Record::anonymous(Event::SessionRevoke).detail(format!("everyone: {ended} sessions"));

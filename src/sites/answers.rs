@@ -2,16 +2,18 @@
 
 use std::net::IpAddr;
 
-use hyper::header::{COOKIE, HeaderName, LOCATION};
+use hyper::header::{AUTHORIZATION, COOKIE, HeaderName, LOCATION, WWW_AUTHENTICATE};
 use rocket::http::Status;
 use serde::Serialize;
 
-use super::flow::{expire_planted, flow, flow_cookie, home, sign_in_address};
+use super::flow::{Due, expire_planted, flow, flow_cookie, home, sign_in_address};
 use super::host::Host;
 use super::original_request::{Dialect, OriginalRequest, Unusable};
-use super::request::ProxyRequest;
+use super::request::{ProxyRequest, text};
 use super::routes::TOO_MANY_COOKIES;
+use super::rules::Site;
 use super::tickets::SiteAddress;
+use super::visitor::Visitor;
 use crate::foundation::app::App;
 use crate::foundation::error::Error;
 use crate::foundation::log_limit::{LogLimiter, RateLimitedLog};
@@ -85,29 +87,69 @@ pub(super) fn redirect_status(dialect: Dialect, method: &str) -> Status {
     }
 }
 
+/// Whether no browser asks. One that is challenged for Basic, for a page or within one, would ask its user.
+fn is_program(request: &ProxyRequest) -> bool {
+    let accept = request.headers().first("accept").unwrap_or_default();
+    !request.headers().contains_key("sec-fetch-mode") && !accept.contains("text/html")
+}
+
+/// Programs that know of no app tokens ask for a name and a password at this (RFC 7617).
+fn basic(host: &Host) -> String {
+    format!("Basic realm=\"{host}\", charset=\"UTF-8\"")
+}
+
+/// A session and a token that stand for different users; nobody can say which is meant.
+pub(super) fn refuse_two_users(dialect: Dialect) -> Answer {
+    let status = match dialect {
+        // nginx knows no other refusal.
+        Dialect::AuthRequest => Status::Forbidden,
+        Dialect::ForwardAuth | Dialect::ExtAuthz => Status::BadRequest,
+    };
+    error_json(status, "two_users")
+}
+
 const REMOTE_USER: HeaderName = HeaderName::from_static("remote-user");
 const REMOTE_NAME: HeaderName = HeaderName::from_static("remote-name");
 const REMOTE_EMAIL: HeaderName = HeaderName::from_static("remote-email");
 const REMOTE_GROUPS: HeaderName = HeaderName::from_static("remote-groups");
+const REMOTE_METHODS: HeaderName = HeaderName::from_static("remote-methods");
 const TO_REMOVE: HeaderName = HeaderName::from_static("x-envoy-auth-headers-to-remove");
 
 /// Every header that a proxy copies is there once, empty where there is nothing to say: one that is
 /// missing would let the client's own through.
-pub(super) fn allow(request: &ProxyRequest, dialect: Dialect, user: Option<&User>) -> Answer {
-    let text = |of: fn(&User) -> String| user.map(of).unwrap_or_default();
+///
+/// What a visitor proved stands in Remote-Methods: nginx and others know by it that the Authorization was a token of ours,
+/// and is not the application's to see.
+pub(super) fn allow(request: &ProxyRequest, dialect: Dialect, visitor: Option<&Visitor>) -> Answer {
+    let user = visitor.map(|visitor| &*visitor.user);
+    let methods = visitor.map(|visitor| visitor.methods.to_string());
+    let is_token = visitor.is_some_and(Visitor::is_program);
+    let told = |of: fn(&User) -> String| user.map(of).unwrap_or_default();
     let answer = Answer::text(Status::Ok, String::new())
-        .header(REMOTE_USER, text(|user| user.username.clone()))
-        .header(REMOTE_NAME, text(|user| user.shown_name().to_owned()))
+        .header(REMOTE_USER, told(|user| user.username.clone()))
+        .header(REMOTE_NAME, told(|user| user.shown_name().to_owned()))
         .header(
             REMOTE_EMAIL,
-            text(|user| user.email.clone().unwrap_or_default()),
+            told(|user| user.email.clone().unwrap_or_default()),
         )
-        .header(REMOTE_GROUPS, text(|user| user.groups.join(",")))
+        .header(REMOTE_GROUPS, told(|user| user.groups.join(",")))
+        .header(REMOTE_METHODS, methods.unwrap_or_default())
         .header(COOKIE, without_ours(request.cookies()));
     match dialect {
+        Dialect::ExtAuthz if is_token => answer.header(TO_REMOVE, REMOVED_BY_ENVOY_WITH_TOKEN),
         Dialect::ExtAuthz => answer.header(TO_REMOVE, REMOVED_BY_ENVOY),
-        Dialect::ForwardAuth | Dialect::AuthRequest => answer,
+        Dialect::ForwardAuth | Dialect::AuthRequest if is_token => answer,
+        Dialect::ForwardAuth => hand_on_authorization(request, answer),
+        Dialect::AuthRequest => answer,
     }
+}
+
+/// Traefik deletes what the answer does not tell again.
+fn hand_on_authorization(request: &ProxyRequest, answer: Answer) -> Answer {
+    let values = request.headers().get_all(AUTHORIZATION).into_iter();
+    values.fold(answer, |answer, value| {
+        answer.header(AUTHORIZATION, text(value).to_owned())
+    })
 }
 
 /// The cookies that fit, with the rest of an answer, into the buffer of deploy/nginx; to more nginx says 500.
@@ -146,21 +188,29 @@ const COOKIES_TOO_LARGE: &str =
     "the browser's cookies for this host are longer than the 12 KiB that nginx can hand on";
 
 /// Other spellings that some application takes for the same.
-const REMOVED_BY_ENVOY: &str = "remote_user,remote_name,remote_email,remote_groups,x-remote-user,x-remote-name,x-remote-email,x-remote-groups";
+const REMOVED_BY_ENVOY: &str = "remote_user,remote_name,remote_email,remote_groups,remote_methods,x-remote-user,x-remote-name,x-remote-email,x-remote-groups,x-remote-methods";
+const REMOVED_BY_ENVOY_WITH_TOKEN: &str = "authorization,remote_user,remote_name,remote_email,remote_groups,remote_methods,x-remote-user,x-remote-name,x-remote-email,x-remote-groups,x-remote-methods";
 
 pub(super) fn ask_to_sign_in(
     app: &App,
     request: &ProxyRequest,
     dialect: Dialect,
     original: &OriginalRequest,
+    site: &Site,
+    due: Due,
 ) -> Answer {
     if !navigates(request.headers()) {
-        return error_json(Status::Unauthorized, "unauthenticated").challenge();
+        let answer = error_json(Status::Unauthorized, "unauthenticated");
+        return if site.terms.tokens && is_program(request) {
+            answer.header(WWW_AUTHENTICATE, basic(&original.host))
+        } else {
+            answer.challenge()
+        };
     }
     let flow = flow(app, request);
     let rd = page_to_come_back_to(app, request, original);
     let status = redirect_status(dialect, &original.method);
-    let location = sign_in_address(app, &original.host, &rd, &original.method, &flow);
+    let location = sign_in_address(app, &original.host, &rd, &original.method, &flow, due);
     let answer = Answer::text(status, String::new())
         .header(LOCATION, location)
         .keep_opener();
@@ -189,8 +239,9 @@ pub(super) fn forbid(
     app: &App,
     request: &ProxyRequest,
     original: &OriginalRequest,
-    user: Option<&User>,
+    visitor: Option<&Visitor>,
 ) -> Result<Answer, Error> {
+    let user = visitor.map(|visitor| &visitor.user);
     if let Some(left_out) = admit(app) {
         tracing::info!(host = %original.host, method = original.method, user = user.map(|user| user.username.as_str()), left_out, "denied by the site's rules");
     }
@@ -207,6 +258,7 @@ pub(super) fn forbid(
             &home(app, &original.host),
             "GET",
             &flow,
+            Due::default(),
         ) + "&switch=1",
     };
     Ok(Answer::page(app, Status::Forbidden, &page, None)?.cookie(flow_cookie(app, &flow)))

@@ -2,26 +2,30 @@
 
 use std::sync::Arc;
 
+use prometheus_client::metrics::counter::Counter;
 use rocket::http::Status;
 
 use super::answers::{
     allow, ask_to_sign_in, broken, error_json, forbid, has_too_many_cookies, refuse,
-    refuse_cookies, unknown_site,
+    refuse_cookies, refuse_two_users, unknown_site,
 };
+use super::credential::{self, Found};
 use super::decision::{Asked, Decision, decide};
 use super::enter;
+use super::flow::Due;
 use super::original_request::{Dialect, OriginalRequest};
 use super::own_paths::{answer_asked, answer_passed_on, is_own_path};
 use super::policy::{self, Policy};
 use super::request::ProxyRequest;
 use super::tickets::all_under;
+use super::visitor::{self, Seen, Visitor, Who};
 use crate::foundation::app::App;
 use crate::foundation::error::Error;
 use crate::foundation::token::{Token, TokenHash};
-use crate::people::users::User;
+use crate::people::app_tokens;
 use crate::sessions::{cached_at_site, resume_at_site};
 use crate::web::Answer;
-use crate::web::cookies::{DomainCookie, Found, HostCookie};
+use crate::web::cookies::{self, DomainCookie, HostCookie};
 use crate::web::denials::{Reason, count};
 use crate::web::navigation::is_navigation;
 
@@ -70,9 +74,6 @@ fn dialect(path: &str) -> Option<Dialect> {
     }
 }
 
-/// Who asks at a protected host.
-type Visitor = Option<Arc<User>>;
-
 async fn check(app: &App, request: &ProxyRequest, dialect: Dialect) -> Result<Answer, Error> {
     let original = match OriginalRequest::read(request, app, dialect) {
         Ok(original) => original,
@@ -81,11 +82,13 @@ async fn check(app: &App, request: &ProxyRequest, dialect: Dialect) -> Result<An
             return Ok(refuse(app, dialect, unusable));
         }
     };
-    let presented = secret(app, request, &original);
-    let presented = presented.map(|(secret, good_for)| (secret.hash(), good_for));
-    let (policy, visitor) = match cached(app, presented.as_ref()) {
+    let presented = Presented {
+        secret: secret(app, request, &original).map(|(secret, good_for)| (secret.hash(), good_for)),
+        credential: credential::find(request),
+    };
+    let (policy, seen) = match cached(app, &presented) {
         Some(cached) => cached,
-        None => Box::pin(look_up(app, presented)).await?,
+        None => Box::pin(look_up(app, &presented)).await?,
     };
     let Some(site) = app.site_of(&policy, &original.host) else {
         count(app, Reason::Host);
@@ -94,59 +97,127 @@ async fn check(app: &App, request: &ProxyRequest, dialect: Dialect) -> Result<An
     if original.path.starts_with("/.vestibule/") {
         return Box::pin(answer_asked(app, request, dialect, &original)).await;
     }
+    let in_background = is_in_background(request);
+    let who = visitor::judge(
+        app,
+        site,
+        &original,
+        &presented.credential,
+        &seen,
+        in_background,
+    );
+    let mut due = Due {
+        fresh: matches!(who, Who::Stale),
+        ..Due::default()
+    };
+    let visitor = match who {
+        Who::Somebody(visitor) => Some(visitor),
+        Who::Nobody | Who::Stale => None,
+        Who::Refused => {
+            app.state::<WrongTokens>().0.inc();
+            count(app, Reason::Unauthenticated);
+            return Ok(ask_to_sign_in(app, request, dialect, &original, site, due));
+        }
+        Who::TwoUsers => {
+            count(app, Reason::Malformed);
+            return Ok(refuse_two_users(dialect));
+        }
+    };
+    let visitor = visitor.as_ref();
     let asked = Asked {
         method: &original.method,
         path: &original.path,
         address: original.address,
     };
-    let user = visitor.as_deref();
-    match decide(site, &asked, user) {
+    match decide(site, &asked, visitor) {
         Decision::Allow if has_too_many_cookies(request, dialect) => {
             count(app, Reason::Malformed);
             Ok(refuse_cookies(app, request, &original))
         }
-        Decision::Allow => Ok(allow(request, dialect, user)),
+        Decision::Allow => Ok(allow(request, dialect, visitor)),
         Decision::SignIn => {
             count(app, Reason::Unauthenticated);
-            Ok(ask_to_sign_in(app, request, dialect, &original))
+            Ok(ask_to_sign_in(app, request, dialect, &original, site, due))
+        }
+        // A program has no other factor to show.
+        Decision::SecondFactor if visitor.is_some_and(Visitor::is_program) => {
+            count(app, Reason::SecondFactorRequired);
+            forbid(app, request, &original, visitor)
+        }
+        Decision::SecondFactor => {
+            count(app, Reason::SecondFactorRequired);
+            due.second_factor = true;
+            Ok(ask_to_sign_in(app, request, dialect, &original, site, due))
         }
         Decision::Forbid => {
             count(app, Reason::Forbidden);
-            forbid(app, request, &original, user)
+            forbid(app, request, &original, visitor)
         }
     }
 }
 
-/// The policy in force, and the user whose cookie of this host came with the request, if that user
-/// may go on: both in one look-up.
-async fn look_up(
-    app: &App,
-    presented: Option<(TokenHash, String)>,
-) -> Result<(Arc<Policy>, Visitor), Error> {
-    let Some((secret, good_for)) = presented else {
-        return Ok((policy::current(app).await?, None));
-    };
+/// A browser says of its requests whether a page is opened by them; who says nothing may be a person.
+fn is_in_background(request: &ProxyRequest) -> bool {
+    let mode = request.headers().get("sec-fetch-mode");
+    mode.is_some_and(|mode| mode != "navigate")
+}
+
+/// What a request came with.
+struct Presented {
+    /// The secret of a cookie, and what that is good for.
+    secret: Option<(TokenHash, String)>,
+    credential: Found,
+}
+
+impl Presented {
+    fn is_by_domain(&self) -> bool {
+        let secret = self.secret.as_ref();
+        secret.is_some_and(|(_, good_for)| good_for.starts_with('.'))
+    }
+}
+
+/// Tokens that were presented and did not count.
+#[derive(Debug, Default)]
+pub(super) struct WrongTokens(pub Counter);
+
+/// The policy in force, and what there is to what was presented.
+async fn look_up(app: &App, presented: &Presented) -> Result<(Arc<Policy>, Seen), Error> {
     let generation = app.db.cache().generation();
-    let (version, found) = resume_at_site(app, &secret, &good_for).await?;
-    let policy = policy::at(app, generation, version).await?;
-    Ok((policy, found.filter(may_go_on)))
+    let mut version = None;
+    let mut seen = Seen {
+        by_domain: presented.is_by_domain(),
+        ..Seen::default()
+    };
+    if let Some((secret, good_for)) = &presented.secret {
+        let (seen_at, visit) = resume_at_site(app, secret, good_for).await?;
+        (version, seen.visit) = (Some(seen_at), visit);
+    }
+    if let Some(credential) = presented.credential.credential() {
+        let (seen_at, token) = app_tokens::resume(app, &credential.hash).await?;
+        (version, seen.token) = (Some(seen_at), token);
+    }
+    let policy = match version {
+        Some(version) => policy::at(app, generation, version).await?,
+        None => policy::current(app).await?,
+    };
+    Ok((policy, seen))
 }
 
 /// The same out of memory; `None`: the database has to be asked.
-fn cached(app: &App, presented: Option<&(TokenHash, String)>) -> Option<(Arc<Policy>, Visitor)> {
+fn cached(app: &App, presented: &Presented) -> Option<(Arc<Policy>, Seen)> {
     let snapshot = app.db.cached()?;
     let policy = policy::cached(&snapshot)?;
-    let visitor = match presented {
-        Some((secret, good_for)) => {
-            Some(cached_at_site(app, &snapshot, secret, good_for)?).filter(may_go_on)
-        }
-        None => None,
+    let mut seen = Seen {
+        by_domain: presented.is_by_domain(),
+        ..Seen::default()
     };
-    Some((policy, visitor))
-}
-
-fn may_go_on(user: &Arc<User>) -> bool {
-    !user.must_change_password
+    if let Some((secret, good_for)) = &presented.secret {
+        seen.visit = Some(cached_at_site(app, &snapshot, secret, good_for)?);
+    }
+    if let Some(credential) = presented.credential.credential() {
+        seen.token = Some(app_tokens::cached(&snapshot, &credential.hash)?);
+    }
+    Some((policy, seen))
 }
 
 /// The secret in the cookie of this host, and what it is good for. Where there is none, a script's
@@ -159,15 +230,15 @@ fn secret(
     let domain = app.settings.sites.domain_over(original.host.name());
     let site_cookie = HostCookie::site(&app.settings).find(request.cookies());
     let (found, good_for) = match (site_cookie, domain) {
-        (Found::Nothing, Some(domain)) if !is_navigation(request.headers()) => (
+        (cookies::Found::Nothing, Some(domain)) if !is_navigation(request.headers()) => (
             DomainCookie(domain).find(request.cookies()),
             all_under(domain),
         ),
         (found, _) => (found, original.host.to_string()),
     };
     match found {
-        Found::One(value) => Token::parse(value).map(|secret| (secret, good_for)),
-        Found::Nothing | Found::Several => None,
+        cookies::Found::One(value) => Token::parse(value).map(|secret| (secret, good_for)),
+        cookies::Found::Nothing | cookies::Found::Several => None,
     }
 }
 

@@ -3,8 +3,9 @@
 use std::net::IpAddr;
 
 use super::path;
-use super::rules::{Effect, Fallback, Rule, Site};
-use crate::people::users::User;
+use super::rules::{Effect, Fallback, Rule, Site, Who};
+use super::terms::Factors;
+use super::visitor::Visitor;
 
 /// What is asked of a protected site.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +23,8 @@ pub enum Decision {
     Allow,
     /// Not allowed to nobody; it might be to a user.
     SignIn,
+    /// Not allowed with one factor; it is, or might be, with two.
+    SecondFactor,
     Forbid,
 }
 
@@ -43,11 +46,11 @@ pub fn readings(site: &Site, raw: &str) -> Result<Vec<String>, path::Unreadable>
 
 /// Decides for every reading of the path; the strictest decision holds.
 #[must_use]
-pub fn decide(site: &Site, asked: &Asked<'_>, user: Option<&User>) -> Decision {
+pub fn decide(site: &Site, asked: &Asked<'_>, visitor: Option<&Visitor>) -> Decision {
     match readings(site, asked.path) {
         Ok(readings) => readings
             .iter()
-            .map(|path| judge(site, asked, path, user).0)
+            .map(|path| judge(site, asked, path, visitor).0)
             .max()
             .unwrap_or(Decision::Forbid),
         Err(path::Unreadable) => Decision::Forbid,
@@ -69,41 +72,61 @@ pub fn judge<'a>(
     site: &'a Site,
     asked: &Asked<'_>,
     path: &str,
-    user: Option<&User>,
+    visitor: Option<&Visitor>,
 ) -> (Decision, Reason<'a>) {
-    let mut only_for = None;
+    let user = visitor.map(|visitor| &*visitor.user);
+    let has_two = visitor.is_some_and(|visitor| visitor.two_factors);
+    let allowed = |factors| match factors {
+        Factors::Two if !has_two => Decision::SecondFactor,
+        _ => Decision::Allow,
+    };
+    let refused = |factors| match (visitor, factors) {
+        (Some(_), _) => Decision::Forbid,
+        (None, Factors::One) => Decision::SignIn,
+        (None, Factors::Two) => Decision::SecondFactor,
+    };
+    let mut only_for: Option<&Rule> = None;
     for rule in &site.rules {
         if mismatch(rule, asked, path).is_some() {
             continue;
         }
         if rule.who.includes(user) {
             let decision = match rule.effect {
-                Effect::Allow => Decision::Allow,
+                Effect::Allow => allowed(factors_of(rule, site)),
                 // Whom an earlier rule would have let in may still sign in.
-                Effect::Deny if user.is_none() && only_for.is_some() => Decision::SignIn,
-                Effect::Deny => Decision::Forbid,
+                Effect::Deny => only_for.map_or(Decision::Forbid, |earlier| {
+                    refused(factors_of(earlier, site))
+                }),
             };
             return (decision, Reason::Rule(rule));
         }
-        if rule.effect == Effect::Allow {
-            only_for.get_or_insert(rule);
+        // Of several, the one that asks for the least: nobody is led to more than might be enough.
+        let asks_less = |earlier| factors_of(rule, site) < factors_of(earlier, site);
+        if rule.effect == Effect::Allow && only_for.is_none_or(asks_less) {
+            only_for = Some(rule);
         }
     }
-    let refused = if user.is_none() {
-        Decision::SignIn
-    } else {
-        Decision::Forbid
-    };
     if let Some(rule) = only_for {
-        return (refused, Reason::OnlyFor(rule));
+        let decision = refused(factors_of(rule, site));
+        return (decision, Reason::OnlyFor(rule));
     }
-    let decision = match (&site.fallback, user) {
-        (Fallback::Public, _) | (Fallback::SignedIn, Some(_)) => Decision::Allow,
-        (Fallback::Group(name), Some(user)) if user.groups.contains(name) => Decision::Allow,
-        (Fallback::SignedIn | Fallback::Group(_), _) => refused,
+    let factors = site.terms.factors;
+    let decision = match (&site.terms.fallback, user) {
+        (Fallback::Public, _) => Decision::Allow,
+        (Fallback::SignedIn, Some(_)) => allowed(factors),
+        (Fallback::Group(name), Some(user)) if user.groups.contains(name) => allowed(factors),
+        (Fallback::SignedIn | Fallback::Group(_), _) => refused(factors),
         (Fallback::Deny, _) => Decision::Forbid,
     };
     (decision, Reason::Fallback)
+}
+
+/// How many factors whom a rule allows has to have proven. The site's own demand is of those who must be signed in.
+fn factors_of(rule: &Rule, site: &Site) -> Factors {
+    match rule.who {
+        Who::Anyone => rule.factors,
+        _ => rule.factors.max(site.terms.factors),
+    }
 }
 
 /// Why a rule says nothing of a request, apart from who asks.

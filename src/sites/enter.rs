@@ -3,7 +3,7 @@
 use hyper::header::LOCATION;
 use rocket::http::Status;
 
-use super::flow::{expire_planted, flow_cookie, home, presented, sign_in_address};
+use super::flow::{Due, expire_planted, flow_cookie, home, presented, sign_in_address};
 use super::host::Host;
 use super::request::ProxyRequest;
 use super::tickets::{Spent, spend};
@@ -82,7 +82,7 @@ pub async fn enter(
         return Ok(stay(refused()));
     }
     let flow = flow.unwrap_or_else(Token::generate);
-    let to = sign_in_address(app, host, &rd, "GET", &flow) + "&retry=1";
+    let to = sign_in_address(app, host, &rd, "GET", &flow, Due::default()) + "&retry=1";
     cookies.push(flow_cookie(app, &flow));
     Ok(Entered {
         to: Ok(to),

@@ -4,15 +4,15 @@ use serde::Serialize;
 
 use super::decision::{Asked, Decision, Mismatch, Reason, judge, mismatch, readings};
 use super::rules::Site;
+use super::visitor::Visitor;
 use super::{OriginalRequest, policy};
 use crate::foundation::app::App;
 use crate::foundation::error::Error;
-use crate::people::users::User;
 
 /// A decision and how it came about.
 #[derive(Debug, Serialize)]
 pub struct Explanation {
-    /// `allow`, `sign in` or `deny`.
+    /// `allow`, `sign in`, `sign in with two factors` or `deny`.
     pub decision: &'static str,
     /// Pattern of the site, if the host belongs to one.
     pub site: Option<String>,
@@ -31,14 +31,14 @@ pub struct Step {
     pub says: String,
 }
 
-/// Explains what `user` would be answered.
+/// Explains what the visitor would be answered.
 ///
 /// # Errors
 /// The database failed.
 pub async fn explain(
     app: &App,
     request: &OriginalRequest,
-    user: Option<&User>,
+    visitor: Option<&Visitor>,
 ) -> Result<Explanation, Error> {
     let policy = policy::current(app).await?;
     let asked = Asked {
@@ -61,24 +61,28 @@ pub async fn explain(
     };
     let strictest = readings
         .iter()
-        .max_by_key(|path| judge(site, &asked, path, user).0);
+        .max_by_key(|path| judge(site, &asked, path, visitor).0);
     let path = strictest.cloned().unwrap_or_default();
-    let (decision, reason) = judge(site, &asked, &path, user);
-    let because = match &reason {
+    let (decision, reason) = judge(site, &asked, &path, visitor);
+    let mut because = match &reason {
         Reason::Rule(rule) => format!("the rule “{rule}” settles it"),
         Reason::OnlyFor(rule) => {
             format!("the rule “{rule}” allows it for others, and no later rule holds")
         }
-        Reason::Fallback => format!("no rule holds, and the site's default is {}", site.fallback),
+        Reason::Fallback => format!("no rule holds, and the site's default is {}", site.terms),
     };
+    if decision == Decision::SecondFactor {
+        because += "; two factors are asked for";
+    }
     Ok(Explanation {
         decision: match decision {
             Decision::Allow => "allow",
             Decision::SignIn => "sign in",
+            Decision::SecondFactor => "sign in with two factors",
             Decision::Forbid => "deny",
         },
         site: Some(site.host.to_string()),
-        steps: steps(site, &asked, &path, user, &reason),
+        steps: steps(site, &asked, &path, visitor, &reason),
         path,
         because,
     })
@@ -99,9 +103,10 @@ fn steps(
     site: &Site,
     asked: &Asked<'_>,
     path: &str,
-    user: Option<&User>,
+    visitor: Option<&Visitor>,
     reason: &Reason<'_>,
 ) -> Vec<Step> {
+    let user = visitor.map(|visitor| &*visitor.user);
     let mut steps = Vec::new();
     for rule in &site.rules {
         let settles = matches!(reason, Reason::Rule(settling) if settling.id == rule.id);

@@ -12,16 +12,33 @@ use crate::web::return_to::{MOST_WAY_BYTES, with_query};
 /// Enough to sign in.
 const FLOW_LIFETIME: Duration = Duration::from_secs(600);
 
+/// What a visitor is to prove, beside who that is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Due {
+    pub second_factor: bool,
+    /// A proof anew: the last one is too old for the site, or the site was not used for too long.
+    pub fresh: bool,
+}
+
 /// The sign-in page's address for a browser that wants to come back to `rd` at `host`. One that would be too
 /// long leads to the beginning of the site, and says so.
 #[must_use]
-pub fn sign_in_address(app: &App, host: &Host, rd: &str, method: &str, flow: &Token) -> String {
+pub fn sign_in_address(
+    app: &App,
+    host: &Host,
+    rd: &str,
+    method: &str,
+    flow: &Token,
+    due: Due,
+) -> String {
     let flow = flow.hash().to_text();
     let way = |rd: &str, cut: Option<&str>| {
         let parameters = [
             ("rd", Some(rd)),
             ("rm", Some(method)),
             ("flow", Some(flow.as_str())),
+            ("factor", due.second_factor.then_some("two")),
+            ("fresh", due.fresh.then_some("1")),
             ("cut", cut),
         ];
         app.settings.link(&with_query("/login", &parameters))

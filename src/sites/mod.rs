@@ -7,6 +7,7 @@
 
 mod answers;
 pub mod authz;
+mod credential;
 pub mod decision;
 #[cfg(feature = "program")]
 pub mod doctor;
@@ -24,7 +25,10 @@ mod request;
 mod routes;
 pub mod rules;
 mod store;
+pub mod terms;
 mod tickets;
+pub mod tokens;
+pub mod visitor;
 
 use std::time::Duration;
 
@@ -36,6 +40,7 @@ use frame::FramePage;
 use host::Host;
 use policy::Policy;
 use rules::Site;
+use tokens::{TokenPage, TokensPage};
 
 pub use original_request::OriginalRequest;
 pub use request::ProxyRequest;
@@ -45,10 +50,22 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 
 #[must_use]
 pub fn slice() -> Slice {
-    let pages = vec![PageKind::of::<ForbiddenPage>(), PageKind::of::<FramePage>()];
-    Slice::new(routes::routes(), pages).with_setup(|builder| {
+    let pages = vec![
+        PageKind::of::<ForbiddenPage>(),
+        PageKind::of::<FramePage>(),
+        PageKind::of::<TokensPage>(),
+        PageKind::of::<TokenPage>(),
+    ];
+    Slice::new([routes::routes(), tokens::routes()].concat(), pages).with_setup(|builder| {
         builder.manage(policy::Cached::default());
         builder.manage(DenialLog::default());
+        let wrong_tokens = authz::WrongTokens::default();
+        builder.metrics.register(
+            "wrong_app_tokens",
+            "App tokens that were presented at a site and did not count",
+            wrong_tokens.0.clone(),
+        );
+        builder.manage(wrong_tokens);
         builder.manage(gateway::registered());
         builder.every_by_one(SWEEP_INTERVAL, |app| Box::pin(tickets::sweep(app)));
         Ok(())

@@ -5,8 +5,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 use uuid::Uuid;
 
 use super::host::{Host, Pattern};
-use super::rules::{Fallback, Rule, Site};
+use super::rules::{Rule, Site};
 use super::store;
+use super::terms::{Factors, Terms};
 use crate::foundation::app::App;
 use crate::foundation::audit::{self, Actor, Event, Record};
 use crate::foundation::db::{Generation, Key, Row, Snapshot, Tx};
@@ -119,13 +120,7 @@ type Outcome<T> = Result<Result<T, Refused>, Error>;
 ///
 /// # Errors
 /// The database failed.
-pub async fn add_site(
-    app: &App,
-    actor: &Actor,
-    host: &str,
-    fallback: Fallback,
-    note: &str,
-) -> Outcome<Site> {
+pub async fn add_site(app: &App, actor: &Actor, host: &str, terms: Terms) -> Outcome<Site> {
     let Some(pattern) = Pattern::parse(host, app.settings.url().scheme()) else {
         return Ok(Err(Refused::BadHost));
     };
@@ -135,8 +130,7 @@ pub async fn add_site(
     let site = Site {
         id: Uuid::now_v7(),
         host: pattern,
-        fallback,
-        note: audit::sanitize(note),
+        terms: terms.checked(),
         rules: Vec::new(),
     };
     let mut tx = app.db.begin().await?;
@@ -149,12 +143,12 @@ pub async fn add_site(
         return Ok(Err(Refused::Taken(other.host.to_string())));
     }
     store::insert_site(&mut tx, &site).await?;
-    let change = format!("added {} ({})", site.host, site.fallback);
+    let change = format!("added {} ({})", site.host, site.terms);
     commit_change(app, tx, actor, Event::SiteChange, change).await?;
     Ok(Ok(site))
 }
 
-/// Changes what holds at a site where no rule does, and its note.
+/// Changes what holds for a site as a whole.
 ///
 /// # Errors
 /// The database failed.
@@ -162,8 +156,7 @@ pub async fn change_site(
     app: &App,
     actor: &Actor,
     id: Uuid,
-    fallback: Fallback,
-    note: &str,
+    terms: Terms,
     made_from: Option<&Version>,
 ) -> Outcome<()> {
     let mut tx = app.db.begin().await?;
@@ -172,16 +165,15 @@ pub async fn change_site(
         return Ok(Err(Refused::UnknownSite));
     };
     let site = Site {
-        fallback,
-        note: audit::sanitize(note),
+        terms: terms.checked(),
         ..before.clone()
     };
     // A save that was sent twice, or that somebody else made too, is none.
-    if Version::is_stale(made_from, &before.version()) && site.version() != before.version() {
+    if Version::is_stale(made_from, &before.terms.version()) && site.terms != before.terms {
         return Ok(Err(Refused::Conflict(Box::new(before.clone()))));
     }
     store::update_site(&mut tx, &site).await?;
-    let change = format!("changed {} ({})", site.host, site.fallback);
+    let change = format!("changed {} ({})", site.host, site.terms);
     commit_change(app, tx, actor, Event::SiteChange, change).await?;
     Ok(Ok(()))
 }
@@ -244,12 +236,18 @@ pub async fn add_rule(
         i64::try_from(at.map_or(last, |at| (at.max(1) as usize).min(last))).unwrap_or(i64::MAX);
     store::move_down(&mut tx, site.id, position).await?;
     store::insert_rule(&mut tx, site.id, position, &rule).await?;
-    let change = format!(
-        "{}: added {} {} for {}",
-        site.host, rule.effect, rule.path, rule.who
-    );
+    let change = format!("{}: added {}", site.host, summary(&rule));
     commit_change(app, tx, actor, Event::RuleChange, change).await?;
     Ok(Ok(rule))
+}
+
+/// Without methods and networks, which may be many.
+fn summary(rule: &Rule) -> String {
+    let two = match rule.factors {
+        Factors::One => "",
+        Factors::Two => " with two factors",
+    };
+    format!("{} {} for {}{two}", rule.effect, rule.path, rule.who)
 }
 
 /// Removes a rule, and says of which site.
@@ -276,10 +274,7 @@ pub async fn remove_rule(
         return Ok(Err(Refused::Conflict(Box::new(site.clone()))));
     }
     store::delete_rule(&mut tx, id).await?;
-    let change = format!(
-        "{}: removed {} {} for {}",
-        site.host, rule.effect, rule.path, rule.who
-    );
+    let change = format!("{}: removed {}", site.host, summary(rule));
     commit_change(app, tx, actor, Event::RuleChange, change).await?;
     Ok(Ok(site.id))
 }

@@ -8,6 +8,7 @@ use ipnet::IpNet;
 use uuid::Uuid;
 
 use super::host::Pattern;
+use super::terms::{Factors, Terms};
 use crate::foundation::version::Version;
 use crate::people::users::{User, group_name, username};
 
@@ -16,20 +17,12 @@ use crate::people::users::{User, group_name, username};
 pub struct Site {
     pub id: Uuid,
     pub host: Pattern,
-    /// What holds where no rule does.
-    pub fallback: Fallback,
-    pub note: String,
+    pub terms: Terms,
     /// In order; the first match wins.
     pub rules: Vec<Rule>,
 }
 
 impl Site {
-    /// Of what the site's own form changes.
-    #[must_use]
-    pub fn version(&self) -> Version {
-        Version::of([self.fallback.to_string(), self.note.clone()])
-    }
-
     /// Of the rules in their order: what one of them does depends on those before it.
     #[must_use]
     pub fn rules_version(&self) -> Version {
@@ -56,6 +49,8 @@ pub struct Rule {
     pub networks: Vec<IpNet>,
     pub who: Who,
     pub effect: Effect,
+    /// Of whom it allows; one that denies asks for none.
+    pub factors: Factors,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,6 +99,17 @@ impl Who {
 }
 
 impl Rule {
+    /// # Errors
+    /// It denies, and asks for two factors.
+    pub fn checked(self) -> Result<Self, Malformed> {
+        match (self.effect, self.factors) {
+            (Effect::Deny, Factors::Two) => {
+                Err(Malformed("a rule that denies asks for no second factor"))
+            }
+            _ => Ok(self),
+        }
+    }
+
     #[must_use]
     pub fn covers_method(&self, method: &str) -> bool {
         let covers = |own: &str| own == method || (own == "GET" && method == "HEAD");
@@ -125,7 +131,7 @@ impl Rule {
     }
 }
 
-/// `allow GET /admin/* from 10.0.0.0/8 for group:admins`
+/// `allow GET /admin/* from 10.0.0.0/8 for group:admins with two factors`
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ", self.effect)?;
@@ -137,7 +143,11 @@ impl fmt::Display for Rule {
             let networks: Vec<String> = self.networks.iter().map(ToString::to_string).collect();
             write!(f, " from {}", networks.join(", "))?;
         }
-        write!(f, " for {}", self.who)
+        write!(f, " for {}", self.who)?;
+        if self.factors == Factors::Two {
+            f.write_str(" with two factors")?;
+        }
+        Ok(())
     }
 }
 

@@ -1,10 +1,12 @@
 use std::collections::HashMap;
+use std::time::Duration;
 
 use sqlx::{FromRow, Row};
 use uuid::Uuid;
 
 use super::host::Pattern;
 use super::rules::{Rule, Site};
+use super::terms::{Factors, Terms};
 use crate::foundation::clock::Timestamp;
 use crate::foundation::db::{Connection, Pool, from_row};
 use crate::foundation::token::TokenHash;
@@ -26,8 +28,8 @@ pub(super) async fn count_on(connection: &mut Connection) -> Result<(), sqlx::Er
 struct SiteRow {
     id: Uuid,
     host: String,
-    fallback: String,
-    note: String,
+    #[sqlx(flatten)]
+    terms: Terms,
 }
 
 /// All sites with their rules, by host, as they were together at one version. A row that cannot be
@@ -39,7 +41,7 @@ pub(super) async fn policy(pool: &Pool, scheme: &str) -> Result<(i64, Vec<Site>)
         .scalar()
         .await?;
     let rows: Vec<SiteRow> = snapshot
-        .query("SELECT id, host, fallback, note FROM sites ORDER BY host")
+        .query("SELECT id, host, fallback, note, factors, tokens, idle, max_age, background FROM sites ORDER BY host")
         .all()
         .await?;
     let rules: Vec<RuleRow> = snapshot
@@ -56,17 +58,37 @@ pub(super) async fn policy(pool: &Pool, scheme: &str) -> Result<(i64, Vec<Site>)
             Ok(Site {
                 host: Pattern::parse(&row.host, scheme)
                     .ok_or_else(|| unreadable("host", &row.host))?,
-                fallback: row
-                    .fallback
-                    .parse()
-                    .map_err(|_| unreadable("fallback", &row.fallback))?,
-                note: row.note,
+                terms: row.terms,
                 rules: rules_of.remove(&row.id).unwrap_or_default(),
                 id: row.id,
             })
         })
         .collect::<Result<_, sqlx::Error>>()?;
     Ok((version, sites))
+}
+
+from_row!(Terms, |row| {
+    let fallback: String = row.try_get("fallback")?;
+    let span = |column: &'static str| {
+        let micros: Option<i64> = row.try_get(column)?;
+        Ok::<_, sqlx::Error>(micros.map(|micros| Duration::from_micros(micros.unsigned_abs())))
+    };
+    Ok(Self {
+        fallback: fallback
+            .parse()
+            .map_err(|_| unreadable("fallback", &fallback))?,
+        note: row.try_get("note")?,
+        factors: Factors::of_number(row.try_get("factors")?),
+        tokens: row.try_get("tokens")?,
+        idle: span("idle")?,
+        max_age: span("max_age")?,
+        background: row.try_get("background")?,
+    })
+});
+
+/// A limit in microseconds.
+fn micros(limit: Option<Duration>) -> Option<i64> {
+    limit.map(|limit| i64::try_from(limit.as_micros()).unwrap_or(i64::MAX))
 }
 
 #[derive(FromRow)]
@@ -102,6 +124,7 @@ from_row!(Rule, |row| {
         effect: text("effect")?
             .parse()
             .map_err(|_| unreadable("effect", "rules"))?,
+        factors: Factors::of_number(row.try_get("factors")?),
     })
 });
 
@@ -114,11 +137,19 @@ pub(super) async fn insert_site(
     site: &Site,
 ) -> Result<(), sqlx::Error> {
     connection
-        .query("INSERT INTO sites (id, host, fallback, note) VALUES ($1, $2, $3, $4)")
+        .query(
+            "INSERT INTO sites (id, host, fallback, note, factors, tokens, idle, max_age, background)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        )
         .bind(site.id)
         .bind(site.host.to_string())
-        .bind(site.fallback.to_string())
-        .bind(&site.note)
+        .bind(site.terms.fallback.to_string())
+        .bind(&site.terms.note)
+        .bind(site.terms.factors.number())
+        .bind(site.terms.tokens)
+        .bind(micros(site.terms.idle))
+        .bind(micros(site.terms.max_age))
+        .bind(site.terms.background)
         .execute()
         .await?;
     Ok(())
@@ -129,10 +160,18 @@ pub(super) async fn update_site(
     site: &Site,
 ) -> Result<(), sqlx::Error> {
     connection
-        .query("UPDATE sites SET fallback = $2, note = $3 WHERE id = $1")
+        .query(
+            "UPDATE sites SET fallback = $2, note = $3, factors = $4, tokens = $5, idle = $6, max_age = $7, background = $8
+             WHERE id = $1",
+        )
         .bind(site.id)
-        .bind(site.fallback.to_string())
-        .bind(&site.note)
+        .bind(site.terms.fallback.to_string())
+        .bind(&site.terms.note)
+        .bind(site.terms.factors.number())
+        .bind(site.terms.tokens)
+        .bind(micros(site.terms.idle))
+        .bind(micros(site.terms.max_age))
+        .bind(site.terms.background)
         .execute()
         .await?;
     Ok(())
@@ -158,7 +197,7 @@ pub(super) async fn insert_rule(
     rule: &Rule,
 ) -> Result<(), sqlx::Error> {
     let networks: Vec<String> = rule.networks.iter().map(ToString::to_string).collect();
-    connection.query("INSERT INTO rules (id, site_id, position, path, methods, networks, who, effect) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)")
+    connection.query("INSERT INTO rules (id, site_id, position, path, methods, networks, who, effect, factors) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)")
         .bind(rule.id)
         .bind(site_id)
         .bind(position)
@@ -167,6 +206,7 @@ pub(super) async fn insert_rule(
         .bind(networks.join(" "))
         .bind(rule.who.to_string())
         .bind(rule.effect.to_string())
+        .bind(rule.factors.number())
         .execute()
         .await?;
     Ok(())
@@ -283,7 +323,7 @@ pub(super) async fn insert_secret(
     host: &str,
     now: Timestamp,
 ) -> Result<(), sqlx::Error> {
-    connection.query("INSERT INTO site_secrets (secret_hash, token_hash, host, created_at) VALUES ($1, $2, $3, $4)")
+    connection.query("INSERT INTO site_secrets (secret_hash, token_hash, host, created_at, used_at) VALUES ($1, $2, $3, $4, $4)")
         .bind(secret.as_bytes())
         .bind(token_hash)
         .bind(host)

@@ -389,7 +389,16 @@ async fn adm_01_admin_routes_are_for_admins_on_every_method() {
         .rocket()
         .routes()
         .filter(|route| route.uri.path().starts_with("/admin"))
-        .map(|route| (route.method, route.uri.path().replace("<id>", &id)))
+        .map(|route| {
+            (
+                route.method,
+                route
+                    .uri
+                    .path()
+                    .replace("<id>", &id)
+                    .replace("<token>", &id),
+            )
+        })
         .collect();
     assert!(routes.len() >= 14, "{routes:?}");
     for (method, path) in routes {

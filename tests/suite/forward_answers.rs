@@ -8,11 +8,12 @@ use crate::support::proxy::{EXT_AUTHZ, PAGE, Person, SCRIPT, way};
 use crate::support::{Answer, TestApp, Wire, logged};
 
 const SITE: &str = "https://app.example.net";
-const IDENTITY: [&str; 4] = [
+const IDENTITY: [&str; 5] = [
     "remote-user",
     "remote-name",
     "remote-email",
     "remote-groups",
+    "remote-methods",
 ];
 
 /// A service with a public site and one for those who are signed in.
@@ -47,17 +48,28 @@ async fn fwd_03_and_04_an_allowance_says_who_it_is_from_the_session_alone() {
         ("X-Forwarded-User", "root"),
         ("Remote-Email", "root@example.org"),
         ("Remote-Name", "Root"),
+        ("Remote-Methods", "root"),
         ("Authorization", "Basic cm9vdDpyb290"),
     ];
     let open = "https://open.example.net/";
     let app_page = "https://app.example.net/";
     for (browser, url, expected) in [
-        (&mut app.anonymous(), open, ["", "", "", ""]),
-        (&mut bare.there, app_page, ["alice", "alice", "", ""]),
+        (&mut app.anonymous(), open, ["", "", "", "", ""]),
+        (
+            &mut bare.there,
+            app_page,
+            ["alice", "alice", "", "", "password"],
+        ),
         (
             &mut full.there,
             app_page,
-            ["bob", "Bob Böhm", "bob@example.org", "cooks,staff"],
+            [
+                "bob",
+                "Bob Böhm",
+                "bob@example.org",
+                "cooks,staff",
+                "password",
+            ],
         ),
     ] {
         for headers in [&[][..], &spoofed[..]] {
@@ -134,7 +146,10 @@ async fn fwd_10_no_two_users_give_the_same_header_and_none_breaks_one() {
     alice.enter("https://app.example.net/").await;
     let answer = alice.there.open("https://app.example.net/").await;
     let values = IDENTITY.map(|name| answer.header(name).to_owned());
-    assert_eq!(values, ["alice", "Älice, the first; \"A\"", "", "staff"]);
+    assert_eq!(
+        values,
+        ["alice", "Älice, the first; \"A\"", "", "staff", "password"]
+    );
 }
 
 #[rocket::async_test]

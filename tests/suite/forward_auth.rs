@@ -31,8 +31,7 @@ async fn a_browser_signs_in_once_and_comes_back_to_the_page_it_wanted() {
         &app.app,
         &Actor::operator(),
         "app.example.net",
-        Fallback::SignedIn,
-        "",
+        Fallback::SignedIn.into(),
     )
     .await
     .expect("a database")
@@ -101,8 +100,7 @@ async fn a_browser_signs_in_once_and_comes_back_to_the_page_it_wanted() {
         &app.app,
         &Actor::operator(),
         "other.example.org",
-        Fallback::SignedIn,
-        "",
+        Fallback::SignedIn.into(),
     )
     .await
     .expect("a database")

@@ -4,11 +4,13 @@ use std::net::IpAddr;
 
 use Decision::{Allow, Forbid, SignIn};
 use proptest::prelude::*;
+use vestibule::sessions::Methods;
 use vestibule::sites::decision::{Asked, Decision, decide, judge};
 use vestibule::sites::host::{Host, Pattern};
 use vestibule::sites::path::readings;
 use vestibule::sites::policy::Policy;
-use vestibule::sites::rules::{PathPattern, Site, method};
+use vestibule::sites::rules::{Fallback, PathPattern, Site, method};
+use vestibule::sites::visitor::Visitor;
 use vestibule::{Timestamp, User};
 
 use crate::support::proxy::rule;
@@ -17,14 +19,14 @@ fn site(fallback: &str, rules: &[&str]) -> Site {
     Site {
         id: uuid::Uuid::now_v7(),
         host: Pattern::parse("app.example.net", "https").expect("a host"),
-        fallback: fallback.parse().expect("a default"),
-        note: String::new(),
+        terms: fallback.parse::<Fallback>().expect("a default").into(),
         rules: rules.iter().map(|text| rule(text)).collect(),
     }
 }
 
-fn user(name: &str, groups: &[&str]) -> User {
-    User {
+/// Signed in by a password.
+fn user(name: &str, groups: &[&str]) -> Visitor {
+    let user = User {
         id: uuid::Uuid::now_v7(),
         username: name.to_owned(),
         display_name: String::new(),
@@ -37,7 +39,8 @@ fn user(name: &str, groups: &[&str]) -> User {
         has_passkey: false,
         created_at: Timestamp::from_micros(0),
         disabled_at: None,
-    }
+    };
+    Visitor::signed_in(user.into(), Methods::PASSWORD)
 }
 
 fn get<'a>(path: &'a str, address: &str) -> Asked<'a> {
@@ -506,7 +509,7 @@ fn some_site() -> impl Strategy<Value = Site> {
     })
 }
 
-fn some_user() -> impl Strategy<Value = Option<User>> {
+fn some_user() -> impl Strategy<Value = Option<Visitor>> {
     prop::sample::select(vec![
         None,
         Some(user("alice", &[])),

@@ -135,6 +135,7 @@ async fn past_flaw_underscore_aliases_were_taken_for_identity_headers() {
         "remote_name",
         "remote_email",
         "remote_groups",
+        "remote_methods",
     ] {
         let list = removed.header("x-envoy-auth-headers-to-remove");
         assert!(list.split(',').any(|name| name == alias), "{alias}: {list}");

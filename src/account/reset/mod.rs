@@ -10,6 +10,7 @@ use crate::foundation::app::App;
 use crate::foundation::audit::{self, Actor, Event, Record};
 use crate::foundation::error::Error;
 use crate::foundation::throttle::{self, Reserved};
+use crate::people::app_tokens;
 use crate::people::links::{self, Purpose};
 use crate::people::notices::{self, Kind};
 use crate::people::passwords::{Hasher, Password, Weakness};
@@ -63,7 +64,7 @@ pub(crate) async fn whose(app: &App, token: &str) -> Result<Option<User>, Error>
     }
 }
 
-/// Sets a password by a link, which is used up. All sessions end, second factors stay, and nobody is signed in.
+/// Sets a password by a link, which is used up. All sessions and app tokens end, second factors stay, and nobody is signed in.
 pub(crate) async fn choose(
     app: &App,
     token: &str,
@@ -79,12 +80,16 @@ pub(crate) async fn choose(
     let hash = app.state::<Hasher>().hash(password).await?;
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
-    if links::take(app, &mut tx, Purpose::Reset, token).await?.is_none() {
+    if links::take(app, &mut tx, Purpose::Reset, token)
+        .await?
+        .is_none()
+    {
         return Ok(Chosen::NoLink);
     }
     let actor = Actor::visitor(device.address);
     users::store_password(&mut tx, now, &user, &hash).await?;
     sessions::end_all_of(&mut tx, now, user.id, EndReason::PasswordChanged, &actor).await?;
+    app_tokens::revoke_all_of(&mut tx, now, user.id).await?;
     notices::tell(app, &mut tx, user.id, Kind::PasswordReset, None).await?;
     audit::commit(tx, now, &actor, &[Record::of(Event::PasswordReset, &user)]).await?;
     Ok(Chosen::Done)

@@ -15,9 +15,15 @@ use crate::people::users;
 use crate::sessions::Admin;
 use crate::sites::OriginalRequest;
 use crate::sites::explain::{Explanation, explain};
+use crate::sites::terms::Factors;
+use crate::sites::visitor::Visitor;
 use crate::web::{Answer, Failure, Visit};
 
-#[get("/admin/explain?<url>&<user>&<method>&<from>")]
+#[get("/admin/explain?<url>&<user>&<method>&<from>&<factor>")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the parameters of the page's address"
+)]
 pub(super) async fn explain_request(
     app: &App,
     _visit: Visit,
@@ -26,6 +32,7 @@ pub(super) async fn explain_request(
     user: Option<&str>,
     method: Option<&str>,
     from: Option<&str>,
+    factor: Option<&str>,
 ) -> Result<Answer, Failure> {
     let text = |parameter: Option<&str>| parameter.unwrap_or_default().trim().to_owned();
     let method = text(method);
@@ -38,12 +45,14 @@ pub(super) async fn explain_request(
             method
         },
         from: text(from),
+        factor: text(factor),
     };
+    let factors = query::parse_optional("factor", Some(&asked.factor))?;
     let address: Option<IpAddr> = query::parse_optional("from", Some(&asked.from))?;
     let (told, error) = if asked.url.is_empty() {
         (None, None)
     } else {
-        judge(app, &asked, address).await?
+        judge(app, &asked, address, factors).await?
     };
     let status = if error.is_some() {
         Status::UnprocessableEntity
@@ -67,6 +76,7 @@ async fn judge(
     app: &App,
     asked: &ExplainQuery,
     address: Option<IpAddr>,
+    factors: Option<Factors>,
 ) -> Result<(Option<Explanation>, Option<String>), Error> {
     let request = match OriginalRequest::of_url(app, &asked.url, &asked.method, address) {
         Ok(request) => request,
@@ -76,5 +86,6 @@ async fn judge(
     if user.is_none() && !asked.user.is_empty() {
         return Ok((None, Some("There is no such user.".to_owned())));
     }
-    Ok((Some(explain(app, &request, user.as_ref()).await?), None))
+    let visitor = user.map(|user| Visitor::supposed(user, factors));
+    Ok((Some(explain(app, &request, visitor.as_ref()).await?), None))
 }

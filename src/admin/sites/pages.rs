@@ -4,8 +4,8 @@ use rocket::http::Status;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::SiteForm;
 use super::rule_forms::RuleForm;
+use super::site_forms::SiteForm;
 use super::suggestions::Suggestions;
 use crate::admin::query::{Pager, Paging};
 use crate::foundation::app::App;
@@ -15,6 +15,7 @@ use crate::people::users::User;
 use crate::sites::explain::Explanation;
 use crate::sites::policy;
 use crate::sites::rules::{Rule, Site};
+use crate::sites::terms::{limit_text, switch_text};
 use crate::web::Answer;
 use crate::web::pages::{Page, Template, template};
 
@@ -24,6 +25,13 @@ pub struct SiteView {
     pub host: String,
     pub fallback: String,
     pub note: String,
+    pub factor: String,
+    pub tokens: &'static str,
+    pub idle: String,
+    pub max_age: String,
+    pub background: &'static str,
+    /// All of what holds where no rule does.
+    pub text: String,
     pub rules: Vec<RuleView>,
     pub version: Version,
     pub rules_version: Version,
@@ -37,6 +45,7 @@ pub struct RuleView {
     pub methods: String,
     pub networks: String,
     pub who: String,
+    pub factor: String,
     /// All of it.
     pub text: String,
 }
@@ -55,15 +64,22 @@ impl From<&Site> for SiteView {
                 .collect::<Vec<_>>()
                 .join(", "),
             who: rule.who.to_string(),
+            factor: rule.factors.to_string(),
             text: rule.to_string(),
         };
         Self {
             id: site.id,
             host: site.host.to_string(),
-            fallback: site.fallback.to_string(),
-            note: site.note.clone(),
+            fallback: site.terms.fallback.to_string(),
+            note: site.terms.note.clone(),
+            factor: site.terms.factors.to_string(),
+            tokens: switch_text(site.terms.tokens),
+            idle: limit_text(site.terms.idle),
+            max_age: limit_text(site.terms.max_age),
+            background: switch_text(site.terms.background),
+            text: site.terms.to_string(),
             rules: site.rules.iter().map(rule).collect(),
-            version: site.version(),
+            version: site.terms.version(),
             rules_version: site.rules_version(),
         }
     }
@@ -80,6 +96,7 @@ impl SiteView {
             methods: text(),
             networks: text(),
             who: text(),
+            factor: text(),
             text: text(),
         };
         Self {
@@ -87,6 +104,12 @@ impl SiteView {
             host: text(),
             fallback: text(),
             note: text(),
+            factor: text(),
+            tokens: "off",
+            idle: text(),
+            max_age: text(),
+            background: "on",
+            text: text(),
             rules: vec![rule],
             version: version(),
             rules_version: version(),
@@ -119,8 +142,8 @@ impl SitesPage {
         let found = policy.sites.iter().filter(|site| {
             let texts = [
                 site.host.to_string(),
-                site.note.to_lowercase(),
-                site.fallback.to_string(),
+                site.terms.note.to_lowercase(),
+                site.terms.to_string(),
             ];
             texts[0].as_str() > paging.after && texts.iter().any(|text| text.contains(&q))
         });
@@ -147,9 +170,10 @@ impl Page for SitesPage {
 
     fn samples(text: &str) -> Vec<Self> {
         let form = SiteForm {
-            host: text.to_owned(),
+            host: Some(text.to_owned()),
             fallback: text.to_owned(),
             note: text.to_owned(),
+            ..SiteForm::default()
         };
         let empty = |q: &str| Self {
             q: q.to_owned(),
@@ -223,6 +247,8 @@ pub struct ExplainQuery {
     pub user: String,
     pub method: String,
     pub from: String,
+    /// `one` or `two`; as many as the user has, if empty.
+    pub factor: String,
 }
 
 #[derive(Serialize)]
@@ -243,6 +269,7 @@ impl Page for ExplainPage {
             user: text(),
             method: text(),
             from: text(),
+            factor: text(),
         };
         let told = Explanation::sample(&text());
         vec![

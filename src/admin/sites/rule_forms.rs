@@ -25,6 +25,8 @@ pub struct RuleForm {
     pub who: String,
     pub effect: String,
     pub at: String,
+    /// `one` or `two`.
+    pub factor: Option<String>,
     #[serde(skip)]
     pub version: Option<Version>,
 }
@@ -39,6 +41,7 @@ impl Default for RuleForm {
             who: "signed-in".to_owned(),
             effect: "allow".to_owned(),
             at: empty(),
+            factor: None,
             version: None,
         }
     }
@@ -70,8 +73,13 @@ impl RuleForm {
                 .collect::<Result<_, _>>()?,
             who: self.who.parse()?,
             effect: self.effect.parse()?,
+            factors: self.factor().parse()?,
         };
-        Ok((rule, at))
+        Ok((rule.checked()?, at))
+    }
+
+    fn factor(&self) -> &str {
+        self.factor.as_deref().unwrap_or("one")
     }
 
     fn conflict(&self, now: &Site, rule: &Rule) -> ConflictPage {
@@ -87,6 +95,7 @@ impl RuleForm {
             .field("who", &self.who)
             .field("effect", &self.effect)
             .field("at", &self.at)
+            .field("factor", self.factor())
     }
 }
 

@@ -70,7 +70,7 @@ impl RulesPage {
 
 fn lines_of(site: &Site) -> impl Iterator<Item = RuleLine<'_>> {
     let rules = site.rules.iter().map(ToString::to_string);
-    let texts = rules.chain([site.fallback.to_string()]);
+    let texts = rules.chain([site.terms.to_string()]);
     (1..).zip(texts).map(|(place, text)| RuleLine {
         site,
         host: site.host.to_string(),

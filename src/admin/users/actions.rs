@@ -2,6 +2,7 @@
 
 use rocket::http::Status;
 use rocket::{get, post};
+use uuid::Uuid;
 
 use super::pages::DeletePage;
 use super::{HERE, Notice, answer, find, live_of, page_of, user_page};
@@ -9,9 +10,10 @@ use crate::account::{lifecycle, reset};
 use crate::foundation::app::App;
 use crate::foundation::audit::Actor;
 use crate::login::{NoFields, Sensitive};
+use crate::people::app_tokens;
 use crate::people::passwords::Password;
 use crate::sessions::{self, Admin, CurrentSession, Which, listing};
-use crate::web::{Answer, Failure, Visit};
+use crate::web::{Answer, Failure, Refusal, Visit};
 
 /// Makes a one-time password, which the answer shows; nobody can choose another's.
 #[post("/admin/users/<id>/password", data = "<_form>")]
@@ -118,6 +120,24 @@ pub(super) async fn revoke_sessions(
         },
     )
     .await?;
+    Ok(Answer::see_other(&page_of(&user)))
+}
+
+#[post("/admin/users/<id>/tokens/<token>/revoke", data = "<_form>")]
+pub(super) async fn revoke_token(
+    app: &App,
+    visit: Visit,
+    admin: Admin,
+    id: &str,
+    token: &str,
+    _form: Sensitive<NoFields>,
+) -> Result<Answer, Failure> {
+    let user = find(app, id).await?;
+    let token = Uuid::try_parse(token).map_err(|_| Refusal::not_found())?;
+    let actor = Actor::user(&admin.0, visit.address);
+    if !app_tokens::revoke(app, &actor, token, Some(user.id)).await? {
+        return Err(Refusal::not_found().into());
+    }
     Ok(Answer::see_other(&page_of(&user)))
 }
 

@@ -20,6 +20,7 @@ use crate::people::users::{self, Changes, NewUser, Outcome, Refused, User};
 use crate::sessions::listing::{self, MAX_LIMIT, Query, Sort, State};
 use crate::sessions::view::SessionView;
 use crate::sessions::{Admin, CurrentSession};
+use crate::sites::tokens::TokenView;
 use crate::web::pages::PageKind;
 use crate::web::{Answer, Failure, Refusal, Slice, Visit};
 
@@ -45,6 +46,7 @@ pub fn slice() -> Slice {
         actions::reset_factors,
         actions::reset_link,
         actions::revoke_sessions,
+        actions::revoke_token,
         actions::delete_form,
         actions::delete
     ];
@@ -309,6 +311,7 @@ async fn user_page(
             .map(|found| SessionView::new(found, current.session.id))
             .collect(),
         records: records.into_iter().map(audit::EntryView::from).collect(),
+        tokens: TokenView::of_user(app, user.id).await?,
         rd: page_of(&user),
         user: UserFacts::from(user),
     };

@@ -8,6 +8,7 @@ use crate::foundation::clock::Timestamp;
 use crate::foundation::version::Version;
 use crate::people::users::{Listed, User};
 use crate::sessions::view::SessionView;
+use crate::sites::tokens::TokenView;
 use crate::web::pages::{Page, Template, template};
 
 #[derive(Serialize)]
@@ -103,6 +104,7 @@ pub struct UserPage {
     pub link: Option<String>,
     pub own: bool,
     pub sessions: Vec<SessionView>,
+    pub tokens: Vec<TokenView>,
     pub records: Vec<audit::EntryView>,
     /// The address of this page, to come back to.
     pub rd: String,
@@ -140,6 +142,7 @@ impl Page for UserPage {
             link: told.map(str::to_owned),
             own: told.is_some(),
             sessions: SessionView::samples(text),
+            tokens: TokenView::samples(text),
             records: audit::EntryView::samples(text),
             rd: text.to_owned(),
         };

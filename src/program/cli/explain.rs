@@ -7,6 +7,8 @@ use super::{Done, output, with_app};
 use crate::foundation::app::App;
 use crate::foundation::settings::Effective;
 use crate::sites::explain::explain;
+use crate::sites::terms::Factors;
+use crate::sites::visitor::Visitor;
 use crate::sites::{OriginalRequest, rules};
 
 #[derive(Args)]
@@ -19,6 +21,9 @@ pub struct Explain {
     /// Signed in as this user; nobody if not given
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
+    /// How many factors were proven: one or two; as many as the user has if not given
+    #[arg(long, value_name = "N", requires = "user")]
+    factor: Option<Factors>,
     #[arg(long, default_value = "GET", value_parser = rules::method)]
     method: String,
     /// Where the request comes from; not known if not given
@@ -39,13 +44,14 @@ async fn show(app: &App, command: &Explain) -> Done {
         Some(name) => Some(find(app, name).await?),
         None => None,
     };
-    let explanation = explain(app, &request, user.as_ref()).await?;
+    let visitor = user.map(|user| Visitor::supposed(user, command.factor));
+    let explanation = explain(app, &request, visitor.as_ref()).await?;
     if command.json {
         return output::json(&explanation);
     }
-    let who = user
-        .as_ref()
-        .map_or("nobody in particular", |user| user.username.as_str());
+    let who = visitor.as_ref().map_or("nobody in particular", |visitor| {
+        visitor.user.username.as_str()
+    });
     output::say(&format!(
         "{} {} for {who}: {}",
         request.method,

@@ -20,6 +20,7 @@ mod session;
 mod setup;
 mod signals;
 mod site;
+mod token;
 mod usage;
 mod user;
 mod zone;
@@ -76,6 +77,9 @@ enum Command {
     /// Adds, lists and removes the rules of sites
     #[command(subcommand)]
     Rule(rule::Command),
+    /// Makes, lists and revokes app tokens, for programs that cannot sign in as a person does
+    #[command(subcommand)]
+    Token(token::Command),
     /// Says what would be answered to a request at a protected site, and why
     Explain(explain::Explain),
     /// Tries the mail settings
@@ -149,6 +153,7 @@ fn dispatch(cli: Cli) -> Done {
         Command::Session(command) => session::run(&command, Effective::load(&sources)?),
         Command::Site(command) => site::run(&command, Effective::load(&sources)?),
         Command::Rule(command) => rule::run(&command, Effective::load(&sources)?),
+        Command::Token(command) => token::run(&command, Effective::load(&sources)?),
         Command::Explain(command) => explain::run(&command, Effective::load(&sources)?),
         Command::Audit(command) => audit::run(&command, Effective::load(&sources)?),
         Command::Doctor(command) => doctor::run(&command, Effective::load(&sources)?),

@@ -8,6 +8,7 @@ use crate::foundation::audit::Actor;
 use crate::foundation::settings::Effective;
 use crate::sites::policy;
 use crate::sites::rules::{Effect, PathPattern, Rule, Who, method, network};
+use crate::sites::terms::Factors;
 
 #[derive(Subcommand)]
 pub enum Command {
@@ -48,6 +49,9 @@ pub struct Add {
     who: Who,
     #[command(flatten)]
     effect: AllowOrDeny,
+    /// How many factors whom it allows has to have proven: one or two
+    #[arg(long, default_value = "one", value_name = "N")]
+    factor: Factors,
     /// Its place among the site's rules, 1 for the first; the last if not given
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     at: Option<u32>,
@@ -90,7 +94,9 @@ async fn add_rule(app: &App, add: &Add) -> Done {
         } else {
             Effect::Deny
         },
+        factors: add.factor,
     };
+    let rule = rule.checked()?;
     let added = policy::add_rule(app, &Actor::operator(), site.id, rule, add.at, None).await?;
     let rule = added.map_err(|refused| refused.to_string())?;
     output::err(&format!("Added to {}: {rule}.", site.host));
@@ -107,6 +113,7 @@ struct Shown {
     networks: Vec<IpNet>,
     who: String,
     effect: String,
+    factor: String,
 }
 
 async fn list(app: &App, host: Option<&str>, json: bool) -> Done {
@@ -130,6 +137,7 @@ async fn list(app: &App, host: Option<&str>, json: bool) -> Done {
             networks: rule.networks.clone(),
             who: rule.who.to_string(),
             effect: rule.effect.to_string(),
+            factor: rule.factors.to_string(),
         }));
     }
     if json {
@@ -142,7 +150,7 @@ async fn list(app: &App, host: Option<&str>, json: bool) -> Done {
             list.join(",")
         }
     };
-    let rows: Vec<[String; 8]> = shown
+    let rows: Vec<[String; 9]> = shown
         .into_iter()
         .map(|rule| {
             let networks = rule.networks.iter().map(ToString::to_string).collect();
@@ -154,13 +162,14 @@ async fn list(app: &App, host: Option<&str>, json: bool) -> Done {
                 words(rule.methods, "all"),
                 words(networks, "everywhere"),
                 rule.who,
+                rule.factor,
                 rule.id.to_string(),
             ]
         })
         .collect();
     output::table(
         [
-            "SITE", "AT", "EFFECT", "PATH", "METHODS", "NETWORKS", "WHO", "ID",
+            "SITE", "AT", "EFFECT", "PATH", "METHODS", "NETWORKS", "WHO", "FACTORS", "ID",
         ],
         &rows,
         "There are no rules; each site's default holds.",

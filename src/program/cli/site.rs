@@ -1,4 +1,6 @@
-use clap::Subcommand;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
 
 use super::{Done, Fault, output, with_app};
 use crate::foundation::app::App;
@@ -6,7 +8,8 @@ use crate::foundation::audit::Actor;
 use crate::foundation::settings::Effective;
 use crate::sites::host::Pattern;
 use crate::sites::policy::{self, Policy};
-use crate::sites::rules::{Fallback, Site};
+use crate::sites::rules::{Fallback, Malformed, Site};
+use crate::sites::terms::{Factors, Terms, limit, limit_text, switch, switch_text};
 
 #[derive(Subcommand)]
 pub enum Command {
@@ -17,11 +20,18 @@ pub enum Command {
     Add {
         /// A host, or *.example.com for all hosts one level below
         host: String,
-        /// What holds where no rule does: deny, signed-in, public or group:NAME
-        #[arg(long, default_value = "signed-in", value_name = "DEFAULT")]
-        default: Fallback,
-        #[arg(long, default_value = "")]
-        note: String,
+        #[command(flatten)]
+        changes: Changes,
+    },
+    /// Changes what holds for a site as a whole
+    #[command(
+        after_help = "Example: vestibule site set bank.example.com --factor two --idle 15m\nExample: vestibule site set dav.example.com --tokens on"
+    )]
+    Set {
+        /// The site's host, as `site list` shows it
+        host: String,
+        #[command(flatten)]
+        changes: Changes,
     },
     /// Lists the protected sites
     #[command(after_help = "Example: vestibule site list --json")]
@@ -34,19 +44,63 @@ pub enum Command {
     Remove { host: String },
 }
 
+/// What is not given stays as it is; for a new site: signed-in, one factor, no tokens, no limits.
+#[derive(Args)]
+pub struct Changes {
+    /// What holds where no rule does: deny, signed-in, public or group:NAME; signed-in for a new site
+    #[arg(long, value_name = "DEFAULT")]
+    default: Option<Fallback>,
+    #[arg(long)]
+    note: Option<String>,
+    /// How many factors whoever has to be signed in has to have proven: one or two
+    #[arg(long, value_name = "N")]
+    factor: Option<Factors>,
+    /// Whether programs may come with app tokens: on or off
+    #[arg(long, value_name = "on|off", value_parser = switch)]
+    tokens: Option<bool>,
+    /// Whoever did not use the site for so long proves again who that is: like 15m, or off
+    #[arg(long, value_name = "D", value_parser = a_limit)]
+    idle: Option<Limit>,
+    /// The same, so long after the last proof: like 12h, or off
+    #[arg(long, value_name = "D", value_parser = a_limit)]
+    max_age: Option<Limit>,
+    /// Whether requests that a page makes by itself count as use: on or off
+    #[arg(long, value_name = "on|off", value_parser = switch)]
+    background: Option<bool>,
+}
+
+/// In a type of its own, for an option of an option is another thing to clap.
+#[derive(Clone, Copy)]
+struct Limit(Option<Duration>);
+
+fn a_limit(text: &str) -> Result<Limit, Malformed> {
+    limit(text).map(Limit)
+}
+
+impl Changes {
+    fn of(&self, terms: Terms) -> Terms {
+        Terms {
+            fallback: self.default.clone().unwrap_or(terms.fallback),
+            note: self.note.clone().unwrap_or(terms.note),
+            factors: self.factor.unwrap_or(terms.factors),
+            tokens: self.tokens.unwrap_or(terms.tokens),
+            idle: self.idle.map_or(terms.idle, |limit| limit.0),
+            max_age: self.max_age.map_or(terms.max_age, |limit| limit.0),
+            background: self.background.unwrap_or(terms.background),
+        }
+    }
+}
+
 pub fn run(command: &Command, effective: Effective) -> Done {
     with_app(effective, async |app| match command {
-        Command::Add {
-            host,
-            default,
-            note,
-        } => {
-            let added =
-                policy::add_site(app, &Actor::operator(), host, default.clone(), note).await?;
+        Command::Add { host, changes } => {
+            let terms = changes.of(Fallback::SignedIn.into());
+            let added = policy::add_site(app, &Actor::operator(), host, terms).await?;
             let site = added.map_err(|refused| refused.to_string())?;
-            output::err(&format!("Added {} (default {}).", site.host, site.fallback));
+            output::err(&format!("Added {} (default {}).", site.host, site.terms));
             Ok(())
         }
+        Command::Set { host, changes } => set(app, host, changes).await,
         Command::List { json } => list(app, *json).await,
         Command::Remove { host } => {
             let policy = policy::current(app).await?;
@@ -58,6 +112,17 @@ pub fn run(command: &Command, effective: Effective) -> Done {
             Ok(())
         }
     })
+}
+
+async fn set(app: &App, host: &str, changes: &Changes) -> Done {
+    let policy = policy::current(app).await?;
+    let site = find(app, &policy, host)?;
+    let terms = changes.of(site.terms.clone());
+    policy::change_site(app, &Actor::operator(), site.id, terms.clone(), None)
+        .await?
+        .map_err(|refused| refused.to_string())?;
+    output::err(&format!("Changed {} (default {terms}).", site.host));
+    Ok(())
 }
 
 /// The site that is known by `host`.
@@ -77,22 +142,47 @@ struct Shown {
     default: String,
     note: String,
     rules: usize,
+    factor: String,
+    tokens: &'static str,
+    idle: String,
+    max_age: String,
+    background: &'static str,
+}
+
+impl From<&Site> for Shown {
+    fn from(site: &Site) -> Self {
+        let terms = &site.terms;
+        Self {
+            id: site.id,
+            host: site.host.to_string(),
+            default: terms.fallback.to_string(),
+            note: terms.note.clone(),
+            rules: site.rules.len(),
+            factor: terms.factors.to_string(),
+            tokens: switch_text(terms.tokens),
+            idle: limit_text(terms.idle),
+            max_age: limit_text(terms.max_age),
+            background: switch_text(terms.background),
+        }
+    }
 }
 
 async fn list(app: &App, json: bool) -> Done {
     let policy = policy::current(app).await?;
-    let shown = policy.sites.iter().map(|site| Shown {
-        id: site.id,
-        host: site.host.to_string(),
-        default: site.fallback.to_string(),
-        note: site.note.clone(),
-        rules: site.rules.len(),
-    });
+    let shown: Vec<Shown> = policy.sites.iter().map(Shown::from).collect();
     if json {
-        return output::json(&shown.collect::<Vec<_>>());
+        return output::json(&shown);
     }
-    let rows: Vec<[String; 4]> = shown
-        .map(|site| [site.host, site.default, site.rules.to_string(), site.note])
+    let sites = policy.sites.iter();
+    let rows: Vec<[String; 4]> = sites
+        .map(|site| {
+            [
+                site.host.to_string(),
+                site.terms.to_string(),
+                site.rules.len().to_string(),
+                site.terms.note.clone(),
+            ]
+        })
         .collect();
     output::table(
         ["HOST", "DEFAULT", "RULES", "NOTE"],

@@ -3,6 +3,7 @@
 
 use sqlx::Row;
 
+use crate::foundation::clock::Timestamp;
 use crate::foundation::db::{Pool, Query, for_keys, from_row, sized};
 use crate::foundation::token::TokenHash;
 use crate::people::users::{User, user_columns};
@@ -71,6 +72,7 @@ pub(crate) async fn by_tokens(
 pub(crate) struct AtSite {
     pub secret: TokenHash,
     pub host: String,
+    pub used_at: Timestamp,
     pub joined: Joined,
 }
 
@@ -78,13 +80,14 @@ from_row!(AtSite, |row| {
     Ok(Self {
         secret: row.try_get("secret_hash")?,
         host: row.try_get("host")?,
+        used_at: row.try_get("used_at")?,
         joined: Joined::from_row(row)?,
     })
 });
 
 const BY_SITE_SECRETS: [&str; 3] = for_keys!(
     concat!(
-        "SELECT p.version, w.secret_hash, w.host, ",
+        "SELECT p.version, w.secret_hash, w.host, w.used_at, ",
         session_columns!(),
         ", ",
         user_columns!(),

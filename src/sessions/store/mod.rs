@@ -7,7 +7,7 @@ mod uses;
 pub use listing::Found;
 pub(super) use listing::{count, page, page_of_former};
 pub(super) use look_up::{AtSite, Joined, by_site_secrets, by_tokens};
-pub(super) use uses::{USES_TOGETHER, touch};
+pub(super) use uses::{USES_TOGETHER, touch, touch_site};
 
 use sqlx::FromRow;
 use uuid::Uuid;
@@ -65,7 +65,10 @@ pub(super) async fn devices_of(
         .bind(user_id)
         .all()
         .await?;
-    Ok(rows.into_iter().map(|row| (row.device, row.address)).collect())
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.device, row.address))
+        .collect())
 }
 
 #[derive(FromRow)]

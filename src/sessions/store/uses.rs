@@ -1,5 +1,6 @@
 //! The last uses of sessions, many written by one statement.
 
+use crate::foundation::clock::Timestamp;
 use crate::foundation::db::{Builder, Connection};
 use crate::foundation::token::TokenHash;
 use crate::sessions::last_use::LastUse;
@@ -37,6 +38,21 @@ fn touching<'c>(connection: &'c mut Connection, recorded: &[(TokenHash, LastUse)
            AND last_seen_at < used.at AND idle_expires_at > used.at",
     );
     sql
+}
+
+/// Writes when a host was last used by this secret, if the secret still stands for anything.
+pub(in crate::sessions) async fn touch_site(
+    connection: &mut Connection,
+    secret: &TokenHash,
+    at: Timestamp,
+) -> Result<(), sqlx::Error> {
+    connection
+        .query("UPDATE site_secrets SET used_at = $2 WHERE secret_hash = $1 AND used_at < $2")
+        .bind(secret.as_bytes())
+        .bind(at)
+        .execute()
+        .await?;
+    Ok(())
 }
 
 #[cfg(test)]

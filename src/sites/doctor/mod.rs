@@ -117,7 +117,7 @@ async fn find_target(
         public_url: app.settings.url().clone(),
         flow_cookie: HostCookie::flow(&app.settings).name(),
         secure: app.settings.secure(),
-        site: format!("{} (otherwise: {})", site.host, site.fallback),
+        site: format!("{} (otherwise: {})", site.host, site.terms),
         public: decision(site, page.path()) == Decision::Allow,
         guarded: guarded(site, &page),
         closed: paths::closed(site, &page, further),
@@ -127,7 +127,12 @@ async fn find_target(
 
 /// The page, or another of the same site, that asks for sign-in.
 fn guarded(site: &Site, page: &Url) -> Option<Url> {
-    let asks = |path: &&str| decision(site, path) == Decision::SignIn;
+    let asks = |path: &&str| {
+        matches!(
+            decision(site, path),
+            Decision::SignIn | Decision::SecondFactor
+        )
+    };
     if asks(&page.path()) {
         return Some(page.clone());
     }

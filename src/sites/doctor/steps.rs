@@ -360,7 +360,7 @@ fn identity(target: &Target, client: &Client, opened: &Page, page: &Url) -> Judg
         if made_up.iter().any(|headers| opens(ask(page, headers))) {
             return wrong(
                 "A made-up Remote-User opens a page that asks for sign-in.",
-                "Delete Remote-User, Remote-Name, Remote-Email and Remote-Groups of a client’s before anything else looks at them.",
+                "Delete Remote-User, Remote-Name, Remote-Email, Remote-Groups and Remote-Methods of a client’s before anything else looks at them.",
             );
         }
     }

@@ -20,6 +20,7 @@ use crate::people::users::{self, NewUser};
 use crate::sessions::{self, Device};
 use crate::sites::policy::{add_rule, add_site};
 use crate::sites::rules::{Effect, Fallback, Rule, Who};
+use crate::sites::terms::Factors;
 use crate::testing::in_process::{Request, dispatch};
 use crate::vestibule::open_app;
 
@@ -164,9 +165,9 @@ async fn add_admin(app: &App) -> Uuid {
 
 async fn add_sites(app: &App) {
     let operator = Actor::operator();
-    let shut = add_site(app, &operator, SHUT, Fallback::SignedIn, "").await;
+    let shut = add_site(app, &operator, SHUT, Fallback::SignedIn.into()).await;
     shut.expect("a database").expect("a site");
-    let open = add_site(app, &operator, OPEN, Fallback::Public, "").await;
+    let open = add_site(app, &operator, OPEN, Fallback::Public.into()).await;
     let rule = Rule {
         id: Uuid::now_v7(),
         path: format!("/{SECRET}/*").parse().expect("a path"),
@@ -174,6 +175,7 @@ async fn add_sites(app: &App) {
         networks: Vec::new(),
         who: Who::Anyone,
         effect: Effect::Deny,
+        factors: Factors::One,
     };
     let site = open.expect("a database").expect("a site").id;
     let added = add_rule(app, &operator, site, rule, None, None).await;

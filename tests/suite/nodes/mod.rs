@@ -7,6 +7,7 @@ mod moving;
 mod operations;
 mod relay;
 mod together;
+mod tokens;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 

@@ -515,14 +515,17 @@ impl Browser {
         );
         let answer = parse(&exchange(self.port, request.as_bytes()));
         // Not the one by which a browser is known before anybody is signed in.
-        let pairs = answer.all("set-cookie").filter_map(|set| set.split(';').next());
-        let kept = pairs.filter(|pair| !pair.contains("vestibule-visit="));
-        for pair in kept.take(1) {
-            match pair.ends_with('=') {
-                true => self.cookie.clear(),
-                false => pair.clone_into(&mut self.cookie),
-            }
+        let mut pairs = answer
+            .all("set-cookie")
+            .filter_map(|set| set.split(';').next())
+            .filter(|pair| !pair.contains("vestibule-visit="));
+        let kept = pairs.next().map(str::to_owned);
+        match kept {
+            Some(pair) if pair.ends_with('=') => self.cookie.clear(),
+            Some(pair) => self.cookie = pair,
+            None => {}
         }
+        drop(pairs);
         answer
     }
 }

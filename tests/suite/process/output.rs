@@ -39,6 +39,7 @@ const PRINTING: &[&[&str]] = &[
     &["session", "list"],
     &["audit", "list"],
     &["site", "list"],
+    &["token", "list", "--json"],
     &["rule", "list", "--json"],
     &["explain", "http://app.example.com/"],
     &["db", "migrate"],

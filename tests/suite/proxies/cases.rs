@@ -4,11 +4,13 @@
 
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use rustix::process::Signal;
 
 use super::visitor::{API, Line, PAGE};
-use super::{APP, Door, SIGN_IN, most_groups};
-use crate::support::Answer;
+use super::{APP, Door, SIGN_IN, most_groups, token};
+use crate::support::{Answer, PASSWORD};
 
 macro_rules! every_proxy {
     ($start:expr) => {
@@ -42,6 +44,9 @@ macro_rules! every_proxy {
             coo_10_no_cookie_of_ours_reaches_the_application
             coo_10_what_a_site_has_opens_no_other_host
             a_ticket_that_is_not_right_leads_back_to_sign_in
+            tok_02_a_token_goes_through_in_place_of_a_session
+            tok_05_a_program_is_asked_for_basic_and_a_browser_never
+            tok_06_the_application_sees_no_token_and_every_other_authorization
             nobody_asks_the_authz_endpoints_from_outside
             nothing_passes_while_vestibule_is_stopped
             nothing_passes_while_vestibule_is_slow
@@ -95,6 +100,7 @@ pub fn a_public_path_is_open_to_anyone(door: &Door) {
         "remote-name",
         "remote-email",
         "remote-groups",
+        "remote-methods",
     ] {
         assert_eq!(told(&answer.body, name).concat(), "", "{}", answer.body);
     }
@@ -165,6 +171,7 @@ pub fn fwd_03_the_application_is_told_who_is_signed_in(door: &Door) {
     assert_eq!(told(&body, "remote-name"), ["alice of the house"]);
     assert_eq!(told(&body, "remote-groups"), ["staff"]);
     assert_eq!(told(&body, "remote-email").concat(), "");
+    assert_eq!(told(&body, "remote-methods"), ["password"]);
 }
 
 pub fn fwd_03_as_many_groups_as_there_may_be_arrive_beside_large_cookies(door: &Door) {
@@ -199,6 +206,92 @@ pub fn fwd_13_a_program_is_told_401_and_sent_nowhere(door: &Door) {
     assert_eq!(answer.status, 401, "{answer:?}");
     assert_eq!(answer.header("location"), "");
     assert!(door.app.heard().is_empty());
+}
+
+/// The header of a program that has this name and this password.
+fn basic(name: &str, password: &str) -> String {
+    let encoded = STANDARD.encode(format!("{name}:{password}"));
+    format!("Authorization: Basic {encoded}\r\n")
+}
+
+pub fn tok_02_a_token_goes_through_in_place_of_a_session(door: &Door) {
+    let bearer = format!("Authorization: Bearer {}\r\n", token());
+    for authorization in [basic("alice", token()), bearer] {
+        for method in ["GET", "PROPFIND", "REPORT", "PUT"] {
+            let answer = door
+                .visitor()
+                .send(method, APP, "/page/", &authorization, "");
+            assert_passed(&answer, &format!("{method} /page/ HTTP/1.1"));
+            assert_eq!(told(&answer.body, "remote-user"), ["alice"]);
+            assert_eq!(told(&answer.body, "remote-methods"), ["token"]);
+        }
+    }
+    let before = door.app.heard();
+    let wrong = format!("{}A", &token()[..token().len() - 1]);
+    for authorization in [
+        basic("bob", token()),
+        basic("alice", &wrong),
+        basic("alice", PASSWORD),
+    ] {
+        let answer = door
+            .visitor()
+            .send("PROPFIND", APP, "/page/", &authorization, "");
+        assert_eq!(answer.status, 401, "{answer:?}");
+    }
+    assert_eq!(door.app.heard(), before);
+}
+
+pub fn tok_05_a_program_is_asked_for_basic_and_a_browser_never(door: &Door) {
+    let mut visitor = door.visitor();
+    for method in ["GET", "PROPFIND"] {
+        let answer = visitor.send(method, APP, "/page/", "Accept: */*\r\n", "");
+        let challenges: Vec<&str> = answer.all("www-authenticate").collect();
+        assert_eq!(answer.status, 401, "{answer:?}");
+        assert_eq!(
+            challenges,
+            [format!("Basic realm=\"{APP}\", charset=\"UTF-8\"")]
+        );
+    }
+    for browser in [
+        PAGE,
+        "Accept: */*\r\nSec-Fetch-Mode: cors\r\n",
+        "Accept: text/html\r\n",
+    ] {
+        let answer = visitor.send("GET", APP, "/page/", browser, "");
+        assert!([302, 401].contains(&answer.status), "{answer:?}");
+        assert!(
+            !answer.header("www-authenticate").contains("Basic"),
+            "{answer:?}"
+        );
+    }
+}
+
+pub fn tok_06_the_application_sees_no_token_and_every_other_authorization(door: &Door) {
+    for path in ["/page/", "/public/"] {
+        let answer = door
+            .visitor()
+            .send("GET", APP, path, &basic("alice", token()), "");
+        assert_passed(&answer, &format!("GET {path} HTTP/1.1"));
+        assert_eq!(told(&answer.body, "authorization").concat(), "", "{path}");
+    }
+    let foreign = "Bearer an.applications.own";
+    let header = format!("Authorization: {foreign}\r\n{API}");
+    for visitor in [&mut door.visitor(), &mut door.signed_in("alice")] {
+        let answer = visitor.send("GET", APP, "/public/", &header, "");
+        assert_eq!(told(&answer.body, "authorization"), [foreign]);
+    }
+    // The application's own Basic, too.
+    let answer = door
+        .visitor()
+        .send("GET", APP, "/public/", &basic("alice", PASSWORD), "");
+    let sent = told(&answer.body, "authorization").concat();
+    assert!(
+        basic("alice", PASSWORD).contains(&sent) && !sent.is_empty(),
+        "{sent}"
+    );
+    for request in door.app.heard() {
+        assert!(!request.contains(token()), "{request}");
+    }
 }
 
 const UPGRADE: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\

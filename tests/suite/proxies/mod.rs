@@ -6,6 +6,7 @@
 mod authelia;
 mod caddy;
 mod cases;
+mod dav;
 mod echo;
 mod envoy;
 mod haproxy;
@@ -18,16 +19,19 @@ mod visitor;
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, OnceLock};
 
 use uuid::Uuid;
 use vestibule::foundation::audit::Actor;
+use vestibule::people::app_tokens;
 use vestibule::people::passwords::Password;
 use vestibule::people::users::{self, NewUser};
 use vestibule::sites::policy::{add_rule, add_site};
 use vestibule::sites::rules::{Effect, Fallback, Rule};
+use vestibule::sites::terms::{Factors, Terms};
 
 use crate::process::{Machine, Ran, Server, free_port, is_there, run, wait_for};
 use crate::support::{PASSWORD, TestApp};
@@ -175,14 +179,32 @@ fn hold(start: impl FnOnce(&Place) -> Option<Command>, case: impl FnOnce(&Door))
 /// One that Vestibule can be started on, behind a proxy of this machine.
 fn machine() -> Machine {
     let machine = Machine::with_file(SETTINGS);
-    fs::write(machine.path("vestibule.db"), database()).expect("a file");
+    let made = made();
+    fs::write(machine.path("vestibule.db"), &made.database).expect("a file");
+    fs::write(machine.path("vestibule.key"), &made.key).expect("a file");
+    let for_its_owner = fs::Permissions::from_mode(0o600);
+    fs::set_permissions(machine.path("vestibule.key"), for_its_owner).expect("a file");
     machine
+}
+
+/// What every machine here starts with.
+struct Made {
+    database: Vec<u8>,
+    /// That secrets in the database are sealed with.
+    key: Vec<u8>,
+    /// An app token of alice's, for the site.
+    token: String,
+}
+
+/// An app token of alice's.
+pub fn token() -> &'static str {
+    &made().token
 }
 
 /// A database with alice, who is of the staff, bob, who is not, carol, who is of as many groups as there
 /// may be, and the site's rules; made once.
-fn database() -> &'static [u8] {
-    static MADE: OnceLock<Vec<u8>> = OnceLock::new();
+fn made() -> &'static Made {
+    static MADE: OnceLock<Made> = OnceLock::new();
     MADE.get_or_init(|| run(make_database()))
 }
 
@@ -191,7 +213,7 @@ pub fn most_groups() -> Vec<String> {
     (0..63).map(|number| format!("{number:064}")).collect()
 }
 
-async fn make_database() -> Vec<u8> {
+async fn make_database() -> Made {
     let TestApp { app, folder, .. } = TestApp::start().await;
     let operator = Actor::operator();
     for (name, groups) in [
@@ -211,7 +233,11 @@ async fn make_database() -> Vec<u8> {
             .expect("a database")
             .expect("a user");
     }
-    let site = add_site(&app, &operator, APP, Fallback::Deny, "")
+    let terms = Terms {
+        tokens: true,
+        ..Fallback::Deny.into()
+    };
+    let site = add_site(&app, &operator, APP, terms)
         .await
         .expect("a database")
         .expect("a site");
@@ -231,18 +257,37 @@ async fn make_database() -> Vec<u8> {
                 .collect(),
             who: who.parse().expect("a who"),
             effect: Effect::Allow,
+            factors: Factors::One,
         };
         add_rule(&app, &operator, site.id, rule, None, None)
             .await
             .expect("a database")
             .expect("a rule");
     }
+    let secret = app_tokens::Secret::generate();
+    let new = app_tokens::NewToken {
+        id: Uuid::now_v7(),
+        name: "calendar".to_owned(),
+        sites: Some(vec![site.id]),
+        networks: Vec::new(),
+        two_factor: false,
+        expires_at: None,
+    };
+    app_tokens::add(&app, &operator, "alice", new, &secret)
+        .await
+        .expect("a database")
+        .expect("a token");
     app.close().await;
     assert!(
         !folder.path().join("vestibule.db-wal").exists(),
         "all is in the one file"
     );
-    fs::read(folder.path().join("vestibule.db")).expect("a file")
+    let read = |name| fs::read(folder.path().join(name)).expect("a file");
+    Made {
+        database: read("vestibule.db"),
+        key: read("vestibule.key"),
+        token: secret.reveal().to_owned(),
+    }
 }
 
 /// A certificate and its key, made once; nobody checks who signed it.

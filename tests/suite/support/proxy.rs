@@ -1,7 +1,8 @@
 use rocket::http::Method;
 use vestibule::foundation::audit::Actor;
 use vestibule::sites::policy;
-use vestibule::sites::rules::{Rule, Site};
+use vestibule::sites::rules::{Fallback, Rule, Site};
+use vestibule::sites::terms::Factors;
 
 use super::{Answer, Client, PASSWORD, TestApp};
 
@@ -33,7 +34,7 @@ pub fn way(answer: &Answer) -> String {
     location
 }
 
-/// A rule as it is written: `allow /admin/* for group:staff`, with `from CIDR` and `by METHOD`.
+/// A rule as it is written: `allow /admin/* for group:staff`, with `from CIDR`, `by METHOD` and `with two`.
 pub fn rule(text: &str) -> Rule {
     let words: Vec<&str> = text.split(' ').collect();
     let after = |word: &str| {
@@ -50,14 +51,17 @@ pub fn rule(text: &str) -> Rule {
             .collect(),
         who: after("for")[0].parse().expect("who"),
         effect: words[0].parse().expect("an effect"),
+        factors: after("with")
+            .first()
+            .map_or(Factors::One, |word| word.parse().expect("a number")),
     }
 }
 
 impl TestApp {
     /// A protected host with its default and its rules.
     pub async fn site(&self, host: &str, fallback: &str, rules: &[&str]) -> Site {
-        let fallback = fallback.parse().expect("a default");
-        let site = policy::add_site(&self.app, &Actor::operator(), host, fallback, "")
+        let fallback: Fallback = fallback.parse().expect("a default");
+        let site = policy::add_site(&self.app, &Actor::operator(), host, fallback.into())
             .await
             .expect("a database")
             .expect("a new site");

@@ -13,12 +13,13 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
 /// hyper adds content-length and date, as it does to Vestibule's.
-static HEADERS: [(HeaderName, HeaderValue); 15] = [
+static HEADERS: [(HeaderName, HeaderValue); 16] = [
     header("content-type", "text/plain; charset=utf-8"),
     header("remote-user", "alice.johnson"),
     header("remote-name", "Alice Johnson"),
     header("remote-email", "alice.johnson@example.com"),
     header("remote-groups", "board"),
+    header("remote-methods", "password"),
     header("cookie", ""),
     header(
         "content-security-policy",
