@@ -13,6 +13,7 @@ mod hardening;
 mod hostile;
 pub mod keep_alive;
 mod keys;
+mod kill_factors;
 mod kill;
 mod litestream;
 mod load;
