@@ -34,7 +34,11 @@ fn flt_01_a_recovery_code_whose_use_was_answered_stays_used_though_the_process_i
         let running = server.take().expect("a server");
         let post = code.clone();
         let asking = thread::spawn(move || {
-            let status = answered(|| browser.post("/login/code", &[("recovery_code", &post)]).status);
+            let status = answered(|| {
+                browser
+                    .post("/login/code", &[("recovery_code", &post)])
+                    .status
+            });
             (status, browser)
         });
         thread::sleep(Duration::from_micros(400 * round));
@@ -45,7 +49,11 @@ fn flt_01_a_recovery_code_whose_use_was_answered_stays_used_though_the_process_i
         if status == Some(303) {
             used += 1;
             assert_eq!(second, 401, "round {round}: it was used");
-            assert_eq!(browser.session().status, 200, "round {round}: and its session is there");
+            assert_eq!(
+                browser.session().status,
+                200,
+                "round {round}: and its session is there"
+            );
         } else {
             unanswered += 1;
             assert!([303, 401].contains(&second), "round {round}: {second}");
@@ -53,7 +61,10 @@ fn flt_01_a_recovery_code_whose_use_was_answered_stays_used_though_the_process_i
         let mut third = machine.anonymous();
         third.sign_in("alice", PASSWORD);
         let answer = third.post("/login/code", &[("recovery_code", code)]);
-        assert_eq!(answer.status, 401, "round {round}: by now it is used in any case");
+        assert_eq!(
+            answer.status, 401,
+            "round {round}: by now it is used in any case"
+        );
     }
     assert_eq!(used + unanswered, 10);
 }
