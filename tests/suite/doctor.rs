@@ -175,8 +175,8 @@ const MISTAKES: &[(&str, &str, &str, &str)] = &[
         "Pass /.vestibule/",
     ),
     (
-        "default 1;",
-        "default 0;",
+        "if ($vestibule_made_up) {",
+        "proxy_set_header Remote-Methods $http_remote_methods; if ($http_upgrade) {",
         "identity",
         "own Remote-Methods.",
     ),

@@ -36,6 +36,10 @@ async fn no_page_for_users_has_a_fault() {
     look(&browser, "account", &server.url("/account")).await;
     look(&browser, "password", &server.url("/account/password")).await;
     look(&browser, "devices", &server.url("/account/sessions")).await;
+    look(&browser, "no tokens", &server.url("/account/tokens")).await;
+    let token = ["token", "add", "alice", "--name", "calendar", "--all-sites"];
+    server.command(&token, "");
+    look(&browser, "tokens", &server.url("/account/tokens")).await;
     let again = server.url("/reauthenticate");
     look(&browser, "reauthenticate", &again).await;
     look(&browser, "switch user", &server.url("/login?switch")).await;

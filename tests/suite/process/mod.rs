@@ -14,6 +14,7 @@ mod hostile;
 pub mod keep_alive;
 mod keys;
 mod kill;
+mod kill_factors;
 mod litestream;
 mod load;
 mod logs;
