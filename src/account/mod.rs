@@ -5,6 +5,7 @@ mod devices;
 pub(crate) mod factors;
 pub mod letters;
 pub mod lifecycle;
+mod passkeys;
 pub mod reset;
 mod routes;
 
@@ -26,6 +27,7 @@ use address::{AddressPage, LinkPage};
 use devices::DevicesPage;
 use factors::{FactorsPage, RecoveryCodesPage, TotpPage};
 use letters::Letters;
+use passkeys::PasskeysPage;
 use reset::{AskPage, ChoosePage, DonePage};
 use routes::{AccountPage, PasswordPage};
 
@@ -43,12 +45,14 @@ pub fn slice() -> Slice {
         PageKind::of::<AskPage>(),
         PageKind::of::<ChoosePage>(),
         PageKind::of::<DonePage>(),
+        PageKind::of::<PasskeysPage>(),
     ];
     let routes = [
         routes::routes(),
         address::routes(),
         devices::routes(),
         factors::routes(),
+        passkeys::routes(),
         reset::routes(),
     ]
     .concat();

@@ -4,6 +4,7 @@ mod destination;
 pub mod first_admin;
 mod metrics;
 mod pages;
+mod passkey;
 mod routes;
 mod second_factor;
 mod second_step;
@@ -16,9 +17,10 @@ use crate::foundation::app::App;
 use crate::foundation::audit::{self, Actor, Event, Record};
 use crate::foundation::db::Tx;
 use crate::foundation::error::Error;
-use crate::foundation::token::Token;
-use crate::people::links::{self, Purpose};
+use crate::foundation::token::{Token, TokenHash};
+use crate::people::links;
 use crate::people::notices::{self, Kind};
+use crate::people::passkeys::Purpose;
 use crate::people::passwords::Password;
 use crate::people::users::User;
 use crate::sessions::{
@@ -28,12 +30,14 @@ use crate::web::Slice;
 use crate::web::pages::PageKind;
 use destination::ContinuePage;
 use pages::{ReauthenticatePage, SignInPage, SignOutPage};
+use passkey::{Checked, Given};
 use second_factor::{Attempt, Proof, Spent};
 use second_step::CodePage;
 use sensitive::PasswordAgainPage;
 
 pub(crate) use destination::Destination;
 pub use destination::{Entrance, External, Gateway};
+pub(crate) use passkey::malformed_passkey;
 pub(crate) use routes::cookie_for;
 pub(crate) use sensitive::{NoFields, Sensitive};
 pub(crate) use verification::{Verification, verify_password};
@@ -48,7 +52,7 @@ pub fn slice() -> Slice {
         PageKind::of::<ContinuePage>(),
         PageKind::of::<CodePage>(),
     ];
-    let routes = [routes::routes(), second_step::routes()].concat();
+    let routes = [routes::routes(), second_step::routes(), passkey::routes()].concat();
     Slice::new(routes, pages).with_setup(|builder| {
         metrics::register(builder);
         builder.every_by_one(Duration::from_secs(60), |app| {
@@ -186,7 +190,7 @@ pub(crate) async fn commit(
 ) -> Result<(), Error> {
     let SignedIn { session, user, .. } = signed_in;
     // Whoever knows the password needs no new one.
-    links::end(&mut tx, user.id, Purpose::Reset).await?;
+    links::end(&mut tx, user.id, links::Purpose::Reset).await?;
     let mut record = Record::of(Event::SignIn, user).session(session.id);
     if session.trusted {
         record = record.detail("password, on a trusted device");
@@ -236,6 +240,8 @@ pub enum Reauthenticated {
     /// The session goes on under this new token.
     Done(Token),
     Wrong,
+    /// The text is for the person.
+    WrongPasskey(&'static str),
     Throttled(Duration),
 }
 
@@ -243,6 +249,8 @@ pub enum Reauthenticated {
 pub(crate) enum ProofAgain {
     Password(Password),
     SecondFactor(Proof),
+    /// What a browser answered, and which one.
+    Passkey(String, TokenHash),
 }
 
 /// Checks once more that it is the user who is signed in: by a second factor where that user has one, for whoever has
@@ -258,6 +266,14 @@ pub(crate) async fn reauthenticate(
 ) -> Result<Reauthenticated, Error> {
     match proof {
         ProofAgain::SecondFactor(proof) => by_second_factor(app, current, proof, device).await,
+        ProofAgain::Passkey(answer, visitor) => {
+            let given = Given {
+                answer: &answer,
+                visitor: &visitor,
+                device,
+            };
+            by_passkey(app, current, given).await
+        }
         ProofAgain::Password(_) if current.user.has_second_factor() => Ok(Reauthenticated::Wrong),
         ProofAgain::Password(password) => by_password(app, current, &password, device).await,
     }
@@ -305,6 +321,22 @@ async fn by_second_factor(
             attempt.failed(app).await?;
             Ok(Reauthenticated::Wrong)
         }
+    }
+}
+
+async fn by_passkey(
+    app: &App,
+    current: &CurrentSession,
+    given: Given<'_>,
+) -> Result<Reauthenticated, Error> {
+    let purpose = Purpose::Reauthenticate(current.user.id);
+    match passkey::check(app, Event::Reauthenticate, purpose, given).await? {
+        Checked::Right(tx, _) => {
+            let (method, records) = (Methods::PASSKEY, Vec::new());
+            go_on(app, tx, current, method, records, given.device).await
+        }
+        Checked::Refused(refused) => Ok(Reauthenticated::WrongPasskey(refused.text())),
+        Checked::Throttled(wait) => Ok(Reauthenticated::Throttled(wait)),
     }
 }
 

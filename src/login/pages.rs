@@ -6,9 +6,10 @@ use serde::Serialize;
 use super::destination::{Destination, Lost};
 use crate::foundation::app::App;
 use crate::foundation::error::Error;
+use crate::people::passkeys::{self, Purpose};
 use crate::people::users::User;
-use crate::web::Answer;
 use crate::web::pages::{Page, Template, template};
+use crate::web::{Answer, Visitor};
 
 #[derive(Serialize)]
 pub struct SignInPage {
@@ -18,6 +19,8 @@ pub struct SignInPage {
     pub(super) destination: Option<String>,
     pub(super) signed_out: bool,
     pub(super) lost: Option<&'static str>,
+    /// What a passkey is asked for, if one can be.
+    pub(super) passkey: Option<String>,
 }
 
 impl SignInPage {
@@ -30,24 +33,38 @@ impl SignInPage {
             destination: destination.host().map(str::to_owned),
             signed_out: false,
             lost: None,
+            passkey: None,
         }
     }
 
-    pub(super) fn refused(self, app: &App, status: Status, error: &str) -> Result<Answer, Error> {
-        Answer::page(
-            app,
-            status,
-            &Self {
-                error: Some(error.to_owned()),
-                ..self
-            },
-            None,
-        )
+    /// With a button for passkeys, where browsers have them.
+    pub(super) async fn with_passkey(self, app: &App, visitor: &Visitor) -> Result<Self, Error> {
+        let passkey = passkeys::request_options(app, &visitor.hash(), Purpose::SignIn).await?;
+        Ok(Self { passkey, ..self })
+    }
+
+    /// Nobody is signed in.
+    pub(super) async fn refused(
+        self,
+        app: &App,
+        visitor: &Visitor,
+        error: &str,
+    ) -> Result<Answer, Error> {
+        let page = Self {
+            error: Some(error.to_owned()),
+            ..self.with_passkey(app, visitor).await?
+        };
+        let answer = visitor.page(app, Status::Unauthorized, &page, None)?;
+        Ok(answer.challenge())
     }
 }
 
 impl Page for SignInPage {
     const TEMPLATE: Template = template!("login/sign_in.html");
+
+    fn asks_for_passkey(&self) -> bool {
+        self.passkey.is_some()
+    }
 
     fn samples(text: &str) -> Vec<Self> {
         let empty = || Self {
@@ -57,6 +74,7 @@ impl Page for SignInPage {
             destination: None,
             signed_out: false,
             lost: None,
+            passkey: None,
         };
         let text = || text.to_owned();
         vec![
@@ -68,6 +86,7 @@ impl Page for SignInPage {
                 destination: Some(text()),
                 signed_out: false,
                 lost: Some(Lost::Address.text()),
+                passkey: Some(text()),
             },
             Self {
                 signed_out: true,
@@ -96,26 +115,35 @@ pub struct ReauthenticatePage {
     /// Whether a code is asked for, and no password.
     pub(super) second_factor: bool,
     pub(super) has_totp: bool,
+    /// What the user's passkeys are asked for, if there are any.
+    pub(super) passkey: Option<String>,
 }
 
 impl ReauthenticatePage {
-    pub(super) fn new(user: &User, rd: Option<&str>) -> Self {
-        Self {
+    pub(super) async fn new(
+        app: &App,
+        visitor: &Visitor,
+        user: &User,
+        rd: Option<&str>,
+    ) -> Result<Self, Error> {
+        let purpose = Purpose::Reauthenticate(user.id);
+        Ok(Self {
             rd: rd.unwrap_or_default().to_owned(),
             error: None,
             username: user.username.clone(),
             second_factor: user.has_second_factor(),
             has_totp: user.has_totp,
-        }
-    }
-
-    pub(super) fn answer(&self, app: &App, status: Status, user: &User) -> Result<Answer, Error> {
-        Answer::page(app, status, self, Some(user))
+            passkey: passkeys::request_options(app, &visitor.hash(), purpose).await?,
+        })
     }
 }
 
 impl Page for ReauthenticatePage {
     const TEMPLATE: Template = template!("login/reauthenticate.html");
+
+    fn asks_for_passkey(&self) -> bool {
+        self.passkey.is_some()
+    }
 
     fn samples(text: &str) -> Vec<Self> {
         let page = |second_factor| Self {
@@ -124,6 +152,7 @@ impl Page for ReauthenticatePage {
             username: text.to_owned(),
             second_factor,
             has_totp: second_factor,
+            passkey: second_factor.then(|| text.to_owned()),
         };
         vec![page(false), page(true)]
     }

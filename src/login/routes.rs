@@ -18,7 +18,8 @@ use crate::people::users::User;
 use crate::sessions::{CurrentSession, Denied, Session};
 use crate::web::cookies::{DomainCookie, HostCookie};
 use crate::web::{
-    Answer, CookieHeaders, Failure, Opened, Posted, Refusal, SVG, Visit, back_to, with_query,
+    Answer, CookieHeaders, Failure, Opened, Posted, Refusal, SVG, Visit, Visitor, back_to,
+    with_query,
 };
 
 /// Where people are sent who asked for no other page.
@@ -51,6 +52,7 @@ async fn sign_in_form(
     app: &App,
     _visit: Visit,
     opened: Opened,
+    visitor: Visitor,
     current: Option<CurrentSession>,
     rd: Option<&str>,
     flow: Option<&str>,
@@ -75,13 +77,14 @@ async fn sign_in_form(
         return Ok(Answer::see_other(&out));
     }
     let Some(current) = ready else {
-        let user = current.as_ref().map(|current| &current.user as &dyn Person);
         let page = SignInPage {
             signed_out: signed_out.is_some(),
             lost: lost.map(Lost::text),
             ..SignInPage::new(rd, flow, &destination)
         };
-        return Ok(Answer::page(app, Status::Ok, &page, user)?);
+        let page = page.with_passkey(app, &visitor).await?;
+        let user = current.as_ref().map(|current| &current.user as &dyn Person);
+        return Ok(visitor.page(app, Status::Ok, &page, user)?);
     };
     if let Some(first) = comes_first(app, &current.session, &current.user, wanted) {
         return Ok(Answer::see_other(&first.way(rd, flow)));
@@ -156,6 +159,7 @@ async fn sign_in_post(
     app: &App,
     visit: Visit,
     cookies: CookieHeaders<'_>,
+    visitor: Visitor,
     current: Result<CurrentSession, Denied>,
     form: Posted<SignInForm>,
 ) -> Result<Answer, Failure> {
@@ -172,7 +176,7 @@ async fn sign_in_post(
                 current: current.as_ref().map(|current| &current.session),
                 trusted: cookies.token(HostCookie::trusted(&app.settings)),
             };
-            answer_sign_in(app, &browser, form).await
+            answer_sign_in(app, &browser, &visitor, form).await
         }
     };
     answer.map_err(|failure| failure.back(&back, "Back to sign in"))
@@ -181,6 +185,7 @@ async fn sign_in_post(
 async fn answer_sign_in(
     app: &App,
     browser: &Browser<'_>,
+    visitor: &Visitor,
     form: SignInForm,
 ) -> Result<Answer, Failure> {
     let login = LoginForm {
@@ -199,7 +204,7 @@ async fn answer_sign_in(
         }
         Outcome::Wrong => {
             let page = SignInPage::new(way.0, way.1, &Destination::find(app, way.0, way.1).await?);
-            Ok(page.refused(app, Status::Unauthorized, WRONG)?.challenge())
+            Ok(page.refused(app, visitor, WRONG).await?)
         }
         Outcome::Throttled(wait) => Err(Refusal::throttled(wait).into()),
     }
@@ -286,13 +291,16 @@ fn forget(app: &App, _visit: Visit) -> Answer {
 }
 
 #[get("/reauthenticate?<rd>")]
-fn reauthenticate_form(
+async fn reauthenticate_form(
     app: &App,
     _visit: Visit,
+    visitor: Visitor,
     current: CurrentSession,
     rd: Option<&str>,
 ) -> Result<Answer, Failure> {
-    Ok(ReauthenticatePage::new(&current.user, rd).answer(app, Status::Ok, &current.user)?)
+    let user = &current.user;
+    let page = ReauthenticatePage::new(app, &visitor, user, rd).await?;
+    Ok(visitor.page(app, Status::Ok, &page, Some(user))?)
 }
 
 #[derive(FromForm)]
@@ -300,21 +308,28 @@ struct ReauthenticateForm {
     password: Option<String>,
     code: Option<String>,
     recovery_code: Option<String>,
+    assertion: Option<String>,
     rd: Option<String>,
 }
 
 impl ReauthenticateForm {
     /// The one of them that was filled in. `None`: it cannot be right.
-    fn proof(self) -> Option<ProofAgain> {
+    fn proof(self, visitor: &Visitor) -> Option<ProofAgain> {
         let filled = |field: Option<String>| field.filter(|text| !text.is_empty());
         match (
             filled(self.password),
             filled(self.code),
             filled(self.recovery_code),
+            filled(self.assertion),
         ) {
-            (Some(password), None, None) => Some(ProofAgain::Password(Password::new(password))),
-            (None, Some(code), None) | (None, None, Some(code)) => {
+            (Some(password), None, None, None) => {
+                Some(ProofAgain::Password(Password::new(password)))
+            }
+            (None, Some(code), None, None) | (None, None, Some(code), None) => {
                 Proof::parse(code).map(ProofAgain::SecondFactor)
+            }
+            (None, None, None, Some(assertion)) => {
+                Some(ProofAgain::Passkey(assertion, visitor.hash()))
             }
             _ => None,
         }
@@ -325,39 +340,49 @@ impl ReauthenticateForm {
 async fn reauthenticate_post(
     app: &App,
     visit: Visit,
+    visitor: Visitor,
     current: CurrentSession,
     form: Posted<ReauthenticateForm>,
 ) -> Result<Answer, Failure> {
     let Posted(form) = form;
     let back = with_query("/reauthenticate", &[("rd", form.rd.as_deref())]);
-    let answer = answer_reauthenticate(app, &visit, &current, form).await;
+    let answer = answer_reauthenticate(app, &visit, &visitor, &current, form).await;
     answer.map_err(|failure| failure.back(&back, "Back"))
 }
 
 async fn answer_reauthenticate(
     app: &App,
     visit: &Visit,
+    visitor: &Visitor,
     current: &CurrentSession,
     form: ReauthenticateForm,
 ) -> Result<Answer, Failure> {
     let rd = form.rd.clone();
     let rd = rd.as_deref();
-    let outcome = match form.proof() {
+    let user = &current.user;
+    let outcome = match form.proof(visitor) {
         Some(proof) => reauthenticate(app, current, proof, &visit.device()).await?,
         None => Reauthenticated::Wrong,
     };
-    match outcome {
-        Reauthenticated::Done(token) => Ok(Answer::see_other(&back_to(app, rd, HOME))
-            .cookie(cookie_for(app, &token, &current.session))),
-        Reauthenticated::Wrong => {
-            let page = ReauthenticatePage {
-                error: Some(wrong_again(&current.user).to_owned()),
-                ..ReauthenticatePage::new(&current.user, rd)
-            };
-            Ok(page.answer(app, Status::Forbidden, &current.user)?)
+    let wrong = match outcome {
+        Reauthenticated::Done(token) => {
+            return Ok(
+                Answer::see_other(&back_to(app, rd, HOME)).cookie(cookie_for(
+                    app,
+                    &token,
+                    &current.session,
+                )),
+            );
         }
-        Reauthenticated::Throttled(wait) => Err(Refusal::throttled(wait).into()),
-    }
+        Reauthenticated::Throttled(wait) => return Err(Refusal::throttled(wait).into()),
+        Reauthenticated::Wrong => wrong_again(user),
+        Reauthenticated::WrongPasskey(why) => why,
+    };
+    let page = ReauthenticatePage {
+        error: Some(wrong.to_owned()),
+        ..ReauthenticatePage::new(app, visitor, user, rd).await?
+    };
+    Ok(visitor.page(app, Status::Forbidden, &page, Some(user))?)
 }
 
 /// What is said of a proof that was not right.

@@ -13,15 +13,18 @@ use super::routes::{cookie_for, wrong_again};
 use super::second_factor::Proof;
 use super::{ProofAgain, Reauthenticated, reauthenticate};
 use crate::foundation::app::App;
+use crate::foundation::error::Error;
+use crate::people::passkeys::{self, Purpose};
 use crate::people::passwords::Password;
 use crate::people::users::User;
 use crate::sessions::CurrentSession;
 use crate::web::pages::{Page, Template, template};
-use crate::web::{Answer, Failure, Fields, Refusal, ResponseExtras, Visit};
+use crate::web::{Answer, Failure, Fields, Refusal, ResponseExtras, Visit, Visitor};
 
 /// The fields in which a proof comes along with the form that it is for; a code of recovery in the same field as any code.
 const PASSWORD_AGAIN: &str = "password_again";
 const CODE_AGAIN: &str = "code_again";
+const ASSERTION_AGAIN: &str = "assertion_again";
 
 /// A form for a sensitive change, from a user whose password was checked lately.
 ///
@@ -83,6 +86,7 @@ where
     let mut fields = Fields::read(request, data).await?;
     let password = fields.take(PASSWORD_AGAIN);
     let code = fields.take(CODE_AGAIN);
+    let assertion = fields.take(ASSERTION_AGAIN);
     let form = fields.parse()?;
     // The guards of these routes have let both through before.
     let current = request
@@ -95,6 +99,11 @@ where
         .await
         .succeeded()
         .ok_or_else(Refusal::not_found)?;
+    let visitor = request
+        .guard::<Visitor>()
+        .await
+        .succeeded()
+        .ok_or_else(Refusal::not_found)?;
     if current.session.is_fresh(
         &current.user,
         app.clock.now(),
@@ -102,22 +111,28 @@ where
     ) {
         return Ok(form);
     }
-    let ask = |error: Option<&str>| {
-        let page =
-            PasswordAgainPage::new(request.uri().path().as_str(), &fields, error, &current.user);
-        match Answer::page(app, Status::Forbidden, &page, Some(&current.user)) {
-            Ok(answer) => Stopped::Asked(Box::new(answer)),
-            Err(error) => Stopped::Refused(Failure::from(error).into_refusal(request)),
-        }
+    let user = &current.user;
+    let failed = |error: Error| Stopped::from(Failure::from(error).into_refusal(request));
+    let page = async |error: Option<&str>| {
+        let action = request.uri().path().as_str();
+        let purpose = Purpose::Reauthenticate(user.id);
+        let passkey = passkeys::request_options(app, &visitor.hash(), purpose).await?;
+        let page = PasswordAgainPage::new(action, &fields, error, user, passkey);
+        visitor.page(app, Status::Forbidden, &page, Some(user))
     };
-    let proof = match (password, code) {
-        (Some(password), None) => Some(ProofAgain::Password(Password::new(password))),
-        (None, Some(code)) => Proof::parse(code).map(ProofAgain::SecondFactor),
-        (None, None) => return Err(ask(None)),
-        (Some(_), Some(_)) => None,
+    let ask = async |error: Option<&str>| match page(error).await {
+        Ok(answer) => Stopped::Asked(Box::new(answer)),
+        Err(error) => failed(error),
+    };
+    let proof = match (password, code, assertion) {
+        (Some(password), None, None) => Some(ProofAgain::Password(Password::new(password))),
+        (None, Some(code), None) => Proof::parse(code).map(ProofAgain::SecondFactor),
+        (None, None, Some(assertion)) => Some(ProofAgain::Passkey(assertion, visitor.hash())),
+        (None, None, None) => return Err(ask(None).await),
+        _ => None,
     };
     let Some(proof) = proof else {
-        return Err(ask(Some(wrong_again(&current.user))));
+        return Err(ask(Some(wrong_again(user))).await);
     };
     match reauthenticate(app, &current, proof, &visit.device()).await {
         Ok(Reauthenticated::Done(token)) => {
@@ -125,9 +140,10 @@ where
             let _ = ResponseExtras::of(request).set_cookie.set(cookie);
             Ok(form)
         }
-        Ok(Reauthenticated::Wrong) => Err(ask(Some(wrong_again(&current.user)))),
+        Ok(Reauthenticated::Wrong) => Err(ask(Some(wrong_again(user))).await),
+        Ok(Reauthenticated::WrongPasskey(why)) => Err(ask(Some(why)).await),
         Ok(Reauthenticated::Throttled(wait)) => Err(Refusal::throttled(wait).into()),
-        Err(error) => Err(Failure::from(error).into_refusal(request).into()),
+        Err(error) => Err(failed(error)),
     }
 }
 
@@ -140,6 +156,8 @@ pub struct PasswordAgainPage {
     /// Whether a code is asked for, and no password.
     second_factor: bool,
     has_totp: bool,
+    /// What the user's passkeys are asked for, if there are any.
+    passkey: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -149,7 +167,13 @@ struct Field {
 }
 
 impl PasswordAgainPage {
-    fn new(action: &str, fields: &Fields, error: Option<&str>, user: &User) -> Self {
+    fn new(
+        action: &str,
+        fields: &Fields,
+        error: Option<&str>,
+        user: &User,
+        passkey: Option<String>,
+    ) -> Self {
         let field = |(name, value): &(String, String)| Field {
             name: name.clone(),
             value: value.clone(),
@@ -161,12 +185,17 @@ impl PasswordAgainPage {
             username: user.username.clone(),
             second_factor: user.has_second_factor(),
             has_totp: user.has_totp,
+            passkey,
         }
     }
 }
 
 impl Page for PasswordAgainPage {
     const TEMPLATE: Template = template!("login/password_again.html");
+
+    fn asks_for_passkey(&self) -> bool {
+        self.passkey.is_some()
+    }
 
     fn samples(text: &str) -> Vec<Self> {
         let fields = Fields(vec![(text.to_owned(), text.to_owned())]);
@@ -177,9 +206,15 @@ impl Page for PasswordAgainPage {
             ..User::sample(text)
         };
         vec![
-            Self::new(text, &fields, None, &without),
-            Self::new(text, &fields, Some(text), &without),
-            Self::new(text, &fields, Some(text), &with_factor),
+            Self::new(text, &fields, None, &without, None),
+            Self::new(text, &fields, Some(text), &without, None),
+            Self::new(
+                text,
+                &fields,
+                Some(text),
+                &with_factor,
+                Some(text.to_owned()),
+            ),
         ]
     }
 }

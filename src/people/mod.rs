@@ -3,6 +3,7 @@
 pub mod app_tokens;
 pub mod links;
 pub mod notices;
+pub(crate) mod passkeys;
 pub mod passwords;
 pub mod recovery_codes;
 pub(crate) mod second_factors;
@@ -20,6 +21,7 @@ pub fn slice() -> Slice {
 }
 
 fn setup(builder: &mut AppBuilder) -> Result<(), Error> {
+    passkeys::setup(builder);
     passwords::setup(builder)?;
     app_tokens::setup(builder);
     builder.on_launch(|app| {

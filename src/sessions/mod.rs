@@ -229,9 +229,9 @@ pub(crate) async fn is_new_device(
 ) -> Result<bool, Error> {
     let name = device::describe(&audit::sanitize(&device.user_agent));
     let known = store::devices_of(tx, user_id).await?;
-    let is_known = known.iter().any(|(known, address)| {
-        *known == name && throttle::is_one(address, device.address)
-    });
+    let is_known = known
+        .iter()
+        .any(|(known, address)| *known == name && throttle::is_one(address, device.address));
     Ok(!known.is_empty() && !is_known)
 }
 

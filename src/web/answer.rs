@@ -27,6 +27,7 @@ pub(crate) const TEXT: &str = "text/plain; charset=utf-8";
 /// UTF-8 by its definition (RFC 8259, 8.1): it has no charset parameter.
 pub(crate) const JSON: &str = "application/json";
 pub(crate) const CSS: &str = "text/css; charset=utf-8";
+pub(crate) const SCRIPT: &str = "text/javascript; charset=utf-8";
 pub(crate) const SVG: &str = "image/svg+xml";
 
 /// Of its own, most times.
@@ -53,7 +54,12 @@ impl Answer {
         viewer: Option<&dyn Person>,
     ) -> Result<Self, Error> {
         let body = app.state::<Templates>().render(page, viewer)?;
-        Ok(Self::new(status, HTML, body))
+        let answer = Self::new(status, HTML, body);
+        if !page.asks_for_passkey() {
+            return Ok(answer);
+        }
+        let headers = headers::OF_PASSKEY_PAGES.into_iter();
+        Ok(headers.fold(answer, |answer, (name, value)| answer.header(name, value)))
     }
 
     /// To a path of this service, with GET.

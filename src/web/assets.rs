@@ -1,4 +1,4 @@
-//! The stylesheet and the icon, at addresses that a protected host's pages have too: no Host is
+//! The stylesheet, the icon and the one script, at addresses that a protected host's pages have too: no Host is
 //! asked for.
 
 use base64::Engine as _;
@@ -8,27 +8,43 @@ use rocket::http::Status;
 use rocket::{Route, get, routes};
 use sha2::{Digest, Sha256};
 
-use crate::web::answer::{CSS, SVG};
+use crate::web::answer::{CSS, SCRIPT, SVG};
 use crate::web::{Answer, AnyHost};
 
 const STYLESHEET: &str = include_str!("../../templates/style.css");
+const PASSKEY_SCRIPT: &str = include_str!("../../templates/passkey.js");
 const ICON: &str = include_str!("../../templates/icon.svg");
 
-/// Its address changes with its content, so browsers may keep it for ever.
 #[must_use]
 pub fn stylesheet_url() -> String {
-    let version = URL_SAFE_NO_PAD.encode(&Sha256::digest(STYLESHEET)[..6]);
-    format!("/.vestibule/style.css?v={version}")
+    address("style.css", STYLESHEET)
+}
+
+/// Of the script that asks for passkeys.
+#[must_use]
+pub fn passkey_script_url() -> String {
+    address("passkey.js", PASSKEY_SCRIPT)
+}
+
+/// It changes with the content, so browsers may keep that for ever.
+fn address(name: &str, content: &str) -> String {
+    let version = URL_SAFE_NO_PAD.encode(&Sha256::digest(content)[..6]);
+    format!("/.vestibule/{name}?v={version}")
 }
 
 #[must_use]
 pub fn routes() -> Vec<Route> {
-    routes![stylesheet, icon]
+    routes![stylesheet, passkey_script, icon]
 }
 
 #[get("/.vestibule/style.css")]
 fn stylesheet(_any: AnyHost) -> Answer {
     kept(CSS, STYLESHEET)
+}
+
+#[get("/.vestibule/passkey.js")]
+fn passkey_script(_any: AnyHost) -> Answer {
+    kept(SCRIPT, PASSKEY_SCRIPT)
 }
 
 #[get("/.vestibule/icon.svg")]

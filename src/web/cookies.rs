@@ -77,6 +77,12 @@ impl HostCookie {
         )
     }
 
+    /// Of the sign-in host: the browser that a passkey is asked of.
+    #[must_use]
+    pub fn visit(settings: &Settings) -> Self {
+        Self::of(settings, "__Host-vestibule-visit", "vestibule-visit")
+    }
+
     /// Of the sign-in host: a sign-in between its steps.
     #[must_use]
     pub fn pending(settings: &Settings) -> Self {
@@ -202,16 +208,18 @@ pub fn without_ours<'a>(headers: impl IntoIterator<Item = &'a str>) -> String {
     kept.join("; ")
 }
 
-const OURS: [&str; 11] = [
+const OURS: [&str; 13] = [
     DomainCookie::NAME,
     "__Host-vestibule",
     "__Host-vestibule-site",
     "__Host-vestibule-flow",
     "__Host-vestibule-pending",
     "__Host-vestibule-trusted",
+    "__Host-vestibule-visit",
     "vestibule",
     "vestibule-site",
     "vestibule-flow",
     "vestibule-pending",
     "vestibule-trusted",
+    "vestibule-visit",
 ];

@@ -17,8 +17,21 @@ use super::return_to::{MOST_WAY_BYTES, ReturnTo, with_query};
 use super::{Answer, Refusal, wants_json};
 use crate::foundation::app::App;
 
-/// Nothing is loaded but our stylesheet and icon; nothing is framed, nothing runs.
-const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'";
+/// Nothing is loaded but our stylesheet and icon; nothing is framed, nothing runs but what is named.
+macro_rules! policy {
+    ($($scripts:literal)?) => {
+        concat!("default-src 'none'; ", $($scripts,)? "style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'")
+    };
+}
+
+/// What pages may ask of the device: nothing but what is named.
+macro_rules! permissions {
+    ($passkeys:literal) => {
+        concat!("camera=(), geolocation=(), microphone=(), payment=(), usb=(), publickey-credentials-create=", $passkeys, ", publickey-credentials-get=", $passkeys)
+    };
+}
+
+const POLICY: &str = policy!();
 
 /// Headers of every answer. With `same-origin` browsers still send an Origin with our forms.
 const HEADERS: [(HeaderName, &str); 8] = [
@@ -31,11 +44,14 @@ const HEADERS: [(HeaderName, &str); 8] = [
         HeaderName::from_static("cross-origin-resource-policy"),
         "same-origin",
     ),
-    (
-        HeaderName::from_static("permissions-policy"),
-        "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
-    ),
+    (PERMISSIONS_POLICY, permissions!("()")),
     (VARY, "Cookie, Accept"),
+];
+
+/// What a page has in their place that asks for a passkey: our script runs there, and no other page's.
+pub(crate) const OF_PASSKEY_PAGES: [(HeaderName, &str); 2] = [
+    (CONTENT_SECURITY_POLICY, policy!("script-src 'self'; ")),
+    (PERMISSIONS_POLICY, permissions!("(self)")),
 ];
 
 /// A year, as browsers' preload lists ask for.
@@ -49,8 +65,15 @@ const NOT_CACHED: (HeaderName, &str) = (CACHE_CONTROL, "no-store");
 
 pub(crate) const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 
+const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
+
 /// The headers that give way to what an answer of ours says.
-const GIVE_WAY: [HeaderName; 3] = [CACHE_CONTROL, CONTENT_SECURITY_POLICY, OPENER_POLICY];
+const GIVE_WAY: [HeaderName; 4] = [
+    CACHE_CONTROL,
+    CONTENT_SECURITY_POLICY,
+    OPENER_POLICY,
+    PERMISSIONS_POLICY,
+];
 
 /// The policy of a page that any site may frame. Browsers that know `frame-ancestors` heed no X-Frame-Options.
 pub(crate) fn policy_of_framed_page() -> String {
@@ -89,7 +112,11 @@ pub fn secure(app: &App, request: &Request<'_>, response: &mut Response<'_>) {
     let is_redirect = response.status().class().is_redirection();
     let is_kept = |name: &_| *name == CACHE_CONTROL || is_redirect && *name == OPENER_POLICY;
     for (name, value) in of_every_answer(app) {
-        if !is_kept(&name) || !response.headers().contains(name.as_str()) {
+        let said = || response.headers().get(name.as_str());
+        let is_page_with_passkey = OF_PASSKEY_PAGES
+            .iter()
+            .any(|(other, value)| *other == name && said().eq([*value]));
+        if !is_page_with_passkey && (!is_kept(&name) || said().next().is_none()) {
             response.set_raw_header(name.as_str().to_owned(), value);
         }
     }

@@ -19,14 +19,15 @@ pub trait Letter: Serialize {
 /// # Errors
 /// The template is at fault.
 pub fn write<L: Letter>(app: &App, to: &str, letter: &L) -> Result<Message, Error> {
-    let text = app.state::<Templates>().render_text(L::TEMPLATE.name, letter)?;
+    let text = app
+        .state::<Templates>()
+        .render_text(L::TEMPLATE.name, letter)?;
     let host = app.settings.url().host_str().unwrap_or_default();
     Ok(Message {
         to: to.to_owned(),
         subject: format!("{} ({host})", L::SUBJECT),
         html: html_of(&text),
         text,
-        user_id: None,
     })
 }
 
@@ -68,7 +69,13 @@ mod tests {
     #[test]
     fn what_people_have_chosen_becomes_no_part_of_the_html() {
         let html = html_of("Hello <b>&\"you\",\n\nhttps://auth.example.com/reset/abc\n");
-        assert!(html.contains("<p>Hello &lt;b&gt;&amp;&quot;you&quot;,</p>"), "{html}");
-        assert!(html.contains("<a href=\"https://auth.example.com/reset/abc\">"), "{html}");
+        assert!(
+            html.contains("<p>Hello &lt;b&gt;&amp;&quot;you&quot;,</p>"),
+            "{html}"
+        );
+        assert!(
+            html.contains("<a href=\"https://auth.example.com/reset/abc\">"),
+            "{html}"
+        );
     }
 }

@@ -11,8 +11,8 @@ pub mod cookies;
 pub(crate) mod denials;
 mod error_page;
 mod form;
-pub(crate) mod letters;
 pub(crate) mod headers;
+pub(crate) mod letters;
 pub(crate) mod navigation;
 pub(crate) mod origin;
 pub mod pages;
@@ -21,10 +21,12 @@ mod refusal;
 pub mod return_to;
 mod slice;
 mod visit;
+mod visitor;
 
 pub(crate) use answer::report;
 pub use answer::{Answer, Failure};
 pub(crate) use answer::{OwnHeader, SVG};
+
 pub use denials::Denied;
 pub use error_page::ErrorPage;
 pub use form::{Fields, Posted};
@@ -34,6 +36,7 @@ pub use return_to::{back_to, with_query};
 pub use slice::Slice;
 pub(crate) use visit::wants_json;
 pub use visit::{AnyHost, CookieHeaders, Device, Opened, Visit};
+pub use visitor::Visitor;
 
 use pages::PageKind;
 

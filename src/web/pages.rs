@@ -41,6 +41,11 @@ const SHARED: [Template; 2] = [template!("layout.html"), template!("parts.html")
 pub trait Page: Serialize {
     const TEMPLATE: Template;
 
+    /// Whether it has the script that asks for a passkey; no other script runs, and that one nowhere else.
+    fn asks_for_passkey(&self) -> bool {
+        false
+    }
+
     /// One of each kind, with `text` wherever a text comes from outside, for the test that renders
     /// every page.
     fn samples(text: &str) -> Vec<Self>
@@ -80,6 +85,7 @@ pub struct Templates {
 struct Site {
     name: &'static str,
     stylesheet: String,
+    passkey_script: String,
     public_url: String,
     /// Whether mail is sent.
     mail: bool,
@@ -136,6 +142,7 @@ impl Templates {
         let site = Site {
             name: "Vestibule",
             stylesheet: assets::stylesheet_url(),
+            passkey_script: assets::passkey_script_url(),
             public_url: settings.url().as_str().trim_end_matches('/').to_owned(),
             mail: settings.mail.is_on(),
         };
@@ -182,7 +189,11 @@ impl Templates {
     ///
     /// # Errors
     /// The template uses what the letter does not have.
-    pub(super) fn render_text<L: Serialize>(&self, name: &str, letter: &L) -> Result<String, Error> {
+    pub(super) fn render_text<L: Serialize>(
+        &self,
+        name: &str,
+        letter: &L,
+    ) -> Result<String, Error> {
         let context = LetterContext {
             site: &self.site,
             letter,

@@ -108,7 +108,11 @@ impl<'r> FromRequest<'r> for Visit {
 #[derive(Debug)]
 pub struct CookieHeaders<'r>(Vec<&'r str>);
 
-impl CookieHeaders<'_> {
+impl<'r> CookieHeaders<'r> {
+    pub(super) fn of(request: &'r Request<'_>) -> Self {
+        Self(request.headers().get("cookie").collect())
+    }
+
     /// The token in one of our cookies; none if it is missing, malformed or there twice.
     #[must_use]
     pub fn token(&self, cookie: HostCookie) -> Option<Token> {
@@ -124,7 +128,7 @@ impl<'r> FromRequest<'r> for CookieHeaders<'r> {
     type Error = std::convert::Infallible;
 
     async fn from_request(request: &'r Request<'_>) -> request::Outcome<Self, Self::Error> {
-        Outcome::Success(Self(request.headers().get("cookie").collect()))
+        Outcome::Success(Self::of(request))
     }
 }
 

@@ -10,7 +10,16 @@ use serde_json::{Value, json};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 /// Their default is not one value, so the documents say it in words.
-const IN_WORDS: [(&str, &str); 13] = [
+const IN_WORDS: [(&str, &str); 22] = [
+    ("mail.host", "none"),
+    ("mail.port", "by mail.tls"),
+    ("mail.tls", "by mail.port"),
+    ("mail.username", "none"),
+    ("mail.password", "none"),
+    ("mail.password_file", "none"),
+    ("mail.from", "host of public_url"),
+    ("mail.ca_file", "none"),
+    ("mail.hello", "host of public_url"),
     ("database_password_file", "none"),
     ("database.schema", "none"),
     ("database.confirm", "none"),
@@ -127,7 +136,8 @@ fn rocket_toml_changes_nothing_until_it_is_edited() {
 }
 
 /// Settings that contradict the others' defaults.
-const APART: [&str; 5] = [
+const APART: [&str; 6] = [
+    "mail.password_file",
     "metrics_token_file",
     "sites.cookie_domain",
     "database_password_file",

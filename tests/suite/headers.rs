@@ -117,9 +117,16 @@ async fn answers_of_each_kind() -> Vec<(String, Answer)> {
 async fn hdr_01_every_answer_has_the_content_security_policy() {
     let answers = answers_of_each_kind().await;
     for (what, answer) in &answers {
+        // The pages that ask for a passkey: see also passkeys::hdr_01_scripts_run_where_a_passkey_is_asked_for_and_nowhere_else.
+        let script = match answer.body.contains("data-options") {
+            true => "script-src 'self'; ",
+            false => "",
+        };
         assert_eq!(
             answer.header("content-security-policy"),
-            "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'",
+            format!(
+                "default-src 'none'; {script}style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'"
+            ),
             "{what}"
         );
     }
@@ -149,15 +156,22 @@ async fn hdr_01_answers_have_the_same_headers_whichever_listener_sends_them() {
         [
             "/nowhere",
             "/.vestibule/style.css",
+            "/.vestibule/passkey.js",
             "/api/authz/forward-auth",
         ]
         .map(str::to_owned),
     );
     for path in paths {
-        let host = [("Host", "auth.example.com"), ("Accept", "text/html")];
+        // A browser that is known gets no other cookie.
+        let visit = format!("__Host-vestibule-visit={}", "A".repeat(43));
+        let host = [
+            ("Host", "auth.example.com"),
+            ("Accept", "text/html"),
+            ("Cookie", &visit),
+        ];
         let answer = app.anonymous().send(Method::Get, &path, &host, "").await;
         let request = format!(
-            "GET {path} HTTP/1.1\r\nHost: auth.example.com\r\nAccept: text/html\r\nConnection: close\r\n\r\n"
+            "GET {path} HTTP/1.1\r\nHost: auth.example.com\r\nAccept: text/html\r\nCookie: {visit}\r\nConnection: close\r\n\r\n"
         );
         let sent = wire.exchange(request.as_bytes()).await;
         assert_eq!(
@@ -281,6 +295,7 @@ async fn hdr_06_every_body_is_what_its_type_says() {
             "text/html; charset=utf-8" => answer.body.starts_with("<!doctype html>"),
             "application/json" => answer.json().is_object(),
             "text/css; charset=utf-8" => what.contains("style.css"),
+            "text/javascript; charset=utf-8" => what.contains("passkey.js"),
             "image/svg+xml" => answer.body.starts_with("<svg"),
             "text/csv; charset=utf-8; header=present" => answer.body.starts_with("id,at,event"),
             "application/jsonl; charset=utf-8" => answer.body.starts_with("{\"id\""),

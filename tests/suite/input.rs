@@ -693,7 +693,7 @@ async fn inp_09_no_spelling_of_a_path_goes_round_its_guard() {
 /// Deny by default: a route that is not named here asks who is there.
 #[rocket::async_test]
 async fn inp_09_each_route_that_is_open_to_anyone_is_named() {
-    const OPEN: [&str; 11] = [
+    const OPEN: [&str; 18] = [
         "GET /metrics",
         "GET /",
         "GET /healthz",
@@ -701,10 +701,17 @@ async fn inp_09_each_route_that_is_open_to_anyone_is_named() {
         "GET /.well-known/change-password",
         "GET /login",
         "POST /login",
+        "POST /login/passkey",
         "GET /logout",
         "POST /logout",
         "GET /setup",
         "POST /setup",
+        "GET /reset",
+        "POST /reset",
+        "GET /reset/<token>",
+        "POST /reset/<token>",
+        "GET /undo/<token>",
+        "POST /undo/<token>",
     ];
     let app = TestApp::start().await;
     let mut asked = 0;

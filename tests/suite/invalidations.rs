@@ -122,7 +122,8 @@ fn change(table: &str, column: &str, kind: &str) -> String {
         ("ended_at", _) => "1, end_reason = 'revoked'".to_owned(),
         (
             "remember"
-            | "admin" | "email_verified"
+            | "admin"
+            | "email_verified"
             | "must_change_password"
             | "trusted"
             | "two_factor"

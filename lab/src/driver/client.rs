@@ -141,7 +141,8 @@ impl Client {
             if name.eq_ignore_ascii_case("location") {
                 value.clone_into(&mut location);
             }
-            if name.eq_ignore_ascii_case("set-cookie") {
+            // Not the one by which a browser is known before anybody is signed in.
+            if name.eq_ignore_ascii_case("set-cookie") && !value.contains("vestibule-visit=") {
                 self.with_cookie(value.split(';').next().unwrap_or_default());
             }
         }

@@ -37,7 +37,11 @@ impl Page for AddressPage {
             asked: given.map(str::to_owned),
             error: given.map(str::to_owned),
         };
-        vec![page(None, true), page(Some(text), true), page(Some(text), false)]
+        vec![
+            page(None, true),
+            page(Some(text), true),
+            page(Some(text), false),
+        ]
     }
 }
 

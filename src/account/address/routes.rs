@@ -39,7 +39,13 @@ async fn name(
     let Sensitive(form) = form;
     let page = AddressPage::new(app, &user.0);
     let (status, page) = match name_address(app, &current, &form.email, &visit.device()).await? {
-        Named::Asked(address) => (Status::Ok, AddressPage { asked: Some(address), ..page }),
+        Named::Asked(address) => (
+            Status::Ok,
+            AddressPage {
+                asked: Some(address),
+                ..page
+            },
+        ),
         Named::Refused(error) => {
             let error = Some(error);
             (Status::UnprocessableEntity, AddressPage { error, ..page })
@@ -57,7 +63,11 @@ async fn verify_form(
     token: &str,
 ) -> Result<Answer, Failure> {
     let address = proven_by(app, &user.0, token).await?;
-    let status = if address.is_some() { Status::Ok } else { Status::NotFound };
+    let status = if address.is_some() {
+        Status::Ok
+    } else {
+        Status::NotFound
+    };
     let page = LinkPage::verify(token, &user.0, address);
     Ok(Answer::page(app, status, &page, Some(&user.0))?)
 }
@@ -90,8 +100,17 @@ async fn verify(
 #[get("/undo/<token>")]
 async fn undo_form(app: &App, _visit: Visit, token: &str) -> Result<Answer, Failure> {
     let is_good = links::look(app, Purpose::Undo, token).await?.is_some();
-    let status = if is_good { Status::Ok } else { Status::NotFound };
-    Ok(Answer::page(app, status, &LinkPage::undo(token, is_good), None)?)
+    let status = if is_good {
+        Status::Ok
+    } else {
+        Status::NotFound
+    };
+    Ok(Answer::page(
+        app,
+        status,
+        &LinkPage::undo(token, is_good),
+        None,
+    )?)
 }
 
 #[post("/undo/<token>", data = "<_form>")]

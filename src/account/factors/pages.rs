@@ -3,9 +3,9 @@ use serde::Serialize;
 use crate::foundation::app::App;
 use crate::foundation::clock::Timestamp;
 use crate::foundation::error::Error;
-use crate::people::recovery_codes;
 use crate::people::totp::{self, QrCode, Secret};
 use crate::people::users::User;
+use crate::people::{passkeys, recovery_codes};
 use crate::sessions::CurrentSession;
 use crate::web::back_to;
 use crate::web::pages::{Page, Template, template};
@@ -15,6 +15,7 @@ use crate::web::pages::{Page, Template, template};
 pub struct FactorsPage {
     /// When the authenticator app was set up.
     totp_since: Option<Timestamp>,
+    passkeys: usize,
     has_factor: bool,
     recovery_codes_left: i64,
     /// The settings ask for a second factor, and there is none.
@@ -34,6 +35,7 @@ impl FactorsPage {
         let required = user.needs_second_factor(&app.settings.second_factor.required);
         Ok(Self {
             totp_since: totp::since(app, user.id).await?,
+            passkeys: passkeys::of_user(app, user.id).await?.len(),
             has_factor: user.has_second_factor(),
             recovery_codes_left: recovery_codes::left(app.db.reader(), user.id).await?,
             due: required && !user.has_second_factor(),
@@ -51,6 +53,7 @@ impl Page for FactorsPage {
         vec![
             Self {
                 totp_since: Some(at),
+                passkeys: 1,
                 has_factor: true,
                 recovery_codes_left: 9,
                 due: false,
@@ -59,6 +62,7 @@ impl Page for FactorsPage {
             },
             Self {
                 totp_since: None,
+                passkeys: 0,
                 has_factor: false,
                 recovery_codes_left: 0,
                 due: true,
@@ -152,7 +156,7 @@ impl RecoveryCodesPage {
         })
     }
 
-    pub(super) fn shown(app: &App, codes: Vec<String>, next: &str) -> Self {
+    pub(in crate::account) fn shown(app: &App, codes: Vec<String>, next: &str) -> Self {
         let host = app.settings.url().host_str().unwrap_or_default();
         let text = format!(
             "Recovery codes for {host}. Each works once.\n\n{}\n",

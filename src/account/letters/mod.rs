@@ -120,16 +120,17 @@ async fn reset(app: &App, mail: &Mail) -> Result<Option<Message>, Error> {
         return Ok(None);
     };
     let since = app.clock.now().minus(HOUR);
-    if mail::sent_since(app.db.reader(), user.id, "reset", since).await? >= MOST_RESETS {
+    let mut tx = app.db.begin_for(&user.username).await?;
+    if !mail::assign(&mut tx, mail, user.id, MOST_RESETS, since).await? {
         return Ok(None);
     }
-    let token = mint(app, &user, Purpose::Reset, "", RESET_LIFETIME).await?;
+    let token = links::mint(app, &mut tx, Purpose::Reset, user.id, "", RESET_LIFETIME).await?;
+    tx.commit().await?;
     let letter = ResetLetter {
         name: user.shown_name().to_owned(),
         link: app.settings.link(&format!("/reset/{}", token.reveal())),
     };
-    let message = write(app, &to, &letter)?;
-    Ok(Some(message.about(user.id)))
+    Ok(Some(write(app, &to, &letter)?))
 }
 
 async fn verify(app: &App, mail: &Mail, user: &User) -> Result<Option<Message>, Error> {
@@ -156,7 +157,11 @@ async fn address_changed(app: &App, mail: &Mail, user: &User) -> Result<Option<M
 
 fn notice(app: &App, mail: &Mail, user: &User) -> Result<Option<Message>, Error> {
     let stored = user.email.clone().unwrap_or_default();
-    let to = if mail.recipient.is_empty() { stored } else { mail.recipient.clone() };
+    let to = if mail.recipient.is_empty() {
+        stored
+    } else {
+        mail.recipient.clone()
+    };
     if to.is_empty() {
         return Ok(None);
     }
@@ -194,7 +199,6 @@ async fn mint(
 pub fn test_message(app: &App, to: &str) -> Result<Message, Error> {
     write(app, to, &TestLetter {})
 }
-
 
 #[derive(Serialize)]
 struct ResetLetter {
@@ -253,4 +257,3 @@ impl Letter for TestLetter {
     const TEMPLATE: Template = template!("mail/test.txt");
     const SUBJECT: &'static str = "A test";
 }
-

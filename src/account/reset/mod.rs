@@ -10,9 +10,9 @@ use crate::foundation::app::App;
 use crate::foundation::audit::{self, Actor, Event, Record};
 use crate::foundation::error::Error;
 use crate::foundation::throttle::{self, Reserved};
+use crate::people::app_tokens;
 use crate::people::links::{self, Purpose};
 use crate::people::notices::{self, Kind};
-use crate::people::app_tokens;
 use crate::people::passwords::{Hasher, Password, Weakness};
 use crate::people::users::{self, Outcome, Refused, User};
 use crate::sessions::{self, Device, EndReason};
@@ -80,7 +80,10 @@ pub(crate) async fn choose(
     let hash = app.state::<Hasher>().hash(password).await?;
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
-    if links::take(app, &mut tx, Purpose::Reset, token).await?.is_none() {
+    if links::take(app, &mut tx, Purpose::Reset, token)
+        .await?
+        .is_none()
+    {
         return Ok(Chosen::NoLink);
     }
     let actor = Actor::visitor(device.address);

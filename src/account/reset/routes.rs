@@ -34,7 +34,12 @@ async fn ask_post(app: &App, visit: Visit, form: Posted<AskForm>) -> Result<Answ
     }
     match ask(app, &form.username, &visit.device()).await? {
         Some(wait) => Err(Failure::from(Refusal::throttled(wait)).back("/reset", "Back")),
-        None => Ok(Answer::page(app, Status::Ok, &DonePage { set: false }, None)?),
+        None => Ok(Answer::page(
+            app,
+            Status::Ok,
+            &DonePage { set: false },
+            None,
+        )?),
     }
 }
 
@@ -65,7 +70,12 @@ async fn choose_post(
     let Posted(form) = form;
     let password = Password::new(form.new_password);
     match choose(app, token, &password, &visit.device()).await? {
-        Chosen::Done => Ok(Answer::page(app, Status::Ok, &DonePage { set: true }, None)?),
+        Chosen::Done => Ok(Answer::page(
+            app,
+            Status::Ok,
+            &DonePage { set: true },
+            None,
+        )?),
         Chosen::NoLink => no_link(app),
         Chosen::Weak(weakness) => match whose(app, token).await? {
             Some(user) => {

@@ -23,7 +23,7 @@ use super::db::{Connection, Tx};
 use super::error::Error;
 use super::secrets::{self, Place, Sealed};
 
-pub use store::{Listed, sent_since};
+pub use store::Listed;
 pub use transport::{Step, deliver};
 pub use worker::{Counts, counts, newest};
 
@@ -62,16 +62,22 @@ pub struct Message {
     pub subject: String,
     pub text: String,
     pub html: String,
-    /// Whom it turned out to be for, where that was not known before.
-    pub user_id: Option<Uuid>,
 }
 
-impl Message {
-    #[must_use]
-    pub fn about(self, user_id: Uuid) -> Self {
+/// Why a mail was not sent.
+#[derive(Debug)]
+pub struct Failure {
+    /// What went wrong, and what to do about it.
+    pub text: String,
+    /// The server will not take it at another time either.
+    pub is_permanent: bool,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
         Self {
-            user_id: Some(user_id),
-            ..self
+            text: error.to_string(),
+            is_permanent: false,
         }
     }
 }
@@ -92,7 +98,14 @@ pub(super) fn setup(builder: &mut AppBuilder) {
 /// Queues a mail in the transaction of what it tells; nothing where no mail server is set up.
 pub(crate) async fn queue(app: &App, tx: &mut Tx, mail: NewMail) -> Result<(), Error> {
     if app.settings.mail.is_on() {
-        store::insert(tx, audit::new_id_at(app.clock.now()), &mail, None, app.clock.now()).await?;
+        store::insert(
+            tx,
+            audit::new_id_at(app.clock.now()),
+            &mail,
+            None,
+            app.clock.now(),
+        )
+        .await?;
     }
     Ok(())
 }
@@ -130,6 +143,22 @@ impl Mail {
         let plain = secrets::open(app, place(self.id), sealed).await?;
         Ok(String::from_utf8_lossy(&plain).into_owned())
     }
+}
+
+/// Says for whom a mail turned out to be, within that user's transaction, unless as many as `most` of its kind were for the
+/// same user since a moment. False: it is one too many, and not to be sent.
+pub(crate) async fn assign(
+    tx: &mut Tx,
+    mail: &Mail,
+    user_id: Uuid,
+    most: i64,
+    since: Timestamp,
+) -> Result<bool, Error> {
+    if store::others_since(tx, mail, user_id, since).await? >= most {
+        return Ok(false);
+    }
+    store::set_user(tx, mail.id, Some(user_id)).await?;
+    Ok(true)
 }
 
 /// Removes what was sent or given up long ago.

@@ -85,12 +85,14 @@ pub(super) async fn claim(
 pub(super) async fn mark_sent(
     connection: &mut Connection,
     id: Uuid,
+    recipient: &str,
     now: Timestamp,
 ) -> Result<(), sqlx::Error> {
     connection
-        .query("UPDATE mails SET sent_at = $2, last_error = NULL, sealed = NULL, key_id = NULL WHERE id = $1")
+        .query("UPDATE mails SET sent_at = $2, recipient = $3, last_error = NULL, sealed = NULL, key_id = NULL WHERE id = $1")
         .bind(id)
         .bind(now)
+        .bind(recipient)
         .execute()
         .await?;
     Ok(())
@@ -128,20 +130,19 @@ pub(super) async fn give_up(
     Ok(())
 }
 
-/// How many of a kind were sent to a user since a moment.
-///
-/// # Errors
-/// The database failed.
-pub async fn sent_since(
-    pool: &Pool,
+/// How many others of a kind are for a user since a moment.
+pub(super) async fn others_since(
+    connection: &mut Connection,
+    mail: &Mail,
     user_id: Uuid,
-    kind: &str,
     since: Timestamp,
 ) -> Result<i64, sqlx::Error> {
-    pool.query("SELECT count(*) FROM mails WHERE user_id = $1 AND kind = $2 AND created_at > $3 AND sent_at IS NOT NULL")
+    connection
+        .query("SELECT count(*) FROM mails WHERE user_id = $1 AND kind = $2 AND created_at > $3 AND id <> $4")
         .bind(user_id)
-        .bind(kind)
+        .bind(&mail.kind)
         .bind(since)
+        .bind(mail.id)
         .scalar()
         .await
 }
@@ -151,13 +152,11 @@ pub(super) async fn set_user(
     connection: &mut Connection,
     id: Uuid,
     user_id: Option<Uuid>,
-    recipient: &str,
 ) -> Result<(), sqlx::Error> {
     connection
-        .query("UPDATE mails SET user_id = $2, recipient = $3 WHERE id = $1")
+        .query("UPDATE mails SET user_id = $2 WHERE id = $1")
         .bind(id)
         .bind(user_id)
-        .bind(recipient)
         .execute()
         .await?;
     Ok(())

@@ -11,19 +11,10 @@ use lettre::transport::smtp::client::{Certificate, SmtpConnection, TlsParameters
 use lettre::transport::smtp::extension::ClientId;
 use uuid::Uuid;
 
-use super::Message;
+use super::{Failure, Message};
 use crate::foundation::settings::{Mail as MailSettings, MailTls, Secret, Settings};
 
 const TIMEOUT: Duration = Duration::from_secs(20);
-
-/// Why a mail was not sent.
-#[derive(Debug)]
-pub struct Failure {
-    /// What went wrong, and what to do about it.
-    pub text: String,
-    /// The server will not take it at another time either.
-    pub is_permanent: bool,
-}
 
 /// What was done on the way, in words.
 pub type Step = String;
@@ -46,7 +37,13 @@ pub fn deliver(
         let credentials = Credentials::new(username, password);
         connection
             .auth(&mechanisms, &credentials)
-            .map_err(|error| failed("sign in", "see mail.username and mail.password_file", &error))?;
+            .map_err(|error| {
+                failed(
+                    "sign in",
+                    "see mail.username and mail.password_file",
+                    &error,
+                )
+            })?;
         told("signed in".to_owned());
     }
     let cure = "see what the server says of the sender (mail.from) or the recipient";
@@ -76,7 +73,9 @@ fn connect(settings: &Settings, told: &mut dyn FnMut(Step)) -> Result<SmtpConnec
         MailTls::Implicit => {
             "see mail.host and mail.port; a server that speaks STARTTLS (port 587) needs mail.tls = \"starttls\", and one of a private authority mail.ca_file"
         }
-        _ => "see mail.host and mail.port; a server that speaks TLS at once (port 465) needs mail.tls = \"implicit\"",
+        _ => {
+            "see mail.host and mail.port; a server that speaks TLS at once (port 465) needs mail.tls = \"implicit\""
+        }
     };
     let what = format!("reach {host}:{port}");
     let mut connection = connected.map_err(|error| failed(&what, cure, &error))?;
@@ -84,7 +83,9 @@ fn connect(settings: &Settings, told: &mut dyn FnMut(Step)) -> Result<SmtpConnec
     if let (MailTls::Starttls, Some(parameters)) = (tls, &parameters) {
         if !connection.can_starttls() {
             return Err(Failure {
-                text: format!("{host}:{port} offers no STARTTLS, and nothing is sent without; see mail.tls and mail.port"),
+                text: format!(
+                    "{host}:{port} offers no STARTTLS, and nothing is sent without; see mail.tls and mail.port"
+                ),
                 is_permanent: false,
             });
         }
@@ -169,9 +170,8 @@ fn write(settings: &Settings, id: Uuid, message: &Message) -> Result<Email, Fail
     let header = |name: &'static str, value: &str| {
         HeaderValue::new(HeaderName::new_from_ascii_str(name), value.to_owned())
     };
-    let part = |kind: ContentType, text: &str| {
-        SinglePart::builder().header(kind).body(text.to_owned())
-    };
+    let part =
+        |kind: ContentType, text: &str| SinglePart::builder().header(kind).body(text.to_owned());
     Email::builder()
         .from(from)
         .to(Mailbox::new(None, to))

@@ -2,27 +2,15 @@
 
 use uuid::Uuid;
 
-use super::Message;
+use super::{Failure, Message};
 use crate::foundation::settings::Settings;
-
-/// Why a mail was not sent.
-#[derive(Debug)]
-pub struct Failure {
-    pub text: String,
-    pub is_permanent: bool,
-}
 
 /// What was done on the way.
 pub type Step = String;
 
 /// # Errors
 /// Always: this build lacks the feature.
-pub fn deliver(
-    _: &Settings,
-    _: Uuid,
-    _: &Message,
-    _: &mut dyn FnMut(Step),
-) -> Result<(), Failure> {
+pub fn deliver(_: &Settings, _: Uuid, _: &Message, _: &mut dyn FnMut(Step)) -> Result<(), Failure> {
     Err(Failure {
         text: "this build sends no mail; build it with the feature `mail`".to_owned(),
         is_permanent: false,

@@ -8,8 +8,8 @@ use prometheus_client::metrics::family::Family;
 use rocket::tokio::task::spawn_blocking;
 
 use super::store::{self, Listed};
-use super::transport::{Failure, deliver};
-use super::{Compose, Mail, forget};
+use super::transport::deliver;
+use super::{Compose, Failure, Mail, forget};
 use crate::foundation::app::{App, AppBuilder};
 use crate::foundation::error::Error;
 
@@ -108,33 +108,32 @@ fn pause(tries: i64) -> Duration {
 }
 
 async fn compose_and_send(app: &App, mail: &Mail) -> Result<(), Failure> {
-    let broken = |error: Error| Failure {
-        text: error.to_string(),
-        is_permanent: false,
-    };
     if app.clock.now() >= mail.expires_at {
-        let text = "it came too late to be of use".to_owned();
-        return Err(Failure { text, is_permanent: true });
+        return Err(Failure {
+            text: "it came too late to be of use".to_owned(),
+            is_permanent: true,
+        });
     }
     let composer = app.state::<Box<dyn Compose>>();
-    let message = composer.compose(app, mail).await.map_err(broken)?;
-    if let Some(message) = message {
-        let mut tx = app.db.begin_apart().await.map_err(|error| broken(error.into()))?;
-        let noted = store::set_user(&mut tx, mail.id, message.user_id.or(mail.user_id), &message.to).await;
-        noted.map_err(|error| broken(error.into()))?;
-        tx.commit().await.map_err(|error| broken(error.into()))?;
-        let settings = app.settings.clone();
-        let id = mail.id;
+    let mut recipient = String::new();
+    if let Some(message) = composer.compose(app, mail).await? {
+        recipient.clone_from(&message.to);
+        let (settings, id) = (app.settings.clone(), mail.id);
         let sent = spawn_blocking(move || deliver(&settings, id, &message, &mut |_| {})).await;
         sent.unwrap_or_else(|_| {
-            let text = "the thread that sends mail has ended".to_owned();
-            Err(Failure { text, is_permanent: false })
+            Err(Failure {
+                text: "the thread that sends mail has ended".to_owned(),
+                is_permanent: false,
+            })
         })?;
     }
-    let mut tx = app.db.begin_apart().await.map_err(|error| broken(error.into()))?;
-    let marked = store::mark_sent(&mut tx, mail.id, app.clock.now()).await;
-    marked.map_err(|error| broken(error.into()))?;
-    tx.commit().await.map_err(|error| broken(error.into()))
+    Ok(mark_sent(app, mail, &recipient).await?)
+}
+
+async fn mark_sent(app: &App, mail: &Mail, recipient: &str) -> Result<(), Error> {
+    let mut tx = app.db.begin_apart().await?;
+    store::mark_sent(&mut tx, mail.id, recipient, app.clock.now()).await?;
+    Ok(tx.commit().await?)
 }
 
 /// What is in the queue.

@@ -120,9 +120,9 @@ pub(super) struct Column {
 /// Every one there is.
 pub(super) const COLUMNS: [Column; 2] = [
     Column {
-    name: "totp.secret",
-    read: "SELECT user_id AS id, key_id, secret AS sealed FROM totp WHERE key_id <> $1",
-    write: "UPDATE totp SET secret = $2, key_id = $3 WHERE user_id = $1",
+        name: "totp.secret",
+        read: "SELECT user_id AS id, key_id, secret AS sealed FROM totp WHERE key_id <> $1",
+        write: "UPDATE totp SET secret = $2, key_id = $3 WHERE user_id = $1",
     },
     Column {
         name: "mails.sealed",

@@ -244,7 +244,8 @@ impl Settings {
         let mail = &self.mail;
         let Some(host) = mail.host.as_deref() else {
             let others = mail.username.is_some() || mail.from.is_some() || mail.port.is_some();
-            let fault = "mail.host: is not set, and other settings of mail are; without it no mail is sent";
+            let fault =
+                "mail.host: is not set, and other settings of mail are; without it no mail is sent";
             return others.then(|| fault.to_owned()).into_iter().collect();
         };
         let mut faults = Vec::new();
@@ -253,13 +254,17 @@ impl Settings {
             faults.push("mail.tls: none would send links that set passwords in the clear; use implicit or starttls".to_owned());
         }
         if mail.password.is_some() && mail.password_file.is_some() {
-            faults.push("mail.password: is set, and mail.password_file too; set one of them".to_owned());
+            faults.push(
+                "mail.password: is set, and mail.password_file too; set one of them".to_owned(),
+            );
         }
         if mail.username.is_none() && (mail.password.is_some() || mail.password_file.is_some()) {
             faults.push("mail.username: is missing, and a password is set".to_owned());
         }
         if mail.from.is_none() && url.host_str().is_none_or(|host| !host.contains('.')) {
-            faults.push("mail.from: is needed, like \"Vestibule <vestibule@example.com>\"".to_owned());
+            faults.push(
+                "mail.from: is needed, like \"Vestibule <vestibule@example.com>\"".to_owned(),
+            );
         }
         faults
     }

@@ -19,6 +19,7 @@ use rocket::serde::{Deserialize, Serialize};
 use url::Url;
 
 pub use check::Refused;
+pub(crate) use check::on_loopback;
 pub use load::{Effective, Origin, Sources, refuse_password};
 pub use secret::Secret;
 pub(crate) use secret::without_line_end;

@@ -6,6 +6,7 @@ mod store;
 
 use std::time::Duration;
 
+use super::passkey::{self, Checked, Given};
 use super::second_factor::{Attempt, Proof};
 use super::{Browser, LoginForm, SignedIn, commit, enter};
 use crate::foundation::app::App;
@@ -13,8 +14,9 @@ use crate::foundation::audit::{Event, Record};
 use crate::foundation::clock::Timestamp;
 use crate::foundation::db::Tx;
 use crate::foundation::error::Error;
-use crate::foundation::token::Token;
+use crate::foundation::token::{Token, TokenHash};
 use crate::people::notices::{self, Kind};
+use crate::people::passkeys::{Purpose, Refused};
 use crate::people::users::User;
 use crate::sessions::{Methods, Proven, trusted};
 
@@ -66,6 +68,7 @@ pub(crate) enum Finished {
         trusted: Option<Token>,
     },
     Wrong,
+    WrongPasskey(Refused),
     Throttled(Duration),
     /// The sign-in does not wait any more.
     Gone,
@@ -121,6 +124,44 @@ pub(crate) async fn finish(
     Ok(Finished::SignedIn {
         signed_in: Box::new(signed_in),
         trusted,
+    })
+}
+
+/// The same by a passkey of that user.
+pub(crate) async fn finish_by_passkey(
+    app: &App,
+    token: &Token,
+    answer: &str,
+    visitor: &TokenHash,
+    browser: &Browser<'_>,
+) -> Result<Finished, Error> {
+    let Some(pending) = find(app, token).await? else {
+        return Ok(Finished::Gone);
+    };
+    let given = Given {
+        answer,
+        visitor,
+        device: &browser.device,
+    };
+    let purpose = Purpose::SecondStep(pending.user.id);
+    let mut tx = match passkey::check(app, Event::SecondFactor, purpose, given).await? {
+        Checked::Right(tx, _) => tx,
+        Checked::Refused(refused) => return Ok(Finished::WrongPasskey(refused)),
+        Checked::Throttled(wait) => return Ok(Finished::Throttled(wait)),
+    };
+    let Some(pending) = store::take(&mut tx, &token.hash(), app.clock.now()).await? else {
+        return Ok(Finished::Gone);
+    };
+    let proven = Proven {
+        methods: Methods::PASSWORD.and(Methods::PASSKEY),
+        remember: pending.remember,
+        trusted: false,
+    };
+    let signed_in = enter(app, &mut tx, pending.user, browser, proven).await?;
+    commit(app, tx, &signed_in, browser, Vec::new()).await?;
+    Ok(Finished::SignedIn {
+        signed_in: Box::new(signed_in),
+        trusted: None,
     })
 }
 

@@ -49,7 +49,15 @@ pub(crate) async fn mint(
         user_id,
         data: data.to_owned(),
     };
-    store::insert(tx, &token.hash(), purpose.word(), &link, now, now.plus(lifetime)).await?;
+    store::insert(
+        tx,
+        &token.hash(),
+        purpose.word(),
+        &link,
+        now,
+        now.plus(lifetime),
+    )
+    .await?;
     Ok(token)
 }
 

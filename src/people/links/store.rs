@@ -39,12 +39,14 @@ pub(super) async fn find(
     purpose: &str,
     now: Timestamp,
 ) -> Result<Option<Link>, sqlx::Error> {
-    pool.query("SELECT user_id, data FROM links WHERE hash = $1 AND purpose = $2 AND expires_at > $3")
-        .bind(hash.as_bytes())
-        .bind(purpose)
-        .bind(now)
-        .optional()
-        .await
+    pool.query(
+        "SELECT user_id, data FROM links WHERE hash = $1 AND purpose = $2 AND expires_at > $3",
+    )
+    .bind(hash.as_bytes())
+    .bind(purpose)
+    .bind(now)
+    .optional()
+    .await
 }
 
 pub(super) async fn take(

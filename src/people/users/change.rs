@@ -148,9 +148,10 @@ async fn write(tx: &mut Tx, before: User, changes: Changes) -> Result<User, Erro
         }
         None => (changes.add_groups, changes.remove_groups),
     };
-    let is_other = changes.email.as_ref().is_some_and(|email| {
-        Some(email.as_str()) != before.email.as_deref()
-    });
+    let is_other = changes
+        .email
+        .as_ref()
+        .is_some_and(|email| Some(email.as_str()) != before.email.as_deref());
     let stays_verified = before.email_verified && !is_other;
     let user = User {
         email_verified: changes.email_verified.unwrap_or(stays_verified),

@@ -30,9 +30,9 @@ pub use store::{
     some_groups, some_usernames,
 };
 pub(crate) use store::{
-    addresses_by_name, any_admin, by_id_in, by_verified_address, by_unchanged_password, count_candidates, delete, kinds_of_hashes,
-    like_pattern, push_candidates, push_match, rehash, secret_by_name, set_disabled, update,
-    user_columns,
+    addresses_by_name, any_admin, by_id_in, by_unchanged_password, by_verified_address,
+    count_candidates, delete, kinds_of_hashes, like_pattern, push_candidates, push_match, rehash,
+    secret_by_name, set_disabled, update, user_columns,
 };
 
 /// A person who signs in.
@@ -171,7 +171,9 @@ impl std::fmt::Display for Refused {
         match self {
             Self::Unknown => f.write_str("There is no such user."),
             Self::Taken => f.write_str("That user name is taken."),
-            Self::AddressTaken => f.write_str("That address is another user's confirmed address, or another user's name."),
+            Self::AddressTaken => f.write_str(
+                "That address is another user's confirmed address, or another user's name.",
+            ),
             Self::Invalid(invalid) => invalid.fmt(f),
             Self::Weak(weakness) => weakness.fmt(f),
             Self::LastAdmin => f.write_str(

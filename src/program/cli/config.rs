@@ -2,6 +2,7 @@ use clap::Subcommand;
 
 use super::{Done, output};
 use crate::foundation::settings::{Effective, Sources};
+use crate::people::passkeys::Unavailable;
 
 #[derive(Subcommand)]
 pub enum Command {
@@ -19,9 +20,18 @@ pub enum Command {
 pub fn run(command: &Command, sources: &Sources) -> Done {
     let effective = Effective::load(sources)?;
     match command {
-        Command::Check => output::say("The settings are good."),
+        Command::Check => check(&effective),
         Command::Show { json: true } => output::json(&effective.origins()),
         Command::Show { json: false } => show(&effective),
+    }
+}
+
+/// With what is left out because of them.
+fn check(effective: &Effective) -> Done {
+    output::say("The settings are good.")?;
+    match Unavailable::of(&effective.settings) {
+        Some(why) => output::say(&why.to_string()),
+        None => Ok(()),
     }
 }
 

@@ -65,7 +65,10 @@ pub(super) async fn devices_of(
         .bind(user_id)
         .all()
         .await?;
-    Ok(rows.into_iter().map(|row| (row.device, row.address)).collect())
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.device, row.address))
+        .collect())
 }
 
 #[derive(FromRow)]

@@ -1,5 +1,6 @@
 //! What the fuzz targets and the replay of their corpora call: what reads input, with what must hold of it.
 
+mod passkey;
 mod service;
 mod settings;
 
@@ -12,6 +13,7 @@ use crate::sessions::listing::{Cursor, Sort};
 use crate::web::cookies::{Found, find};
 use crate::web::return_to::ReturnTo;
 
+pub use passkey::passkey;
 pub use service::Service;
 pub use settings::settings;
 

@@ -47,11 +47,12 @@ impl Service {
         let location = Location::parse(&folder.join("vestibule.db").to_string_lossy());
         let location = location.expect("a path");
         db::prepare(&location).await.expect("a database");
-        let settings = Settings {
+        let mut settings = Settings {
             public_url: Some(Url::parse("https://auth.example.com").expect("a URL")),
             trusted_proxies: vec![std::net::IpAddr::from(Ipv4Addr::LOCALHOST).into()],
             ..Settings::default()
         };
+        settings.secrets.key_file = Some(folder.join("vestibule.key"));
         // One moment: what inputs do to the throttle and to sessions does not depend on how fast they come.
         let clock = Clock::stopped_at(Timestamp::parse("2026-11-24T12:00:00Z").expect("a time"));
         let app = open_app(settings, clock, &location)

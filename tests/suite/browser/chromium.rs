@@ -282,6 +282,60 @@ impl Browser {
         self.client.screenshot().await.expect("a picture")
     }
 
+    /// Gives the browser a device that keeps passkeys, whose person consents, or waits. What commands name it by.
+    pub async fn add_authenticator(&self, consents: bool) -> String {
+        let device = json!({
+            "protocol": "ctap2", "transport": "internal", "hasResidentKey": true, "hasUserVerification": true,
+            "isUserVerified": true, "isUserConsenting": consents,
+        });
+        let id = self.webauthn(http::Method::POST, "", Some(device)).await;
+        id.as_str().expect("an id").to_owned()
+    }
+
+    /// From now on no page waits for a passkey behind a field: a device that consents would answer at once.
+    pub async fn without_autofill(&self) {
+        let source = "if (window.PublicKeyCredential) PublicKeyCredential.isConditionalMediationAvailable = async () => false";
+        let script = json!({"source": source});
+        self.devtools("Page.addScriptToEvaluateOnNewDocument", script)
+            .await;
+    }
+
+    /// Whether the device recognises its person from now on.
+    pub async fn recognises(&self, authenticator: &str, verified: bool) {
+        let path = format!("/{authenticator}/uv");
+        let verified = json!({"isUserVerified": verified});
+        self.webauthn(http::Method::POST, &path, Some(verified))
+            .await;
+    }
+
+    /// The passkeys that the device has.
+    pub async fn passkeys(&self, authenticator: &str) -> Vec<Value> {
+        let path = format!("/{authenticator}/credentials");
+        let found = self.webauthn(http::Method::GET, &path, None).await;
+        found.as_array().expect("a list").clone()
+    }
+
+    /// Puts a passkey of such a list on a device.
+    pub async fn put_passkey(&self, authenticator: &str, passkey: Value) {
+        let path = format!("/{authenticator}/credential");
+        self.webauthn(http::Method::POST, &path, Some(passkey))
+            .await;
+    }
+
+    pub async fn remove_passkeys(&self, authenticator: &str) {
+        for passkey in self.passkeys(authenticator).await {
+            let id = passkey["credentialId"].as_str().expect("an id");
+            let path = format!("/{authenticator}/credentials/{id}");
+            self.webauthn(http::Method::DELETE, &path, None).await;
+        }
+    }
+
+    async fn webauthn(&self, method: http::Method, path: &str, body: Option<Value>) -> Value {
+        let path = path.to_owned();
+        let command = Webauthn { method, path, body };
+        self.client.issue_cmd(command).await.expect("a command")
+    }
+
     async fn devtools(&self, cmd: &'static str, params: Value) {
         let command = Devtools { cmd, params };
         self.client.issue_cmd(command).await.expect("a command");
@@ -435,5 +489,25 @@ impl WebDriverCompatibleCommand for Devtools {
     fn method_and_body(&self, _: &Url) -> (http::Method, Option<String>) {
         let body = json!({"cmd": self.cmd, "params": self.params});
         (http::Method::POST, Some(body.to_string()))
+    }
+}
+
+/// A command of WebAuthn's for WebDriver (W3C, "Web Authentication", section 11).
+#[derive(Debug)]
+struct Webauthn {
+    method: http::Method,
+    path: String,
+    body: Option<Value>,
+}
+
+impl WebDriverCompatibleCommand for Webauthn {
+    fn endpoint(&self, base: &Url, session: Option<&str>) -> Result<Url, url::ParseError> {
+        let (session, path) = (session.unwrap_or_default(), &self.path);
+        base.join(&format!("session/{session}/webauthn/authenticator{path}"))
+    }
+
+    fn method_and_body(&self, _: &Url) -> (http::Method, Option<String>) {
+        let body = self.body.as_ref().map(Value::to_string);
+        (self.method.clone(), body)
     }
 }

@@ -6,6 +6,7 @@ mod chromium;
 mod factors;
 mod keyboard;
 mod large_cache;
+mod passkeys;
 mod server;
 mod sign_in;
 mod sites;

@@ -18,6 +18,8 @@ const COMMANDS: &[&str] = &[
     "user enable",
     "user delete",
     "user reset-factors",
+    "mail test",
+    "user reset-link",
     "key rotate",
     "key forget",
     "session list",
@@ -69,7 +71,7 @@ fn the_help_of_every_command_has_an_example() {
 fn the_list_of_commands_here_is_whole() {
     let machine = Machine::new();
     for group in [
-        "", "user", "session", "audit", "key", "setup", "db", "config",
+        "", "user", "session", "audit", "key", "mail", "setup", "db", "config",
     ] {
         let mut arguments: Vec<&str> = group.split_whitespace().collect();
         arguments.push("--help");

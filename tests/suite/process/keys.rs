@@ -120,7 +120,10 @@ fn a_key_that_is_lost_is_given_up_and_nobody_signs_in_with_less_than_before() {
     machine.cli(&["key", "forget", &lost, "--lost"]).done();
     let _server = machine.start();
     let mut browser = machine.anonymous();
-    assert_eq!(browser.sign_in("alice", PASSWORD).header("location"), "/login/code");
+    assert_eq!(
+        browser.sign_in("alice", PASSWORD).header("location"),
+        "/login/code"
+    );
     let by_code = browser.post("/login/code", &[("code", &app.code_at(now()))]);
     assert_eq!(by_code.status, 500, "its secret is lost");
     let by_recovery = browser.post("/login/code", &[("recovery_code", &recovery_code)]);

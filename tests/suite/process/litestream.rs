@@ -44,7 +44,11 @@ fn restored(machine: &Machine) -> Option<Machine> {
     let elsewhere = Machine::new();
     let copy = copy.to_str().expect("a path in UTF-8");
     elsewhere.cli(&["db", "restore", copy]).done();
-    std::fs::copy(machine.path("vestibule.key"), elsewhere.path("vestibule.key")).expect("a key");
+    std::fs::copy(
+        machine.path("vestibule.key"),
+        elsewhere.path("vestibule.key"),
+    )
+    .expect("a key");
     Some(elsewhere)
 }
 

@@ -14,6 +14,7 @@ mod hostile;
 pub mod keep_alive;
 mod keys;
 mod kill;
+mod kill_factors;
 mod litestream;
 mod load;
 mod logs;
@@ -28,9 +29,9 @@ mod users;
 mod wire;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -514,12 +515,18 @@ impl Browser {
             body.len()
         );
         let answer = parse(&exchange(self.port, request.as_bytes()));
-        let set = answer.header("set-cookie").split(';').next();
-        match set.filter(|pair| !pair.is_empty()) {
+        // Not the one by which a browser is known before anybody is signed in.
+        let mut pairs = answer
+            .all("set-cookie")
+            .filter_map(|set| set.split(';').next())
+            .filter(|pair| !pair.contains("vestibule-visit="));
+        let kept = pairs.next().map(str::to_owned);
+        match kept {
             Some(pair) if pair.ends_with('=') => self.cookie.clear(),
-            Some(pair) => pair.clone_into(&mut self.cookie),
+            Some(pair) => self.cookie = pair,
             None => {}
         }
+        drop(pairs);
         answer
     }
 }

@@ -11,8 +11,8 @@ const SQLITE: [&str; 4] = [
      FROM sqlite_schema t JOIN pragma_table_xinfo(t.name) c WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite_%'",
     "SELECT t.name || '.' || k.\"from\" || ' refers to ' || k.\"table\" || '.' || k.\"to\" || ' on delete ' || lower(k.on_delete)
      FROM sqlite_schema t JOIN pragma_foreign_key_list(t.name) k WHERE t.type = 'table'",
-    "SELECT iif(i.origin = 'u', 'unique', i.name) || ' on ' || t.name || ' (' ||
-            (SELECT group_concat(c.name, ', ' ORDER BY c.seqno) FROM pragma_index_info(i.name) c) || ')' ||
+    "SELECT iif(i.\"unique\", 'unique', i.name) || ' on ' || t.name || ' (' ||
+            (SELECT group_concat(coalesce(c.name, 'lower'), ', ' ORDER BY c.seqno) FROM pragma_index_info(i.name) c) || ')' ||
             iif(i.partial, replace(substr(x.sql, instr(x.sql, ' WHERE ')), ' = 1', ''), '')
      FROM sqlite_schema t JOIN pragma_index_list(t.name) i JOIN sqlite_schema x ON x.name = i.name
      WHERE t.type = 'table' AND i.origin <> 'pk'",

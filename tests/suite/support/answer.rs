@@ -47,6 +47,22 @@ impl Answer {
             .collect()
     }
 
+    /// But for what no two pages have alike that ask for a passkey: the challenge, and the cookie of a browser that has
+    /// none yet.
+    pub fn but_for_challenges(&self) -> Self {
+        let mut answer = self.clone();
+        if let Some((before, rest)) = self.body.split_once("challenge&quot;:&quot;") {
+            let (_, after) = rest.split_once("&quot;").expect("its end");
+            answer.body = format!("{before}challenge{after}");
+        }
+        for (name, value) in &mut answer.headers {
+            if name == "set-cookie" && value.starts_with("__Host-vestibule-visit=") {
+                "__Host-vestibule-visit".clone_into(value);
+            }
+        }
+        answer
+    }
+
     /// The page with the slashes that templates escape as they are.
     pub fn unescaped(&self) -> String {
         self.body.replace("&#x2f;", "/")

@@ -6,6 +6,7 @@ mod authenticator;
 mod client;
 pub mod engine;
 mod log;
+pub mod passkey;
 mod place;
 pub mod postgres;
 pub mod proxy;
