@@ -163,7 +163,9 @@ async fn revoke(app: &App, ids: &[Uuid]) -> Done {
     }
     let revoked = ids.len() - unknown.len();
     let tokens = if revoked == 1 { "token" } else { "tokens" };
-    output::err(&format!("Revoked {revoked} app {tokens}."));
+    if revoked > 0 {
+        output::err(&format!("Revoked {revoked} app {tokens}."));
+    }
     if unknown.is_empty() {
         Ok(())
     } else {

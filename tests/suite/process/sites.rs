@@ -280,3 +280,103 @@ fn changes_of_sites_and_rules_are_in_the_audit_trail() {
     assert_eq!(events, ["rule_change", "site_change"]);
     assert_eq!(records[0]["source"], "cli");
 }
+
+#[test]
+fn site_set_changes_what_is_given_and_nothing_else() {
+    let machine = Machine::new();
+    let site = |words: &[&str]| machine.cli(&[&["site"], words].concat());
+    let add = [
+        "add",
+        "app.example.com",
+        "--note",
+        "the house",
+        "--factor",
+        "two",
+    ];
+    site(&add).done();
+    let set = ["set", "app.example.com", "--tokens", "on", "--idle", "15m"];
+    site(&set).done();
+    let listed = site(&["list", "--json"]).done().json()[0].clone();
+    for (field, value) in [
+        ("default", "signed-in"),
+        ("note", "the house"),
+        ("factor", "two"),
+        ("tokens", "on"),
+        ("idle", "15m"),
+        ("max_age", "off"),
+        ("background", "on"),
+    ] {
+        assert_eq!(listed[field], value, "{field}");
+    }
+    site(&["set", "app.example.com", "--idle", "off", "--factor", "one"]).done();
+    let table = site(&["list"]).done().out;
+    assert!(table.contains("signed-in, app tokens  "), "{table}");
+    for wrong in [["--idle", "1s"], ["--factor", "three"], ["--tokens", "yes"]] {
+        site(&[&["set", "app.example.com"][..], &wrong].concat()).misused();
+    }
+    site(&["set", "other.example.com", "--tokens", "on"]).failed();
+}
+
+#[test]
+fn a_rule_asks_for_two_factors_and_explain_says_so() {
+    let machine = Machine::new();
+    machine.add_user("alice", &[]);
+    machine.cli(&["site", "add", "app.example.com"]).done();
+    let rule = ["rule", "add", "app.example.com", "--who", "signed-in"];
+    let two = ["--factor", "two"];
+    machine
+        .cli(&[&rule[..], &["--deny"], &two].concat())
+        .failed();
+    machine
+        .cli(&[&rule[..], &["--allow"], &two].concat())
+        .done();
+    let listed = machine.cli(&["rule", "list", "--json"]).done().json();
+    assert_eq!(listed[0]["factor"], "two");
+    let explained = |factor| {
+        let address = "http://app.example.com/";
+        let explain = ["explain", address, "--user", "alice", "--factor", factor];
+        machine.cli(&explain).done().out
+    };
+    let one = explained("one");
+    assert!(one.contains("for alice: sign in with two factors"), "{one}");
+    assert!(one.contains("with two factors: holds"), "{one}");
+    assert!(explained("two").contains("for alice: allow"));
+}
+
+#[test]
+fn a_token_of_the_command_line_stands_alone_on_standard_output() {
+    let machine = Machine::new();
+    machine.add_user("alice", &[]);
+    machine.cli(&["site", "add", "dav.example.com"]).done();
+    let add = ["token", "add", "alice", "--name", "calendar"];
+    let added = |more: &[&str]| machine.cli(&[&add[..], more].concat());
+    let text = added(&["--site", "dav.example.com"]).done().out;
+    let token = text.strip_suffix('\n').expect("a line");
+    assert!(token.starts_with("vst_") && token.len() == 36, "{text}");
+    let made = added(&[
+        "--all-sites",
+        "--expires",
+        "90d",
+        "--network",
+        "10.0.0.0/8",
+        "--json",
+    ]);
+    let made = made.done().json();
+    let list = machine.cli(&["token", "list", "--user", "alice", "--json"]);
+    let list = list.done().json();
+    assert_eq!(list.as_array().map(Vec::len), Some(2));
+    assert_eq!(list[0]["hosts"][0], "dav.example.com");
+    assert_eq!(list[1]["id"], made["id"]);
+    assert_eq!(list[1]["networks"][0], "10.0.0.0/8");
+    assert!(!list.to_string().contains(token));
+    let id = made["id"].as_str().expect("an id");
+    machine.cli(&["token", "revoke", id]).done();
+    let again = machine.cli(&["token", "revoke", id]).failed();
+    assert!(again.contains(id), "{again}");
+    added(&[]).misused();
+    added(&["--all-sites", "--site", "dav.example.com"]).misused();
+    added(&["--site", "nowhere.example.com"]).failed();
+    added(&["--all-sites", "--network", "10.0.0.0/99"]).failed();
+    let nobody = ["token", "add", "bob", "--name", "x", "--all-sites"];
+    machine.cli(&nobody).failed();
+}
