@@ -2,10 +2,12 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+
+use vestibule::Clock;
 
 use super::{Machine, program};
 use crate::support::{Authenticator, PASSWORD};
@@ -202,6 +204,5 @@ fn key_03_atk_21_a_kill_while_the_key_is_changed_leaves_every_secret_readable() 
 const KILLS: u64 = 100;
 
 fn now() -> i64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    i64::try_from(since.expect("a time").as_secs()).expect("a time")
+    Clock::system().now().unix_micros() / 1_000_000
 }

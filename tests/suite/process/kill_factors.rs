@@ -2,7 +2,9 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
+
+use vestibule::Clock;
 
 use super::Machine;
 use crate::support::{Authenticator, PASSWORD};
@@ -19,8 +21,7 @@ fn flt_01_a_recovery_code_whose_use_was_answered_stays_used_though_the_process_i
     machine.add_user("alice", &[]);
     let mut alice = machine.signed_in("alice");
     let app = Authenticator::of_page(&alice.get("/account/totp"));
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    let now = i64::try_from(now.expect("a time").as_secs()).expect("a time");
+    let now = Clock::system().now().unix_micros() / 1_000_000;
     let set_up = alice.post("/account/totp", &[("code", &app.code_at(now))]);
     let codes = set_up.elements("<li><code>", "</code>");
     assert_eq!(codes.len(), 10, "{}", set_up.body);
