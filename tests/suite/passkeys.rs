@@ -524,16 +524,22 @@ async fn mfa_12_of_a_hundred_posts_of_one_answer_one_signs_in() {
     assert_eq!(sessions(&app).await, before + 1);
 }
 
+/// All that the database says, but for the signs of life that a node gives by itself.
+async fn written(app: &TestApp) -> Vec<String> {
+    let rows = app.dump().await.into_iter();
+    rows.filter(|row| !row.starts_with("nodes: ")).collect()
+}
+
 #[rocket::async_test]
 async fn mfa_12_a_thousand_views_of_the_sign_in_page_write_nothing() {
     let app = TestApp::start().await;
     alice(&app).await;
     app.anonymous().get("/login").await;
-    let before = app.dump().await;
+    let before = written(&app).await;
     for _ in 0..1_000 {
         assert_eq!(app.anonymous().get("/login").await.status, 200);
     }
-    assert_eq!(app.dump().await, before);
+    assert_eq!(written(&app).await, before);
 }
 
 #[rocket::async_test]
@@ -885,7 +891,7 @@ async fn atk_17_wrong_passkeys_count_against_the_address_alone() {
     let buckets = app.sql("SELECT bucket FROM throttle").await;
     let buckets: Vec<&String> = buckets
         .iter()
-        .filter(|bucket| !bucket.contains("probe"))
+        .filter(|bucket| !bucket.contains("probe") && !bucket.ends_with(" in flight"))
         .collect();
     assert_eq!(buckets, ["address 198.51.100.1"]);
     let mut elsewhere = app.anonymous();
