@@ -109,11 +109,18 @@ pub(super) struct Column {
 }
 
 /// Every one there is.
-pub(super) const COLUMNS: [Column; 1] = [Column {
-    name: "totp.secret",
-    read: "SELECT user_id AS id, key_id, secret AS sealed FROM totp WHERE key_id <> $1",
-    write: "UPDATE totp SET secret = $2, key_id = $3 WHERE user_id = $1",
-}];
+pub(super) const COLUMNS: [Column; 2] = [
+    Column {
+        name: "totp.secret",
+        read: "SELECT user_id AS id, key_id, secret AS sealed FROM totp WHERE key_id <> $1",
+        write: "UPDATE totp SET secret = $2, key_id = $3 WHERE user_id = $1",
+    },
+    Column {
+        name: "signing_keys.private",
+        read: "SELECT id, key_id, private AS sealed FROM signing_keys WHERE key_id <> $1",
+        write: "UPDATE signing_keys SET private = $2, key_id = $3 WHERE id = $1",
+    },
+];
 
 #[derive(FromRow)]
 struct SealedRow {
