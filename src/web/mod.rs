@@ -14,6 +14,8 @@ mod form;
 pub(crate) mod headers;
 pub(crate) mod navigation;
 pub(crate) mod origin;
+#[cfg(feature = "program")]
+pub(crate) mod outgoing;
 pub mod pages;
 pub(crate) mod peer;
 mod refusal;

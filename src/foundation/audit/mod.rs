@@ -84,6 +84,13 @@ events! {
     TokenRevoke "token_revoke"
     KeyRotate "key_rotate"
     KeyForget "key_forget"
+    ClientAdd "client_add"
+    ClientChange "client_change"
+    ClientRemove "client_remove"
+    ApplicationSignIn "application_sign_in"
+    ApplicationDisconnect "application_disconnect"
+    CodeReplayed "code_replayed"
+    RefreshReplayed "refresh_replayed"
 }
 
 impl Event {
