@@ -4,6 +4,7 @@
 //! the same audit records.
 
 mod audit;
+mod client;
 mod config;
 mod database;
 mod doctor;
@@ -75,6 +76,9 @@ enum Command {
     /// Adds, lists and removes the rules of sites
     #[command(subcommand)]
     Rule(rule::Command),
+    /// Adds, shows and changes applications that speak OpenID Connect
+    #[command(subcommand)]
+    Client(client::Command),
     /// Says what would be answered to a request at a protected site, and why
     Explain(explain::Explain),
     /// Changes the key that secrets in the database are sealed with
@@ -144,6 +148,7 @@ fn dispatch(cli: Cli) -> Done {
         Command::Session(command) => session::run(&command, Effective::load(&sources)?),
         Command::Site(command) => site::run(&command, Effective::load(&sources)?),
         Command::Rule(command) => rule::run(&command, Effective::load(&sources)?),
+        Command::Client(command) => client::run(&command, Effective::load(&sources)?),
         Command::Explain(command) => explain::run(&command, Effective::load(&sources)?),
         Command::Audit(command) => audit::run(&command, Effective::load(&sources)?),
         Command::Doctor(command) => doctor::run(&command, Effective::load(&sources)?),
