@@ -9,6 +9,7 @@ mod back_channel;
 mod claims;
 mod client_auth;
 pub mod clients;
+mod connected;
 mod discovery;
 mod grants;
 mod jwt;
@@ -45,8 +46,9 @@ pub fn slice() -> Slice {
     let pages = vec![
         PageKind::of::<pages::ConsentPage>(),
         PageKind::of::<pages::SignOutPage>(),
+        PageKind::of::<connected::ConnectedPage>(),
     ];
-    Slice::new(Vec::new(), pages).with_setup(|builder| {
+    Slice::new(connected::routes(), pages).with_setup(|builder| {
         builder.manage(keys::Signers::default());
         builder.on_launch(|app| Box::pin(keys::make_if_clients(app)));
         builder.every_by_one(SWEEP_INTERVAL, |app| Box::pin(sweep(app)));

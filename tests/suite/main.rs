@@ -35,6 +35,7 @@ mod memory;
 mod metrics;
 mod nginx;
 mod nodes;
+mod oidc;
 mod pages;
 mod panics;
 mod parsers;
