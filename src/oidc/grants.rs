@@ -269,20 +269,23 @@ pub async fn refresh(
     let Some(scope) = narrowed(&standing.grant.scope, params.get("scope")) else {
         return Ok(Err(TokenError::new(
             "invalid_scope",
-            "scope asks for more than was granted",
+            "scope asks for nothing that was granted",
         )));
     };
     store::use_refresh_token(&mut tx, &hash, now).await?;
     issue(app, tx, standing, scope, successor).await.map(Ok)
 }
 
-/// `None`: it is wider.
+/// What of it was granted, for many applications send what they asked for at first. `None`: nothing.
 fn narrowed(granted: &str, asked: Option<&str>) -> Option<String> {
     let Some(asked) = asked else {
         return Some(granted.to_owned());
     };
-    let within = |word: &str| granted.split(' ').any(|other| other == word);
-    asked.split(' ').all(within).then(|| asked.to_owned())
+    let words = granted
+        .split(' ')
+        .filter(|word| Told::is_asked(asked, word));
+    let words: Vec<&str> = words.collect();
+    (!words.is_empty()).then(|| words.join(" "))
 }
 
 async fn successor(app: &App, token: &Token) -> Result<Token, Error> {

@@ -36,6 +36,8 @@ async fn no_page_for_users_has_a_fault() {
     look(&browser, "account", &server.url("/account")).await;
     look(&browser, "password", &server.url("/account/password")).await;
     look(&browser, "devices", &server.url("/account/sessions")).await;
+    let applications = server.url("/account/applications");
+    look(&browser, "applications", &applications).await;
     let again = server.url("/reauthenticate");
     look(&browser, "reauthenticate", &again).await;
     look(&browser, "switch user", &server.url("/login?switch")).await;

@@ -5,6 +5,8 @@ mod basic;
 mod config;
 mod consent;
 mod logout;
+mod pages;
+mod relying_parties;
 mod tokens;
 
 use base64::Engine as _;

@@ -319,6 +319,33 @@ async fn two_factors_are_asked_for_and_a_client_that_is_removed_has_nothing() {
     assert_eq!(userinfo(&app, &tokens.access).await.status, 401);
 }
 
+/// As Authlib does, which sends what it asked for at first.
+#[rocket::async_test]
+async fn a_refresh_that_asks_for_more_is_given_what_was_granted_and_for_less_less() {
+    let app = TestApp::start().await;
+    let party = register(&app, "Wiki", |_| {}).await;
+    let mut browser = app.signed_in("alice").await;
+    let wanted = [("scope", "openid profile offline_access")];
+    let mut tokens = party.tokens(&app, &mut browser, &wanted).await;
+    for (asked, status, given) in [
+        ("openid profile offline_access", 200, "openid profile"),
+        ("openid", 200, "openid"),
+        ("email", 400, ""),
+    ] {
+        let fields = [
+            ("grant_type", "refresh_token"),
+            ("refresh_token", &tokens.refresh),
+            ("scope", asked),
+        ];
+        let answer = party.ask(&app, "/oauth/token", &fields).await;
+        assert_eq!(answer.status, status, "{asked}");
+        if status == 200 {
+            assert_eq!(answer.json()["scope"], given);
+            tokens = Tokens::of(&answer);
+        }
+    }
+}
+
 #[rocket::async_test]
 async fn revocation_is_for_the_own_tokens() {
     let (app, party, mut browser) = start().await;
