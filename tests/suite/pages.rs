@@ -156,13 +156,14 @@ async fn hdr_07_no_page_loads_from_elsewhere_or_runs_anything() {
 
 /// Forms that overwrite nothing that a page showed: they make something new, ask, end all sessions, or
 /// are about a password.
-const EDITS_NOTHING: [&str; 11] = [
+const EDITS_NOTHING: [&str; 12] = [
     "/account/password",
     "/account/totp",
     "/admin/doctor",
     "/admin/sessions/revoke-everyone",
     "/admin/sites/new",
     "/admin/users/new",
+    "/admin/applications",
     "/login",
     "/login/code",
     "/reauthenticate",
