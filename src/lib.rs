@@ -80,6 +80,8 @@ pub mod foundation;
 #[doc(hidden)]
 pub mod login;
 #[doc(hidden)]
+pub mod oidc;
+#[doc(hidden)]
 pub mod people;
 #[cfg(feature = "program")]
 #[doc(hidden)]

@@ -1,5 +1,6 @@
-//! The admin's pages: every live session, every user, every record, every protected site, every node, and how things stand.
+//! The admin's pages: every live session, every user, every record, every protected site, every application, every node, and how things stand.
 
+mod applications;
 mod audit;
 mod chart;
 mod conflict;
@@ -23,6 +24,7 @@ pub fn slices() -> Vec<Slice> {
         sessions::slice(),
         users::slice(),
         sites::slice(),
+        applications::slice(),
         audit::slice(),
         #[cfg(feature = "program")]
         doctor::slice(),

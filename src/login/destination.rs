@@ -149,7 +149,7 @@ impl Destination {
             return self.wait(app);
         };
         let answer = match self.host() {
-            None => Answer::see_other(&url),
+            None => after_form(app, &url)?,
             Some(host) => Answer::page(app, Status::Ok, &ContinuePage::to(url, host), None)?,
         };
         Ok(cookie.into_iter().fold(answer, Answer::cookie))
@@ -185,6 +185,21 @@ impl Destination {
         let flow = flow.map(|flow| flow.to_text());
         with_query("/login", &[("rd", Some(rd)), ("flow", flow.as_deref())])
     }
+}
+
+/// The answer to a form that leads to an address of another application, its own scheme among them.
+pub(crate) fn leave_for(app: &App, url: String, name: &str) -> Result<Answer, Error> {
+    Answer::page(app, Status::Ok, &ContinuePage::to(url, name), None)
+}
+
+/// The answer to a form that leads to a path of this service. The way of an application goes on to another host from there,
+/// and browsers hold all redirects that follow a form to the form-action of the policy.
+pub(crate) fn after_form(app: &App, path: &str) -> Result<Answer, Error> {
+    let leads_on = ["/oauth/authorize?", "/login?rd=%2Foauth%2Fauthorize%3F"];
+    if leads_on.iter().any(|beginning| path.starts_with(beginning)) {
+        return leave_for(app, path.to_owned(), "the application");
+    }
+    Ok(Answer::see_other(path))
 }
 
 /// Seconds until a page that found too many others on their way tries again.

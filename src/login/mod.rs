@@ -35,10 +35,10 @@ use second_factor::{Attempt, Proof, Spent};
 use second_step::CodePage;
 use sensitive::PasswordAgainPage;
 
-pub(crate) use destination::Destination;
+pub(crate) use destination::{Destination, leave_for};
 pub use destination::{Entrance, External, Gateway};
 pub(crate) use passkey::malformed_passkey;
-pub(crate) use routes::cookie_for;
+pub(crate) use routes::{cookie_for, forget_session};
 pub(crate) use sensitive::{NoFields, Sensitive};
 pub(crate) use verification::{Verification, verify_password};
 

@@ -2,7 +2,7 @@ use hyper::header::HeaderName;
 use rocket::http::Status;
 use rocket::{FromForm, Route, get, post, routes};
 
-use super::destination::{Destination, Lost};
+use super::destination::{Destination, Lost, after_form};
 use super::pages::{ReauthenticatePage, SignInPage, SignOutPage};
 use super::second_factor::Proof;
 use super::{
@@ -261,15 +261,21 @@ async fn sign_out_post(
         Err(_) => {}
     }
     let Posted(form) = form;
-    let answer = Answer::see_other(&back_to(app, form.rd.as_deref(), SIGNED_OUT))
+    let answer = Answer::see_other(&back_to(app, form.rd.as_deref(), SIGNED_OUT));
+    Ok(forget_session(app, answer))
+}
+
+/// With what takes the session out of the browser.
+pub(crate) fn forget_session(app: &App, answer: Answer) -> Answer {
+    let answer = answer
         .cookie(HostCookie::session(&app.settings).expire())
         // Not "cookies": that empties the whole registrable domain. Not "cache": nothing personal is in
         // it, and Chromium goes through every file that it keeps of any site, 16 s for 320 MB.
         .header(HeaderName::from_static("clear-site-data"), "\"storage\"");
     let shared = app.settings.sites.cookie_domain.as_deref();
-    Ok(shared.into_iter().fold(answer, |answer, domain| {
+    shared.into_iter().fold(answer, |answer, domain| {
         answer.cookie(DomainCookie(domain).expire())
-    }))
+    })
 }
 
 /// An empty picture in the page that a sign-out leads to, so that Back shows no private page.
@@ -366,13 +372,8 @@ async fn answer_reauthenticate(
     };
     let wrong = match outcome {
         Reauthenticated::Done(token) => {
-            return Ok(
-                Answer::see_other(&back_to(app, rd, HOME)).cookie(cookie_for(
-                    app,
-                    &token,
-                    &current.session,
-                )),
-            );
+            let answer = after_form(app, &back_to(app, rd, HOME))?;
+            return Ok(answer.cookie(cookie_for(app, &token, &current.session)));
         }
         Reauthenticated::Throttled(wait) => return Err(Refusal::throttled(wait).into()),
         Reauthenticated::Wrong => wrong_again(user),

@@ -13,6 +13,7 @@ use rocket::{Build, Request, Rocket, catch, catchers, get, routes};
 use crate::foundation::app::App;
 use crate::foundation::metrics;
 use crate::foundation::settings::Server;
+use crate::oidc;
 use crate::sessions::CurrentSession;
 use crate::vestibule::Vestibule;
 use crate::web::denials::{Reason, count};
@@ -28,6 +29,7 @@ pub fn rocket(app: Arc<App>, server: &Server) -> Rocket<Build> {
         .attach(Shield::new())
         .manage(WholeSite)
         .mount("/", routes![home, healthz, readyz, metrics_text])
+        .mount("/", oidc::routes())
         .register("/", catchers![error])
 }
 

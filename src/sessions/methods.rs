@@ -43,7 +43,7 @@ impl Methods {
     ///
     /// # Errors
     /// A word is unknown: another program wrote it.
-    pub(super) fn parse(text: &str) -> Result<Self, UnknownMethod> {
+    pub(crate) fn parse(text: &str) -> Result<Self, UnknownMethod> {
         text.split(',').try_fold(Self(0), |methods, word| {
             let place = WORDS.iter().position(|known| *known == word);
             let place = place.ok_or_else(|| UnknownMethod(word.to_owned()))?;
@@ -82,7 +82,7 @@ impl Serialize for Methods {
 
 /// A word that this program does not know.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct UnknownMethod(String);
+pub(crate) struct UnknownMethod(String);
 
 impl fmt::Display for UnknownMethod {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

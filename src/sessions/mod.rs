@@ -270,6 +270,7 @@ pub(crate) async fn end_all_of(
     actor: &Actor,
 ) -> Result<u64, Error> {
     trusted::forget_all(tx, user_id).await?;
+    store::end_offline_grants(tx, Some(user_id), now, reason).await?;
     Ok(store::end_all_of(tx, user_id, None, now, reason, actor.name()).await?)
 }
 
@@ -288,6 +289,7 @@ pub(crate) async fn end_others_of(
     actor: &Actor,
 ) -> Result<u64, Error> {
     trusted::forget_all(tx, user.id).await?;
+    store::end_offline_grants(tx, Some(user.id), now, reason).await?;
     Ok(store::end_all_of(tx, user.id, Some(keep), now, reason, actor.name()).await?)
 }
 
@@ -316,6 +318,7 @@ pub async fn revoke(app: &App, actor: &Actor, which: Which) -> Result<usize, Err
         }
         Which::AllOf { user_id, keep } => {
             trusted::forget_others(&mut tx, Some(user_id), keep).await?;
+            store::end_offline_grants(&mut tx, Some(user_id), now, EndReason::Revoked).await?;
         }
     }
     let records: Vec<Record> = ended
@@ -341,6 +344,7 @@ pub async fn revoke_everyone(app: &App, actor: &Actor, keep: Option<Uuid>) -> Re
     let ended = store::revoke_everyone(&mut tx, keep, now, actor.name()).await?;
     app_tokens::revoke_everyones(&mut tx, now).await?;
     trusted::forget_others(&mut tx, None, keep).await?;
+    store::end_offline_grants(&mut tx, None, now, EndReason::Revoked).await?;
     let record =
         Record::anonymous(Event::SessionRevoke).detail(format!("everyone: {ended} sessions"));
     audit::commit(tx, now, actor, &[record]).await?;

@@ -15,6 +15,8 @@ pub(crate) mod headers;
 pub(crate) mod letters;
 pub(crate) mod navigation;
 pub(crate) mod origin;
+#[cfg(feature = "program")]
+pub(crate) mod outgoing;
 pub mod pages;
 pub(crate) mod peer;
 mod refusal;

@@ -693,7 +693,7 @@ async fn inp_09_no_spelling_of_a_path_goes_round_its_guard() {
 /// Deny by default: a route that is not named here asks who is there.
 #[rocket::async_test]
 async fn inp_09_each_route_that_is_open_to_anyone_is_named() {
-    const OPEN: [&str; 18] = [
+    const OPEN: [&str; 31] = [
         "GET /metrics",
         "GET /",
         "GET /healthz",
@@ -712,6 +712,20 @@ async fn inp_09_each_route_that_is_open_to_anyone_is_named() {
         "POST /reset/<token>",
         "GET /undo/<token>",
         "POST /undo/<token>",
+        // For applications, which prove themselves who they are, and for the browsers that they send.
+        "GET /.well-known/openid-configuration",
+        "GET /.well-known/oauth-authorization-server",
+        "GET /oauth/keys",
+        "GET /oauth/authorize",
+        "POST /oauth/authorize",
+        "POST /oauth/token",
+        "GET /oauth/userinfo",
+        "POST /oauth/userinfo",
+        "POST /oauth/revoke",
+        "POST /oauth/introspect",
+        "GET /oauth/logout",
+        "POST /oauth/logout",
+        "POST /oauth/sign-out",
     ];
     let app = TestApp::start().await;
     let mut asked = 0;

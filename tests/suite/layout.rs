@@ -4,13 +4,14 @@ use std::fs;
 use std::path::Path;
 
 /// Each imports only what stands on a lower floor.
-const FLOORS: [(&str, u8); 11] = [
+const FLOORS: [(&str, u8); 12] = [
     ("foundation", 0),
     ("web", 1),
     ("people", 2),
     ("sessions", 3),
     ("login", 4),
     ("account", 5),
+    ("oidc", 5),
     ("sites", 5),
     ("admin", 6),
     ("vestibule", 7),

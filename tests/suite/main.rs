@@ -37,6 +37,7 @@ mod memory;
 mod metrics;
 mod nginx;
 mod nodes;
+mod oidc;
 mod pages;
 mod panics;
 mod parsers;

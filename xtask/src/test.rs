@@ -186,6 +186,15 @@ const NEEDS: &[Need] = &[
         source: Source::Debian(&["python3", "python3-pip"]),
     },
     Need {
+        what: "Authlib",
+        why: "for the tests with a real OpenID Connect client",
+        present: || {
+            let import = ["-c", "import authlib, requests"];
+            output(Command::new("/usr/bin/python3").args(import)).is_some()
+        },
+        source: Source::Debian(&["python3-authlib", "python3-requests"]),
+    },
+    Need {
         what: "envoy 1.40.0",
         why: "for the tests of the shipped envoy.yaml",
         present: || ENVOY.is_installed(),

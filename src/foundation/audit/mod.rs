@@ -90,6 +90,13 @@ events! {
     AddressUndo "address_undo"
     KeyRotate "key_rotate"
     KeyForget "key_forget"
+    ClientAdd "client_add"
+    ClientChange "client_change"
+    ClientRemove "client_remove"
+    ApplicationSignIn "application_sign_in"
+    ApplicationDisconnect "application_disconnect"
+    CodeReplayed "code_replayed"
+    RefreshReplayed "refresh_replayed"
 }
 
 impl Event {

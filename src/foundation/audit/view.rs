@@ -101,6 +101,13 @@ pub fn describe(event: &str) -> &str {
         "address_undo" => "Change of address taken back",
         "key_rotate" => "Key changed",
         "key_forget" => "Old key forgotten",
+        "client_add" => "Application added",
+        "client_change" => "Application changed",
+        "client_remove" => "Application removed",
+        "application_sign_in" => "Sign-in to an application",
+        "application_disconnect" => "Application disconnected",
+        "code_replayed" => "Code of an application used twice",
+        "refresh_replayed" => "Refresh token used twice",
         other => other,
     }
 }

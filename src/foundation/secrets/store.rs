@@ -118,7 +118,7 @@ pub(super) struct Column {
 }
 
 /// Every one there is.
-pub(super) const COLUMNS: [Column; 2] = [
+pub(super) const COLUMNS: [Column; 3] = [
     Column {
         name: "totp.secret",
         read: "SELECT user_id AS id, key_id, secret AS sealed FROM totp WHERE key_id <> $1",
@@ -128,6 +128,11 @@ pub(super) const COLUMNS: [Column; 2] = [
         name: "mails.sealed",
         read: "SELECT id, key_id, sealed FROM mails WHERE key_id <> $1",
         write: "UPDATE mails SET sealed = $2, key_id = $3 WHERE id = $1",
+    },
+    Column {
+        name: "signing_keys.private",
+        read: "SELECT id, key_id, private AS sealed FROM signing_keys WHERE key_id <> $1",
+        write: "UPDATE signing_keys SET private = $2, key_id = $3 WHERE id = $1",
     },
 ];
 

@@ -57,6 +57,7 @@ pub struct Settings {
     pub second_factor: SecondFactor,
     pub mail: Mail,
     pub accounts: Accounts,
+    pub oidc: Oidc,
     /// Addresses and networks whose X-Forwarded-* headers are believed. None by default.
     #[serde(with = "text::networks")]
     pub trusted_proxies: Vec<IpNet>,
@@ -96,6 +97,7 @@ impl Default for Settings {
             second_factor: SecondFactor::default(),
             mail: Mail::default(),
             accounts: Accounts::default(),
+            oidc: Oidc::default(),
             trusted_proxies: Vec::new(),
             sessions: Sessions::default(),
             passwords: Passwords::default(),
@@ -141,6 +143,20 @@ pub struct Secrets {
     pub key_file: Option<PathBuf>,
     /// The same text, from the environment alone: a settings file is shown and copied.
     pub key: Option<Secret>,
+}
+
+/// Vestibule as the provider of applications that speak OpenID Connect.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Oidc {
+    /// Without applications it answers discovery alone.
+    pub enabled: bool,
+}
+
+impl Default for Oidc {
+    fn default() -> Self {
+        Self { enabled: true }
+    }
 }
 
 /// When a second factor is asked for.

@@ -5,6 +5,7 @@ use crate::foundation::app::App;
 use crate::foundation::audit::Actor;
 use crate::foundation::secrets::{self, Forgotten, Rotated};
 use crate::foundation::settings::Effective;
+use crate::oidc;
 
 #[derive(Subcommand)]
 pub enum Command {
@@ -12,7 +13,14 @@ pub enum Command {
     #[command(
         after_help = "Example: vestibule key rotate\n\nWith several nodes: the first run puts the new key into this node's file. Copy the file to the others, and run it again."
     )]
-    Rotate,
+    Rotate {
+        /// The keys instead that id_tokens are signed with: new ones sign in two days, when applications have seen them
+        #[arg(long)]
+        signing: bool,
+        /// They sign from now on, for the old ones are in wrong hands
+        #[arg(long, requires = "signing")]
+        now: bool,
+    },
     /// Takes an old key out of the key file
     #[command(after_help = "Example: vestibule key forget 1a2b3c4d")]
     Forget {
@@ -27,10 +35,20 @@ pub enum Command {
 
 pub fn run(command: &Command, effective: Effective) -> Done {
     with_app(effective, async |app| match command {
-        Command::Rotate => rotate(app).await,
+        Command::Rotate { signing: true, now } => rotate_signing(app, *now).await,
+        Command::Rotate { .. } => rotate(app).await,
         Command::Forget { id, lost: false } => forget(app, id).await,
         Command::Forget { id, lost: true } => give_up(app, id).await,
     })
+}
+
+async fn rotate_signing(app: &App, now: bool) -> Done {
+    let from = oidc::keys::rotate(app, &Actor::operator(), now).await?;
+    output::err(&format!(
+        "Made new keys for id_tokens; they sign from {}.",
+        zone::local(from)
+    ));
+    Ok(())
 }
 
 async fn rotate(app: &App) -> Done {

@@ -4,6 +4,7 @@
 //! the same audit records.
 
 mod audit;
+mod client;
 mod config;
 mod database;
 mod doctor;
@@ -80,6 +81,9 @@ enum Command {
     /// Makes, lists and revokes app tokens, for programs that cannot sign in as a person does
     #[command(subcommand)]
     Token(token::Command),
+    /// Adds, shows and changes applications that speak OpenID Connect
+    #[command(subcommand)]
+    Client(client::Command),
     /// Says what would be answered to a request at a protected site, and why
     Explain(explain::Explain),
     /// Tries the mail settings
@@ -154,6 +158,7 @@ fn dispatch(cli: Cli) -> Done {
         Command::Site(command) => site::run(&command, Effective::load(&sources)?),
         Command::Rule(command) => rule::run(&command, Effective::load(&sources)?),
         Command::Token(command) => token::run(&command, Effective::load(&sources)?),
+        Command::Client(command) => client::run(&command, Effective::load(&sources)?),
         Command::Explain(command) => explain::run(&command, Effective::load(&sources)?),
         Command::Audit(command) => audit::run(&command, Effective::load(&sources)?),
         Command::Doctor(command) => doctor::run(&command, Effective::load(&sources)?),

@@ -156,6 +156,30 @@ pub(super) async fn end_all_of(
         .await
 }
 
+/// Ends what applications may do without a session: of a user, or of everyone.
+pub(super) async fn end_offline_grants(
+    connection: &mut Connection,
+    user_id: Option<Uuid>,
+    now: Timestamp,
+    reason: EndReason,
+) -> Result<(), sqlx::Error> {
+    let query = match user_id {
+        Some(user_id) => connection
+            .query(
+                "UPDATE grants SET ended_at = $1, end_reason = $2 WHERE offline AND ended_at IS NULL AND user_id = $3",
+            )
+            .bind(now)
+            .bind(reason.as_str())
+            .bind(user_id),
+        None => connection
+            .query("UPDATE grants SET ended_at = $1, end_reason = $2 WHERE offline AND ended_at IS NULL")
+            .bind(now)
+            .bind(reason.as_str()),
+    };
+    query.execute().await?;
+    Ok(())
+}
+
 /// Ends the least recently used sessions of a user until `keep` are left.
 pub(super) async fn end_beyond(
     connection: &mut Connection,

@@ -10,6 +10,8 @@ use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, RequestBuilder};
 use url::Url;
 
+use crate::web::outgoing::system_and_browsers;
+
 /// Whose certificates are believed.
 #[derive(Debug, Default)]
 pub enum Trust {
@@ -110,19 +112,6 @@ fn seen(answer: Result<Response<ureq::Body>, ureq::Error>) -> Result<Page, Strin
         headers: parts.headers,
         body: String::from_utf8_lossy(&bytes).into_owned(),
     })
-}
-
-/// A system without a store of its own, as in a small image, adds none.
-fn system_and_browsers() -> Vec<Certificate<'static>> {
-    let system = rustls_native_certs::load_native_certs();
-    for error in system.errors {
-        tracing::debug!(%error, "the system's CAs could not all be read");
-    }
-    let browsers = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter();
-    let certificates = browsers.chain(&system.certs);
-    certificates
-        .map(|certificate| Certificate::from_der(certificate).to_owned())
-        .collect()
 }
 
 fn certificates(pem: &[u8]) -> Result<Vec<Certificate<'static>>, String> {

@@ -40,6 +40,8 @@ async fn no_page_for_users_has_a_fault() {
     let token = ["token", "add", "alice", "--name", "calendar", "--all-sites"];
     server.command(&token, "");
     look(&browser, "tokens", &server.url("/account/tokens")).await;
+    let applications = server.url("/account/applications");
+    look(&browser, "applications", &applications).await;
     let again = server.url("/reauthenticate");
     look(&browser, "reauthenticate", &again).await;
     look(&browser, "switch user", &server.url("/login?switch")).await;

@@ -248,6 +248,8 @@ async fn no_page_of_what_happened_has_a_fault() {
     look(&keeper, "audit", &server.url("/admin/audit")).await;
     let none = server.url("/admin/audit?q=nobody+of+that+name");
     look(&keeper, "audit not found", &none).await;
+    let applications = server.url("/admin/applications");
+    look(&keeper, "applications", &applications).await;
 }
 
 #[rocket::async_test]

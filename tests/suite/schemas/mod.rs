@@ -129,6 +129,10 @@ async fn both_engines_take_and_refuse_the_same_rows() {
             "UPDATE trusted_devices SET session_id = id(9)",
             "UPDATE sites SET factors = 3",
             "UPDATE rules SET factors = 0",
+            "UPDATE grants SET ended_at = 1",
+            "UPDATE codes SET grant_id = id(9)",
+            "UPDATE clients SET consent = 'maybe'",
+            "UPDATE client_uris SET kind = 'other'",
             "INSERT INTO memberships VALUES (id(1), 'nobody')",
             "INSERT INTO groups VALUES (NULL)",
         ] {
@@ -148,14 +152,19 @@ async fn both_engines_take_and_refuse_the_same_rows() {
             .map(|(table, _)| table)
             .collect();
         let gone = [
+            "access_tokens",
             "app_tokens",
             "links",
             "mails",
+            "codes",
+            "consents",
+            "grants",
             "memberships",
             "notices",
             "passkeys",
             "pending_sign_ins",
             "recovery_codes",
+            "refresh_tokens",
             "rules",
             "sessions",
             "site_secrets",

@@ -78,4 +78,19 @@ pub const ROWS: &[(i64, &[&str])] = &[
             "UPDATE users SET email_verified = TRUE WHERE username = 'owner'",
         ],
     ),
+    (
+        20_261_128_200_000,
+        &[
+            "INSERT INTO clients VALUES ('app', 'An app', hash(41), 'basic', TRUE, 'RS256', 'both', 'never', 1, TRUE, 'https://app.example.net/out', 5, 6, 7, 1, NULL)",
+            "INSERT INTO client_uris VALUES ('app', 'sign-in', 'https://app.example.net/cb')",
+            "INSERT INTO client_groups VALUES ('app', 'family')",
+            "INSERT INTO signing_keys VALUES (id(1), 'kid', 'RS256', hash(42), 7, '{}', 1, 2, NULL)",
+            "INSERT INTO grants VALUES (id(1), 'app', id(1), id(3), FALSE, 'openid', NULL, 1, 'password', FALSE, 1, 2, NULL, NULL)",
+            "INSERT INTO codes VALUES (hash(43), id(1), 'https://app.example.net/cb', NULL, 2, NULL)",
+            "INSERT INTO access_tokens VALUES (hash(44), id(1), 'openid', 1, 2)",
+            "INSERT INTO refresh_tokens VALUES (hash(45), id(1), 1, 2, NULL)",
+            "INSERT INTO consents VALUES (id(1), 'app', 'openid', 1)",
+            "INSERT INTO sign_out_notices VALUES (id(4), 'app', id(2), 1, 2, 0, NULL)",
+        ],
+    ),
 ];

@@ -30,7 +30,7 @@ const POSTGRES: [&str; 5] = [
      LEFT JOIN pg_index k ON k.indrelid = t.oid AND k.indisprimary
      WHERE t.relnamespace = 'public'::REGNAMESPACE AND t.relkind = 'r'",
     "SELECT conrelid::REGCLASS || '.' || c.attname || ' refers to ' || confrelid::REGCLASS || '.' || r.attname || ' on delete '
-            || CASE confdeltype WHEN 'a' THEN 'no action' WHEN 'c' THEN 'cascade' ELSE confdeltype::TEXT END
+            || CASE confdeltype WHEN 'a' THEN 'no action' WHEN 'c' THEN 'cascade' WHEN 'n' THEN 'set null' ELSE confdeltype::TEXT END
      FROM pg_constraint k JOIN pg_attribute c ON c.attrelid = conrelid AND c.attnum = conkey[1]
      JOIN pg_attribute r ON r.attrelid = confrelid AND r.attnum = confkey[1] WHERE k.contype = 'f'",
     "SELECT CASE WHEN i.indisunique THEN 'unique' ELSE x.relname END || ' on ' || t.relname || ' ('

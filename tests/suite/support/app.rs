@@ -295,3 +295,17 @@ pub fn refused_settings(lines: &str) -> String {
 pub fn is_for_proxies(path: &str) -> bool {
     path.starts_with("/api/authz/") || path.starts_with("/.vestibule/")
 }
+
+/// Endpoints for applications and what their pages send: they come from anywhere, and nothing that a browser keeps counts there.
+pub fn is_for_applications(path: &str) -> bool {
+    let endpoints = [
+        "authorize",
+        "token",
+        "userinfo",
+        "revoke",
+        "introspect",
+        "logout",
+    ];
+    path.strip_prefix("/oauth/")
+        .is_some_and(|endpoint| endpoints.contains(&endpoint))
+}

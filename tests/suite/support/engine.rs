@@ -80,7 +80,7 @@ impl Engine {
         on!(self, |connection| migrator.undo(connection, version).await).expect("a way down");
     }
 
-    /// Statements in which `id(1)` to `id(40)` are ids, and `hash(1)` to `hash(40)` hashes.
+    /// Statements in which `id(1)` to `id(60)` are ids, and `hash(1)` to `hash(60)` hashes.
     pub async fn try_execute(&mut self, statements: &str) -> Result<(), sqlx::Error> {
         let sql = AssertSqlSafe(self.spell(statements));
         on!(self, |connection| sqlx::raw_sql(sql)
@@ -159,7 +159,7 @@ impl Engine {
             Self::Sqlite(_) => ("x'", "x'"),
             Self::Postgres(..) => ("'", r"'\x"),
         };
-        (1..=40).fold(sql.to_owned(), |sql, n| {
+        (1..=60).fold(sql.to_owned(), |sql, n| {
             sql.replace(&format!("hash({n})"), &format!("{hash}{n:064x}'"))
                 .replace(&format!("id({n})"), &format!("{id}{n:032x}'"))
         })

@@ -13,7 +13,7 @@ pub mod proxy;
 mod wire;
 
 pub use answer::Answer;
-pub use app::{TestApp, is_for_proxies, refused_settings};
+pub use app::{TestApp, is_for_applications, is_for_proxies, refused_settings};
 pub use authenticator::{Authenticator, STEP};
 pub use client::Client;
 pub use log::logged;

@@ -11,7 +11,7 @@ use end::End;
 use value::{Column, Sum, Value};
 
 /// In an order in which what is referred to comes first.
-pub const TABLES: [&str; 24] = [
+pub const TABLES: [&str; 32] = [
     "users",
     "groups",
     "memberships",
@@ -36,16 +36,26 @@ pub const TABLES: [&str; 24] = [
     "notices",
     "mails",
     "links",
+    "clients",
+    "client_uris",
+    "client_groups",
+    "signing_keys",
+    "grants",
+    "refresh_tokens",
+    "consents",
+    "sign_out_notices",
 ];
 
 /// What concerns the processes that run or is over within minutes, or is made anew from the rest.
-pub const LEFT_OUT: [&str; 9] = [
+pub const LEFT_OUT: [&str; 11] = [
     "invalidations",
     "bulk_change",
     "nodes",
     "setup",
     "spent_challenges",
     "pending_sign_ins",
+    "codes",
+    "access_tokens",
     "moved",
     "compatibility",
     "_sqlx_migrations",

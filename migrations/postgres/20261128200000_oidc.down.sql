@@ -1,0 +1,12 @@
+DROP TRIGGER sessions_end_grants ON sessions;
+DROP FUNCTION end_grants();
+DROP TABLE sign_out_notices;
+DROP TABLE consents;
+DROP TABLE refresh_tokens;
+DROP TABLE access_tokens;
+DROP TABLE codes;
+DROP TABLE grants;
+DROP TABLE signing_keys;
+DROP TABLE client_groups;
+DROP TABLE client_uris;
+DROP TABLE clients;

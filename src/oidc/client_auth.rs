@@ -1,0 +1,94 @@
+//! Who asks at the endpoints for programs.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::clients::{AuthMethod, Client, hash_of_secret};
+use super::params::{Authorization, Params};
+use super::store;
+use super::token_error::TokenError;
+use crate::foundation::app::App;
+use crate::foundation::error::Error;
+
+/// The client that asks, before anything that it brings is looked at.
+pub async fn authenticate(
+    app: &App,
+    authorization: &Authorization<'_>,
+    params: &Params,
+) -> Result<Result<Client, TokenError>, Error> {
+    if params.is_broken {
+        return Ok(Err(TokenError::new(
+            "invalid_request",
+            "the body is no form in UTF-8",
+        )));
+    }
+    if let Some(name) = params.doubled() {
+        return Ok(Err(TokenError::new(
+            "invalid_request",
+            format!("{name} is there twice"),
+        )));
+    }
+    let basic = authorization.of_scheme("basic");
+    let in_body = params.get("client_secret");
+    if basic.is_some() && in_body.is_some() {
+        return Ok(Err(TokenError::new(
+            "invalid_request",
+            "a client proves who it is in one way",
+        )));
+    }
+    let tries = match (basic, params.get("client_id")) {
+        (Some(basic), _) => spellings(basic),
+        (None, Some(id)) => vec![(id.to_owned(), in_body.unwrap_or_default().to_owned())],
+        (None, None) => Vec::new(),
+    };
+    for (id, secret) in tries {
+        let Some(client) = store::client(app.db.reader(), &id).await? else {
+            continue;
+        };
+        let names_itself = params.get("client_id").is_none_or(|named| named == id);
+        let by = match (basic, in_body) {
+            (Some(_), _) => AuthMethod::Basic,
+            (None, Some(_)) => AuthMethod::Post,
+            (None, None) => AuthMethod::None,
+        };
+        if names_itself && is_proven(&client, by, &secret) {
+            return Ok(Ok(client));
+        }
+    }
+    Ok(Err(TokenError::invalid_client(basic.is_some())))
+}
+
+fn is_proven(client: &Client, by: AuthMethod, secret: &str) -> bool {
+    if client.disabled_at.is_some() {
+        return false;
+    }
+    match &client.secret_hash {
+        None => by == AuthMethod::None,
+        Some(hash) => {
+            let is_allowed = client.auth_method.is_none_or(|method| method == by);
+            by != AuthMethod::None && is_allowed && hash_of_secret(secret) == *hash
+        }
+    }
+}
+
+/// Encoded as RFC 6749, 2.3.1 asks, or as many applications send them.
+fn spellings(basic: &str) -> Vec<(String, String)> {
+    let decoded = STANDARD.decode(basic).ok();
+    let text = decoded.and_then(|bytes| String::from_utf8(bytes).ok());
+    let Some((id, secret)) = text.as_deref().and_then(|text| text.split_once(':')) else {
+        return Vec::new();
+    };
+    let form = |text: &str| {
+        let text = text.replace('+', " ");
+        percent_encoding::percent_decode_str(&text)
+            .decode_utf8_lossy()
+            .into_owned()
+    };
+    let raw = (id.to_owned(), secret.to_owned());
+    let encoded = (form(id), form(secret));
+    if raw == encoded {
+        vec![raw]
+    } else {
+        vec![encoded, raw]
+    }
+}

@@ -1,0 +1,405 @@
+//! Clients: applications that ask who somebody is.
+
+use std::time::Duration;
+
+use url::{Host, Url};
+
+use super::{keys, store};
+use crate::foundation::app::App;
+use crate::foundation::audit::{self, Actor, Event, Record};
+use crate::foundation::clock::{DAY, Timestamp};
+use crate::foundation::error::Error;
+use crate::foundation::token::{Token, TokenHash};
+
+/// A relying party.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Client {
+    pub id: String,
+    pub name: String,
+    /// `None`: a public client, such as a program on somebody's machine, that can keep no secret.
+    pub secret_hash: Option<TokenHash>,
+    /// How it proves who it is; either way where it is not said.
+    pub auth_method: Option<AuthMethod>,
+    /// Whether it must send a challenge (RFC 7636).
+    pub pkce: bool,
+    pub alg: Alg,
+    pub claims_in_id_token: bool,
+    pub consent: Consent,
+    pub two_factors: bool,
+    /// Whether it may go on when the session has ended.
+    pub offline_access: bool,
+    pub back_channel_uri: Option<String>,
+    pub access_lifetime: Duration,
+    pub refresh_idle: Duration,
+    pub refresh_max: Duration,
+    pub redirect_uris: Vec<String>,
+    pub sign_out_uris: Vec<String>,
+    /// Whose members may use it; everyone if there are none.
+    pub groups: Vec<String>,
+    pub created_at: Timestamp,
+    pub disabled_at: Option<Timestamp>,
+}
+
+/// An enumeration that is stored and typed as a word.
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($variant:ident $text:literal)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $name { $($variant,)* }
+
+        impl $name {
+            #[must_use]
+            pub fn parse(text: &str) -> Option<Self> {
+                match text {
+                    $($text => Some(Self::$variant),)*
+                    _ => None,
+                }
+            }
+
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $text,)*
+                }
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = String;
+
+            fn from_str(text: &str) -> Result<Self, String> {
+                let all: &[&str] = &[$($text),*];
+                Self::parse(text).ok_or_else(|| format!("is one of: {}", all.join(", ")))
+            }
+        }
+    };
+}
+
+words!(
+    /// How a client proves who it is.
+    AuthMethod { Basic "basic" Post "post" None "none" }
+);
+words!(
+    /// What id_tokens are signed with.
+    Alg { Rs256 "RS256" Es256 "ES256" }
+);
+words!(
+    /// When a user is asked: each time, once for each set of scopes, or never, for an admin decided for all.
+    Consent { Always "always" Once "once" Never "never" }
+);
+
+impl Client {
+    /// With the values that hold where nothing is said.
+    #[must_use]
+    pub fn new(name: &str, redirect_uris: Vec<String>) -> Self {
+        Self {
+            id: Token::generate().reveal()[..22].replace(['-', '_'], "x"),
+            name: name.to_owned(),
+            secret_hash: None,
+            auth_method: None,
+            pkce: true,
+            alg: Alg::Rs256,
+            claims_in_id_token: true,
+            consent: Consent::Never,
+            two_factors: false,
+            offline_access: false,
+            back_channel_uri: None,
+            access_lifetime: Duration::from_secs(600),
+            refresh_idle: 30 * DAY,
+            refresh_max: 90 * DAY,
+            redirect_uris,
+            sign_out_uris: Vec::new(),
+            groups: Vec::new(),
+            created_at: Timestamp::from_micros(0),
+            disabled_at: None,
+        }
+    }
+
+    #[must_use]
+    pub fn is_public(&self) -> bool {
+        self.secret_hash.is_none()
+    }
+
+    /// The registered address that `given` is, byte for byte; a loopback one at any port (RFC 8252, 7.3).
+    #[must_use]
+    pub fn has_redirect(&self, given: &str) -> bool {
+        self.redirect_uris
+            .iter()
+            .any(|uri| uri == given || same_but_for_port(uri, given))
+    }
+
+    /// Where a browser leaves for a program on its own machine, which any other program there could stand for.
+    #[must_use]
+    pub fn is_local(redirect_uri: &str) -> bool {
+        without_port(redirect_uri).is_some()
+            || !redirect_uri.starts_with("https://") && !redirect_uri.starts_with("http://")
+    }
+
+    fn fault(&self, insecure_http: bool) -> Option<Refused> {
+        if self.name.is_empty() || self.name.len() > 100 || self.name.chars().any(char::is_control)
+        {
+            return Some(Refused::Name);
+        }
+        if self.redirect_uris.is_empty() {
+            return Some(Refused::NoRedirect);
+        }
+        let scheme = |uri: &String| fault_of(uri, true, insecure_http);
+        let web = |uri: &String| fault_of(uri, false, insecure_http);
+        self.redirect_uris
+            .iter()
+            .find_map(scheme)
+            .or_else(|| self.sign_out_uris.iter().find_map(web))
+            .or_else(|| self.back_channel_uri.iter().find_map(web))
+    }
+}
+
+/// Why a client was not added or changed.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Refused {
+    Unknown,
+    Taken,
+    Name,
+    NoRedirect,
+    Uri(String, &'static str),
+}
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Unknown => f.write_str("there is no such client"),
+            Self::Taken => f.write_str("that name is taken"),
+            Self::Name => f.write_str("a name has 1 to 100 characters"),
+            Self::NoRedirect => f.write_str("a client needs an address that people come back to"),
+            Self::Uri(uri, fault) => write!(f, "{uri}: {fault}"),
+        }
+    }
+}
+
+/// Schemes without a dot that applications are known to have.
+const KNOWN_SCHEMES: [&str; 5] = ["audiobookshelf", "immich", "nc", "obsidian", "paperless"];
+
+/// What is wrong with an address that is to be registered.
+fn fault_of(uri: &str, takes_schemes: bool, insecure_http: bool) -> Option<Refused> {
+    let refused = |fault| Some(Refused::Uri(uri.to_owned(), fault));
+    let is_plain = uri
+        .bytes()
+        .all(|byte| byte.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&byte));
+    if uri.len() > 2_000 || !is_plain {
+        return refused("an address has up to 2,000 plain characters and no blanks");
+    }
+    let Ok(url) = Url::parse(uri) else {
+        return refused("this is no address");
+    };
+    if uri.contains('#') {
+        return refused("an address has no fragment here");
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return refused("an address has no user name here");
+    }
+    match url.scheme() {
+        "https" => None,
+        "http" if insecure_http || is_loopback(&url) => None,
+        "http" => refused("http is taken on this machine only; use https"),
+        "javascript" | "data" | "file" | "about" | "blob" | "vbscript" => {
+            refused("this scheme leads to no application")
+        }
+        scheme if takes_schemes && (scheme.contains('.') || KNOWN_SCHEMES.contains(&scheme)) => {
+            None
+        }
+        _ if takes_schemes => refused("a scheme of an application has a dot, like com.example.app"),
+        _ => refused("this address has to be https"),
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+/// Host and rest of an address on this machine.
+fn without_port(uri: &str) -> Option<(&str, &str)> {
+    let rest = uri.strip_prefix("http://")?;
+    let host = ["127.0.0.1", "[::1]", "localhost"]
+        .into_iter()
+        .find(|host| rest.starts_with(host))?;
+    let rest = &rest[host.len()..];
+    let Some(port) = rest.strip_prefix(':') else {
+        return (rest.is_empty() || rest.starts_with('/')).then_some((host, rest));
+    };
+    let digits = port.bytes().take_while(u8::is_ascii_digit).count();
+    let rest = &port[digits..];
+    ((1..=5).contains(&digits) && (rest.is_empty() || rest.starts_with('/')))
+        .then_some((host, rest))
+}
+
+fn same_but_for_port(registered: &str, given: &str) -> bool {
+    let registered = without_port(registered);
+    registered.is_some() && registered == without_port(given)
+}
+
+/// A new secret, for an application's settings: told once.
+#[must_use]
+pub fn new_secret() -> Token {
+    Token::generate()
+}
+
+/// What is stored of a client's secret, whatever it is made of.
+#[must_use]
+pub fn hash_of_secret(text: &str) -> TokenHash {
+    super::jwt::sha256_hash(text.as_bytes())
+}
+
+/// # Errors
+/// The database failed.
+pub async fn by_id(app: &App, id: &str) -> Result<Option<Client>, Error> {
+    Ok(store::client(app.db.reader(), id).await?)
+}
+
+/// By its id, or its name as people type it.
+///
+/// # Errors
+/// The database failed.
+pub async fn find(app: &App, name: &str) -> Result<Option<Client>, Error> {
+    let all = list(app).await?;
+    let found = all.iter().find(|client| client.id == name);
+    let found = found.or_else(|| {
+        all.iter()
+            .find(|client| client.name.eq_ignore_ascii_case(name))
+    });
+    Ok(found.cloned())
+}
+
+/// # Errors
+/// The database failed.
+pub async fn list(app: &App) -> Result<Vec<Client>, Error> {
+    Ok(store::clients(app.db.reader()).await?)
+}
+
+/// What is wrong with a client, as far as it can be told without the database.
+#[must_use]
+pub fn check(app: &App, client: &Client) -> Option<Refused> {
+    client.fault(app.settings.insecure_http)
+}
+
+/// Adds a client, and makes the keys that id_tokens are signed with if it is the first.
+///
+/// # Errors
+/// The database failed, or the key of the secrets is missing.
+pub async fn add(app: &App, actor: &Actor, client: &Client) -> Result<Result<(), Refused>, Error> {
+    keys::make_if_missing(app).await?;
+    let client = Client {
+        created_at: app.clock.now(),
+        ..client.clone()
+    };
+    put(app, actor, Event::ClientAdd, &client).await
+}
+
+/// Changes a client to be as given.
+///
+/// # Errors
+/// The database failed.
+pub async fn change(
+    app: &App,
+    actor: &Actor,
+    client: &Client,
+) -> Result<Result<(), Refused>, Error> {
+    put(app, actor, Event::ClientChange, client).await
+}
+
+async fn put(
+    app: &App,
+    actor: &Actor,
+    event: Event,
+    client: &Client,
+) -> Result<Result<(), Refused>, Error> {
+    if let Some(refused) = check(app, client) {
+        return Ok(Err(refused));
+    }
+    let mut tx = app.db.begin().await?;
+    let others = store::clients(&mut *tx).await?;
+    let is_taken =
+        |other: &Client| other.id != client.id && other.name.eq_ignore_ascii_case(&client.name);
+    if others.iter().any(is_taken) {
+        return Ok(Err(Refused::Taken));
+    }
+    if event == Event::ClientChange && !others.iter().any(|other| other.id == client.id) {
+        return Ok(Err(Refused::Unknown));
+    }
+    store::put_client(&mut tx, client).await?;
+    let record = Record::anonymous(event).detail(client.name.clone());
+    audit::commit(tx, app.clock.now(), actor, &[record]).await?;
+    Ok(Ok(()))
+}
+
+/// Removes a client with all that it was given.
+///
+/// # Errors
+/// The database failed.
+pub async fn remove(app: &App, actor: &Actor, client: &Client) -> Result<(), Error> {
+    let mut tx = app.db.begin().await?;
+    store::delete_client(&mut tx, &client.id).await?;
+    let record = Record::anonymous(Event::ClientRemove).detail(client.name.clone());
+    audit::commit(tx, app.clock.now(), actor, &[record]).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_https_schemes_of_applications_or_on_this_machine() {
+        for good in [
+            "https://app.example.com/cb?a=b",
+            "http://127.0.0.1/cb",
+            "http://[::1]:8080/cb",
+            "app.immich:///oauth-callback",
+            "com.example.app:/cb",
+            "https://pve.example.com",
+        ] {
+            assert_eq!(fault_of(good, true, false), None, "{good}");
+        }
+        for bad in [
+            "http://app.example.com/cb",
+            "javascript:alert(1)",
+            "data:text/html,x",
+            "https://app.example.com/cb#x",
+            "https://user@app.example.com/",
+            "app:/cb",
+            "/cb",
+            "https://app.example.com/a b",
+        ] {
+            assert!(fault_of(bad, true, false).is_some(), "{bad}");
+        }
+        assert!(fault_of("com.example.app:/out", false, false).is_some());
+    }
+
+    #[test]
+    fn only_the_port_of_a_loopback_address_is_free() {
+        let client = Client::new(
+            "a",
+            vec!["http://127.0.0.1/cb".into(), "https://a.test/cb".into()],
+        );
+        for good in [
+            "http://127.0.0.1/cb",
+            "http://127.0.0.1:5/cb",
+            "https://a.test/cb",
+        ] {
+            assert!(client.has_redirect(good), "{good}");
+        }
+        for bad in [
+            "http://127.0.0.1:5/cb/",
+            "http://127.0.0.1:/cb",
+            "http://127.0.0.1:5@evil.test/cb",
+            "http://127.0.0.1.evil.test/cb",
+            "http://localhost:5/cb",
+            "https://a.test:443/cb",
+            "https://127.0.0.1/cb",
+        ] {
+            assert!(!client.has_redirect(bad), "{bad}");
+        }
+    }
+}

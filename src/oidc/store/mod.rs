@@ -1,0 +1,12 @@
+//! All SQL of the OpenID Connect provider.
+
+mod clients;
+mod grants;
+mod keys;
+mod notices;
+
+pub use clients::Connected;
+pub(super) use clients::*;
+pub(super) use grants::*;
+pub(super) use keys::*;
+pub(super) use notices::*;

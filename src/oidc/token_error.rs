@@ -1,0 +1,75 @@
+//! Errors as programs are told them (RFC 6749, 5.2).
+
+use hyper::header::WWW_AUTHENTICATE;
+use rocket::http::Status;
+use serde_json::json;
+
+use crate::web::Answer;
+
+#[derive(Debug)]
+pub struct TokenError {
+    status: Status,
+    error: &'static str,
+    description: String,
+    challenge: Option<&'static str>,
+}
+
+impl TokenError {
+    pub fn new(error: &'static str, description: impl Into<String>) -> Self {
+        Self {
+            status: Status::BadRequest,
+            error,
+            description: description.into(),
+            challenge: None,
+        }
+    }
+
+    pub fn missing(name: &str) -> Self {
+        Self::new("invalid_request", format!("{name} is missing"))
+    }
+
+    pub fn invalid_grant(description: &str) -> Self {
+        Self::new("invalid_grant", description)
+    }
+
+    /// The challenge names the way that the client took.
+    pub fn invalid_client(by_basic: bool) -> Self {
+        Self {
+            status: Status::Unauthorized,
+            challenge: by_basic.then_some("Basic realm=\"vestibule\""),
+            ..Self::new(
+                "invalid_client",
+                "the client is unknown, or this is not its secret",
+            )
+        }
+    }
+
+    /// RFC 6750, 3.1.
+    pub fn invalid_token() -> Self {
+        Self {
+            status: Status::Unauthorized,
+            challenge: Some("Bearer error=\"invalid_token\""),
+            ..Self::new(
+                "invalid_token",
+                "the access token is missing, unknown or over",
+            )
+        }
+    }
+
+    pub fn insufficient_scope() -> Self {
+        Self {
+            status: Status::Forbidden,
+            challenge: Some("Bearer error=\"insufficient_scope\", scope=\"openid\""),
+            ..Self::new("insufficient_scope", "the scope openid was not granted")
+        }
+    }
+
+    pub fn answer(&self) -> Answer {
+        let body = json!({ "error": self.error, "error_description": self.description });
+        let answer = Answer::json(self.status, &body);
+        match self.challenge {
+            Some(challenge) => answer.header(WWW_AUTHENTICATE, challenge),
+            None => answer,
+        }
+    }
+}
