@@ -106,7 +106,7 @@ impl Passkey {
             "type": "public-key",
             "response": {
                 "clientDataJSON": encode(&client_data),
-                "attestationObject": encode(&object.concat()),
+                "attestationObject": encode(object.concat()),
                 "transports": ["internal", "hybrid", "something-new"],
             },
         })
@@ -132,7 +132,7 @@ impl Passkey {
             "response": {
                 "clientDataJSON": encode(&client_data),
                 "authenticatorData": encode(&data),
-                "signature": encode(&self.sign(&signed)),
+                "signature": encode(self.sign(&signed)),
                 "userHandle": self.user_handle.as_deref().map(encode),
             },
         })
