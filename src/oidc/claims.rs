@@ -60,8 +60,7 @@ impl Told {
         }
         if let (true, Some(email)) = (Self::is_asked(scope, "email"), &user.email) {
             told.insert("email".to_owned(), email.as_str().into());
-            // Nothing tells yet that the address is the user's own.
-            told.insert("email_verified".to_owned(), false.into());
+            told.insert("email_verified".to_owned(), user.email_verified.into());
         }
         if Self::is_asked(scope, "groups") {
             told.insert("groups".to_owned(), json!(user.groups));

@@ -163,7 +163,7 @@ async fn oid_09_claims_are_the_same_in_id_token_and_userinfo_by_scope() {
             assert_eq!(&tokens.claims[name], value, "{scope}: {name}");
         }
         if scope.contains("email") {
-            assert_eq!(told["email_verified"], false);
+            assert_eq!(told["email_verified"], false, "nobody has confirmed it");
         }
         if scope.contains("groups") {
             assert!(told["groups"].is_array());

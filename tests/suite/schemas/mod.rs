@@ -154,11 +154,11 @@ async fn both_engines_take_and_refuse_the_same_rows() {
         let gone = [
             "access_tokens",
             "app_tokens",
-            "links",
-            "mails",
             "codes",
             "consents",
             "grants",
+            "links",
+            "mails",
             "memberships",
             "notices",
             "passkeys",
