@@ -602,20 +602,26 @@ async fn an_app_is_set_up_long_after_the_password_and_the_way_there_loses_nothin
     assert_eq!(methods(&mut client).await, r#"["password","totp"]"#);
 }
 
+/// All that the database says, but for the signs of life that nodes write.
+async fn rows(app: &TestApp) -> Vec<String> {
+    let rows = app.dump().await.into_iter();
+    rows.filter(|row| !row.starts_with("nodes:")).collect()
+}
+
 #[rocket::async_test]
 async fn a_page_that_offers_a_key_writes_nothing() {
     let app = TestApp::start().await;
     let mut client = app.signed_in("alice").await;
     let first = client.get("/account/totp").await;
     app.wait(Duration::ZERO).await;
-    let before = app.dump().await;
+    let before = rows(&app).await;
     let again = client.get("/account/totp").await;
     assert_eq!(
         first.elements("id=\"setup-key\">", "<"),
         again.elements("id=\"setup-key\">", "<")
     );
     app.wait(Duration::ZERO).await;
-    assert_eq!(app.dump().await, before);
+    assert_eq!(rows(&app).await, before);
 }
 
 #[rocket::async_test]

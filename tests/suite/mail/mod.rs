@@ -599,8 +599,13 @@ async fn mai_05_a_name_puts_no_header_into_a_mail() {
         return;
     };
     let app = with_alice(&server).await;
-    app.execute("UPDATE users SET display_name = 'x' || char(13) || char(10) || 'Bcc: bob@example.com' WHERE username = 'alice'")
-        .await;
+    let mut tx = app.app.db.begin().await.expect("a transaction");
+    tx.query("UPDATE users SET display_name = $1 WHERE username = 'alice'")
+        .bind("x\r\nBcc: bob@example.com")
+        .execute()
+        .await
+        .expect("a statement");
+    tx.commit().await.expect("a commit");
     ask(&mut app.anonymous(), "alice").await;
     app.sweep().await;
     let mail = server.arrived(1).remove(0);
