@@ -414,7 +414,10 @@ async fn adm_01_admin_routes_are_for_admins_on_every_method() {
         assert_eq!(asked(&mut user).await, 403, "{method} {path}");
         if method == Method::Get {
             // The id is a user's: no site and no application has it.
-            let others = [format!("/admin/sites/{id}"), format!("/admin/applications/{id}")];
+            let others = [
+                format!("/admin/sites/{id}"),
+                format!("/admin/applications/{id}"),
+            ];
             let expected = match others.iter().any(|other| path.starts_with(other)) {
                 true => 404,
                 false => 200,
