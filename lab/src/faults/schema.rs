@@ -71,9 +71,9 @@ pub fn compare(path: &Path, old: &Path) -> Result<(Vec<i64>, Vec<String>), Stop>
     .map_err(failed("a comparison"))
 }
 
-/// What is named search_* is made from the others, and belongs to FTS5.
+/// What is named search_* is made from the others, and belongs to FTS5; what programs a schema is for, it says itself.
 async fn tables(connection: &mut SqliteConnection) -> Result<Vec<String>, sqlx::Error> {
-    sqlx::query_scalar("SELECT name FROM old.sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE 'search_%' AND name <> '_sqlx_migrations'")
+    sqlx::query_scalar("SELECT name FROM old.sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE 'search_%' AND name NOT IN ('_sqlx_migrations', 'compatibility')")
         .fetch_all(connection)
         .await
 }

@@ -179,8 +179,8 @@ impl Machine {
             if let Some(status) = server.child.try_wait().expect("a child") {
                 panic!("the server ended with {status}: {}", server.err());
             }
-            TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).ok()?;
-            let readiness = exchange(self.port, b"GET /readyz HTTP/1.0\r\n\r\n");
+            let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).ok()?;
+            let readiness = exchange_on(stream, b"GET /readyz HTTP/1.0\r\n\r\n");
             readiness.ends_with(b"\r\n\r\nready").then_some(())
         });
         server
@@ -533,7 +533,11 @@ impl Browser {
 
 /// Sends bytes and reads all that comes back, until the server closes.
 pub fn exchange(port: u16, request: &[u8]) -> Vec<u8> {
-    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("a listening server");
+    let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("a listening server");
+    exchange_on(stream, request)
+}
+
+fn exchange_on(mut stream: TcpStream, request: &[u8]) -> Vec<u8> {
     stream
         .set_read_timeout(Some(PATIENCE))
         .expect("a read timeout");
