@@ -39,7 +39,7 @@ async fn join(app: &App) -> Result<(), Error> {
 }
 
 async fn say_alive(app: &App) -> Result<(), Error> {
-    let key_ids = secrets::known_ids(app)?;
+    let key_ids = secrets::known_ids(app).await?;
     let mut tx = app.db.begin_apart().await?;
     let is_joined = nodes(app).heartbeat(&mut tx, &key_ids).await?;
     tx.commit().await?;

@@ -8,7 +8,7 @@ use crate::foundation::app::App;
 use crate::foundation::audit::{self, Actor, Event, Record};
 use crate::foundation::db::Tx;
 use crate::foundation::error::Error;
-use crate::foundation::throttle::{self, Reservation, Reserved};
+use crate::foundation::throttle::{Reservation, Reserved};
 use crate::people::notices::{self, Kind};
 use crate::people::recovery_codes::{self, RecoveryCode};
 use crate::people::totp::{self, Code, Step};
@@ -81,10 +81,7 @@ impl<'a> Attempt<'a> {
         device: &'a Device,
     ) -> Result<Result<Self, Duration>, Error> {
         let now = app.clock.now();
-        let known = users::addresses_by_name(app.db.reader(), &user.username).await?;
-        let known_here = known
-            .iter()
-            .any(|known| throttle::is_one(known, device.address));
+        let known_here = users::is_known_at(app, &user.username, device.address).await?;
         let bucket = proof.bucket(user);
         let reserved =
             app.throttle
@@ -158,7 +155,7 @@ impl<'a> Attempt<'a> {
         let mut records = vec![Record::of(self.event, self.user).refused()];
         if let Found::WrongCode | Found::Step(_) = self.found {
             let failures = totp::failed(&mut tx, self.user.id).await?;
-            if failures == Some(1) {
+            if failures == Some(1) && self.event == Event::SecondFactor {
                 let address = self.device.address.to_canonical().to_string();
                 notices::tell(app, &mut tx, self.user.id, Kind::WrongCode, Some(&address)).await?;
             }

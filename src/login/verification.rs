@@ -10,9 +10,9 @@ use crate::foundation::audit::{self, Actor, Event, Record};
 use crate::foundation::clock::Timestamp;
 use crate::foundation::db::Tx;
 use crate::foundation::error::Error;
-use crate::foundation::throttle::{self, Reservation, Reserved};
+use crate::foundation::throttle::{Reservation, Reserved};
 use crate::people::passwords::{Hasher, Password, Verdict};
-use crate::people::users::{self, User};
+use crate::people::users::{self, Secret, User};
 use crate::sessions::Device;
 
 /// What a check of a password came to.
@@ -46,23 +46,12 @@ pub(crate) async fn verify_password(
         return Ok(Verification::Wrong);
     }
     // Before the throttle chooses a bucket: every spelling of a name spends the same tries.
-    let username = &users::canonical_name(username);
-    let username = &match users::secret_by_name(app.db.reader(), username).await? {
-        None if username.contains('@') && app.settings.accounts.sign_in_by_email => {
-            let by_address = users::by_verified_address(app.db.reader(), username).await?;
-            by_address.map_or_else(|| username.clone(), |user| user.username)
-        }
-        _ => username.clone(),
-    };
+    let (username, secret) = named(app, username).await?;
     let now = app.clock.now();
-    let secret = users::secret_by_name(app.db.reader(), username).await?;
-    let known = users::addresses_by_name(app.db.reader(), username).await?;
-    let known_here = known
-        .iter()
-        .any(|known| throttle::is_one(known, device.address));
+    let known_here = users::is_known_at(app, &username, device.address).await?;
     let reservation = match app
         .throttle
-        .reserve(&app.db, now, Some(username), known_here, device.address)
+        .reserve(&app.db, now, Some(&username), known_here, device.address)
         .await?
     {
         Reserved::Granted(reservation) => reservation,
@@ -83,7 +72,7 @@ pub(crate) async fn verify_password(
             secret.password_changed_at
         }
         _ => {
-            write_failure(app, event, username, &reservation, device).await?;
+            write_failure(app, event, &username, &reservation, device).await?;
             return Ok(Verification::Wrong);
         }
     };
@@ -92,11 +81,25 @@ pub(crate) async fn verify_password(
         _ => None,
     };
     Ok(Verification::Right(Verified {
-        username: username.to_owned(),
+        username,
         changed_at,
         reservation,
         rehashed,
     }))
+}
+
+/// The user name that is meant by what was typed, which may be an address, and the secret of whoever has it.
+async fn named(app: &App, typed: &str) -> Result<(String, Option<Secret>), Error> {
+    let name = users::canonical_name(typed);
+    let secret = users::secret_by_name(app.db.reader(), &name).await?;
+    if secret.is_some() || !name.contains('@') || !app.settings.accounts.sign_in_by_email {
+        return Ok((name, secret));
+    }
+    let Some(user) = users::by_verified_address(app.db.reader(), &name).await? else {
+        return Ok((name, None));
+    };
+    let secret = users::secret_by_name(app.db.reader(), &user.username).await?;
+    Ok((user.username, secret))
 }
 
 impl Verified {

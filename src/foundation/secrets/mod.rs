@@ -169,10 +169,16 @@ impl Keyring {
     }
 }
 
-/// The ids of the keys that the file has now, for the other nodes.
-pub(super) fn known_ids(app: &App) -> Result<String, Error> {
+/// The ids of the keys that the file has now, for the other nodes; of those in memory while the file cannot be read.
+pub(super) async fn known_ids(app: &App) -> Result<String, Error> {
     let keyring = keyring(app);
-    let keys = keyring.keep(keyring.source.read()?);
+    let keys = match keyring.source.read() {
+        Ok(keys) => keyring.keep(keys),
+        Err(error) => {
+            tracing::warn!("the keys in memory are used on: {error}");
+            keys(app).await?
+        }
+    };
     let ids: Vec<String> = keys.0.iter().map(|key| name(key.id)).collect();
     Ok(ids.join(" "))
 }

@@ -11,7 +11,7 @@ use crate::foundation::db::Tx;
 use crate::foundation::error::Error;
 use crate::foundation::token::Token;
 
-pub(crate) use store::{Link, end_all, end_of};
+pub(crate) use store::{Link, end_all};
 
 /// What a link is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,14 +82,14 @@ pub(crate) async fn take(
     };
     let link = store::take(tx, &token.hash(), purpose.word(), app.clock.now()).await?;
     if let Some(link) = &link {
-        store::end_of(tx, link.user_id, purpose.word()).await?;
+        end(tx, link.user_id, purpose).await?;
     }
     Ok(link)
 }
 
 /// Ends those of a user for one purpose.
 pub(crate) async fn end(tx: &mut Tx, user_id: Uuid, purpose: Purpose) -> Result<(), Error> {
-    Ok(end_of(tx, user_id, purpose.word()).await?)
+    Ok(store::end_of(tx, user_id, purpose.word()).await?)
 }
 
 /// Removes what has ended by time.

@@ -64,7 +64,7 @@ pub(super) async fn take(
         .await
 }
 
-pub(crate) async fn end_of(
+pub(super) async fn end_of(
     connection: &mut Connection,
     user_id: Uuid,
     purpose: &str,

@@ -4,6 +4,7 @@ use super::{Changes, InvalidName, Refused, User, group_name, name, store, text_o
 use crate::foundation::db::Tx;
 use crate::foundation::error::Error;
 use crate::foundation::version::Version;
+use crate::people::links::{self, Purpose};
 
 /// A user before and after a change.
 #[derive(Debug)]
@@ -103,6 +104,10 @@ pub(crate) async fn apply(
     }
     let is_stale = Version::is_stale(changes.made_from.as_ref(), &before.version());
     let after = write(tx, before.clone(), changes).await?;
+    if after.email != before.email {
+        // Whoever reads what comes to the old one has no more say.
+        links::end(tx, before.id, Purpose::Reset).await?;
+    }
     // A save that was sent twice, or that somebody else made too, is none.
     if is_stale && after.version() != before.version() {
         return Ok(Err(Refused::Conflict(Box::new(before))));

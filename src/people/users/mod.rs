@@ -6,6 +6,8 @@ mod name;
 mod password;
 mod store;
 
+use std::net::IpAddr;
+
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -15,6 +17,7 @@ use crate::foundation::db::{Connection, Key, Row};
 use crate::foundation::error::Error;
 use crate::foundation::person::Person;
 use crate::foundation::settings::Required;
+use crate::foundation::throttle;
 use crate::foundation::version::Version;
 use crate::people::passwords::Weakness;
 
@@ -30,9 +33,9 @@ pub use store::{
     some_groups, some_usernames,
 };
 pub(crate) use store::{
-    addresses_by_name, any_admin, by_id_in, by_unchanged_password, by_verified_address,
-    count_candidates, delete, kinds_of_hashes, like_pattern, push_candidates, push_match, rehash,
-    secret_by_name, set_disabled, update, user_columns,
+    Secret, any_admin, by_id_in, by_unchanged_password, by_verified_address, count_candidates,
+    delete, kinds_of_hashes, like_pattern, push_candidates, push_match, rehash, secret_by_name,
+    set_disabled, update, user_columns,
 };
 
 /// A person who signs in.
@@ -186,6 +189,15 @@ impl std::fmt::Display for Refused {
 
 /// An expected refusal, apart from what broke.
 pub type Outcome<T> = Result<Result<T, Refused>, Error>;
+
+/// Whether a user has a session at this address, or at one that counts as the same.
+///
+/// # Errors
+/// The database failed.
+pub(crate) async fn is_known_at(app: &App, username: &str, address: IpAddr) -> Result<bool, Error> {
+    let known = store::addresses_by_name(app.db.reader(), username).await?;
+    Ok(known.iter().any(|known| throttle::is_one(known, address)))
+}
 
 /// The user whom somebody means who has typed a name or an address. Names go first; of addresses the verified ones count,
 /// for of those each is one user's.

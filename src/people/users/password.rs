@@ -3,20 +3,21 @@
 use super::{User, canonical_name, store};
 use crate::foundation::app::App;
 use crate::foundation::clock::Timestamp;
-use crate::foundation::db::Connection;
+use crate::foundation::db::Tx;
 use crate::foundation::error::Error;
+use crate::people::links::{self, Purpose};
 use crate::people::passwords::{self, Password, Weakness};
 
-/// Stores the hash of a password within a transaction of the caller's. The user need not change it.
+/// Stores the hash of a password within a transaction of the caller's. The user need not change it, and a link that was
+/// sent to choose one is no good any more.
 pub(crate) async fn store_password(
-    tx: &mut Connection,
+    tx: &mut Tx,
     now: Timestamp,
     user: &User,
     hash: &str,
 ) -> Result<(), Error> {
-    store::set_password(tx, user.id, hash, now)
-        .await
-        .map_err(Error::from)
+    store::set_password(tx, user.id, hash, now).await?;
+    links::end(tx, user.id, Purpose::Reset).await
 }
 
 impl App {

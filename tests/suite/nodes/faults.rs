@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use sqlx::Connection as _;
 use vestibule::foundation::db::{self, Db, Location};
 
 use super::{Cluster, check};
@@ -72,6 +73,38 @@ fn who_is_signed_in_stays_so_while_one_node_after_another_is_killed_and_started(
     assert_eq!(alice.post("/logout", &[]).status, 303);
     for _ in 0..20 {
         assert_eq!(alice.session().status, 401);
+    }
+}
+
+#[test]
+fn a_node_whose_key_file_cannot_be_read_stays_one_of_the_nodes() {
+    let Some(database) = run(Database::empty()) else {
+        return;
+    };
+    let machine = Machine::new();
+    machine.write_key(b"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=");
+    let key = machine.path("vestibule.key");
+    let machine = machine
+        .set("DATABASE_URL", &database.url())
+        .set("VESTIBULE_SECRETS__KEY_FILE", &key.display().to_string());
+    let _server = machine.start();
+    fs::remove_file(key).expect("a file");
+    let seen_at = || {
+        run(async {
+            let mut connection = database.connect().await;
+            let query = "SELECT max(seen_at) FROM nodes WHERE left_at IS NULL AND key_ids <> ''";
+            let seen: Option<i64> = sqlx::query_scalar(query)
+                .fetch_one(&mut connection)
+                .await
+                .expect("a time");
+            connection.close().await.expect("a close");
+            seen
+        })
+    };
+    // The first may have been under way when the file went.
+    for _ in 0..2 {
+        let before = seen_at();
+        wait_for("a sign of life", || (seen_at() > before).then_some(()));
     }
 }
 

@@ -171,7 +171,7 @@ pub(crate) async fn kinds_of_hashes(pool: &Pool) -> Result<Vec<String>, sqlx::Er
 const SALT_AND_OUTPUT: i64 = 23 + 44;
 
 /// From where this user has started sessions that are still listed.
-pub(crate) async fn addresses_by_name(
+pub(in crate::people::users) async fn addresses_by_name(
     pool: &Pool,
     username: &str,
 ) -> Result<Vec<String>, sqlx::Error> {
