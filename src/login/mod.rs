@@ -2,9 +2,11 @@
 
 mod destination;
 pub mod first_admin;
+mod interstitial;
 mod metrics;
 mod pages;
 mod passkey;
+mod reauthentication;
 mod routes;
 mod second_factor;
 mod second_step;
@@ -17,21 +19,18 @@ use crate::foundation::app::App;
 use crate::foundation::audit::{self, Actor, Event, Record};
 use crate::foundation::db::Tx;
 use crate::foundation::error::Error;
-use crate::foundation::token::{Token, TokenHash};
+use crate::foundation::token::Token;
 use crate::people::links;
 use crate::people::notices::{self, Kind};
-use crate::people::passkeys::Purpose;
 use crate::people::passwords::Password;
 use crate::people::users::User;
 use crate::sessions::{
-    self, CurrentSession, Device, EndReason, LastUses, Methods, Proven, Session, trusted,
+    self, CurrentSession, Denied, Device, EndReason, LastUses, Methods, Proven, Session, trusted,
 };
-use crate::web::Slice;
 use crate::web::pages::PageKind;
+use crate::web::{Refusal, Slice, Visit};
 use destination::ContinuePage;
 use pages::{ReauthenticatePage, SignInPage, SignOutPage};
-use passkey::{Checked, Given};
-use second_factor::{Attempt, Proof, Spent};
 use second_step::CodePage;
 use sensitive::PasswordAgainPage;
 
@@ -52,7 +51,13 @@ pub fn slice() -> Slice {
         PageKind::of::<ContinuePage>(),
         PageKind::of::<CodePage>(),
     ];
-    let routes = [routes::routes(), second_step::routes(), passkey::routes()].concat();
+    let routes = [
+        routes::routes(),
+        second_step::routes(),
+        passkey::routes(),
+        reauthentication::routes(),
+    ]
+    .concat();
     Slice::new(routes, pages).with_setup(|builder| {
         metrics::register(builder);
         builder.every_by_one(Duration::from_secs(60), |app| {
@@ -81,6 +86,26 @@ pub struct Browser<'a> {
     pub current: Option<&'a Session>,
     /// What says that it is not asked for the second step.
     pub trusted: Option<Token>,
+}
+
+impl<'a> Browser<'a> {
+    /// Refused while nobody can say which session the browser has: that one would outlive its cookie.
+    fn new(
+        visit: &Visit,
+        current: &'a Result<CurrentSession, Denied>,
+        trusted: Option<Token>,
+    ) -> Result<Self, Refusal> {
+        let current = match current {
+            Ok(current) => Some(&current.session),
+            Err(Denied::Unavailable) => return Err(Refusal::unavailable()),
+            Err(_) => None,
+        };
+        Ok(Self {
+            device: visit.device(),
+            current,
+            trusted,
+        })
+    }
 }
 
 /// A session that has just begun. The token is for the browser alone.
@@ -232,134 +257,4 @@ pub async fn sign_out(app: &App, current: &CurrentSession, device: &Device) -> R
     audit::commit(tx, now, &actor, &[record]).await?;
     app.state::<LastUses>().forget(&current.token_hash);
     Ok(())
-}
-
-/// What became of a reauthentication.
-#[derive(Debug)]
-pub enum Reauthenticated {
-    /// The session goes on under this new token.
-    Done(Token),
-    Wrong,
-    /// The text is for the person.
-    WrongPasskey(&'static str),
-    Throttled(Duration),
-}
-
-/// What a user who is signed in gives to prove it once more.
-pub(crate) enum ProofAgain {
-    Password(Password),
-    SecondFactor(Proof),
-    /// What a browser answered, and which one.
-    Passkey(String, TokenHash),
-}
-
-/// Checks once more that it is the user who is signed in: by a second factor where that user has one, for whoever has
-/// stolen the password has not proven as much; by the password otherwise.
-///
-/// # Errors
-/// The database failed, or the hashing queue is full; the session is as it was then.
-pub(crate) async fn reauthenticate(
-    app: &App,
-    current: &CurrentSession,
-    proof: ProofAgain,
-    device: &Device,
-) -> Result<Reauthenticated, Error> {
-    match proof {
-        ProofAgain::SecondFactor(proof) => by_second_factor(app, current, proof, device).await,
-        ProofAgain::Passkey(answer, visitor) => {
-            let given = Given {
-                answer: &answer,
-                visitor: &visitor,
-                device,
-            };
-            by_passkey(app, current, given).await
-        }
-        ProofAgain::Password(_) if current.user.has_second_factor() => Ok(Reauthenticated::Wrong),
-        ProofAgain::Password(password) => by_password(app, current, &password, device).await,
-    }
-}
-
-async fn by_password(
-    app: &App,
-    current: &CurrentSession,
-    password: &Password,
-    device: &Device,
-) -> Result<Reauthenticated, Error> {
-    let (event, username) = (Event::Reauthenticate, &current.user.username);
-    let verified = match verify_password(app, event, username, password, device).await? {
-        Verification::Right(verified) => verified,
-        Verification::Wrong => return Ok(Reauthenticated::Wrong),
-        Verification::Throttled(wait) => return Ok(Reauthenticated::Throttled(wait)),
-    };
-    let mut tx = app.db.begin_for(verified.username()).await?;
-    let Some(user) = verified.settle(&mut tx).await? else {
-        return Ok(Reauthenticated::Wrong);
-    };
-    // One was set up since the request began.
-    if user.has_second_factor() {
-        return Ok(Reauthenticated::Wrong);
-    }
-    go_on(app, tx, current, Methods::PASSWORD, Vec::new(), device).await
-}
-
-async fn by_second_factor(
-    app: &App,
-    current: &CurrentSession,
-    proof: Proof,
-    device: &Device,
-) -> Result<Reauthenticated, Error> {
-    let user = &current.user;
-    let attempt = match Attempt::begin(app, Event::Reauthenticate, user, proof, device).await? {
-        Ok(attempt) => attempt,
-        Err(wait) => return Ok(Reauthenticated::Throttled(wait)),
-    };
-    let mut tx = app.db.begin_for(&user.username).await?;
-    match attempt.spend(app, &mut tx).await? {
-        Some(Spent { method, records }) => go_on(app, tx, current, method, records, device).await,
-        None => {
-            drop(tx);
-            attempt.failed(app).await?;
-            Ok(Reauthenticated::Wrong)
-        }
-    }
-}
-
-async fn by_passkey(
-    app: &App,
-    current: &CurrentSession,
-    given: Given<'_>,
-) -> Result<Reauthenticated, Error> {
-    let purpose = Purpose::Reauthenticate(current.user.id);
-    match passkey::check(app, Event::Reauthenticate, purpose, given).await? {
-        Checked::Right(tx, _) => {
-            let (method, records) = (Methods::PASSKEY, Vec::new());
-            go_on(app, tx, current, method, records, given.device).await
-        }
-        Checked::Refused(refused) => Ok(Reauthenticated::WrongPasskey(refused.text())),
-        Checked::Throttled(wait) => Ok(Reauthenticated::Throttled(wait)),
-    }
-}
-
-/// Gives the session of a user who was proven once more its new token.
-async fn go_on(
-    app: &App,
-    mut tx: Tx,
-    current: &CurrentSession,
-    method: Methods,
-    mut records: Vec<Record>,
-    device: &Device,
-) -> Result<Reauthenticated, Error> {
-    let token = sessions::rotate(app, &mut tx, &current.session, method).await?;
-    let mut record = Record::of(Event::Reauthenticate, &current.user);
-    if method != Methods::PASSWORD {
-        record = record.detail(method.to_string());
-    }
-    records.push(record);
-    let records: Vec<Record> = records
-        .into_iter()
-        .map(|record| record.session(current.session.id))
-        .collect();
-    let actor = Actor::user(&current.user, device.address);
-    audit::commit(tx, app.clock.now(), &actor, &records).await?;
-    Ok(Reauthenticated::Done(token))
 }

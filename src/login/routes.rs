@@ -2,19 +2,15 @@ use hyper::header::HeaderName;
 use rocket::http::Status;
 use rocket::{FromForm, Route, get, post, routes};
 
-use super::destination::{Destination, Lost, after_form};
-use super::pages::{ReauthenticatePage, SignInPage, SignOutPage};
-use super::second_factor::Proof;
-use super::{
-    Browser, LoginForm, Outcome, ProofAgain, Reauthenticated, SignedIn, reauthenticate, sign_in,
-    sign_out,
-};
+use super::destination::{Destination, Lost};
+use super::interstitial::{Wanted, comes_first};
+use super::pages::{SignInPage, SignOutPage};
+use super::{Browser, LoginForm, Outcome, SignedIn, sign_in, sign_out};
 use crate::foundation::app::App;
 use crate::foundation::error::Error;
 use crate::foundation::person::Person;
 use crate::foundation::token::Token;
 use crate::people::passwords::Password;
-use crate::people::users::User;
 use crate::sessions::{CurrentSession, Denied, Session};
 use crate::web::cookies::{DomainCookie, HostCookie};
 use crate::web::{
@@ -23,7 +19,7 @@ use crate::web::{
 };
 
 /// Where people are sent who asked for no other page.
-const HOME: &str = "/account";
+pub(super) const HOME: &str = "/account";
 
 /// Where people are who have just signed out.
 const SIGNED_OUT: &str = "/login?signed_out";
@@ -37,9 +33,7 @@ pub fn routes() -> Vec<Route> {
         sign_in_post,
         sign_out_form,
         sign_out_post,
-        forget,
-        reauthenticate_form,
-        reauthenticate_post
+        forget
     ]
 }
 
@@ -100,51 +94,6 @@ async fn sign_in_form(
     }
 }
 
-/// What the page that somebody is on the way to asks for beyond a session.
-#[derive(Clone, Copy, Default)]
-struct Wanted {
-    two: bool,
-    /// A proof of just now.
-    fresh: bool,
-}
-
-/// A page of ours that comes before the one that somebody is on the way to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum First {
-    Password,
-    Proof,
-    Enrolment,
-}
-
-/// What comes first. Whoever has a second factor proves it before anything else.
-fn comes_first(app: &App, session: &Session, user: &User, wanted: Wanted) -> Option<First> {
-    let required = &app.settings.second_factor.required;
-    let lacks_two = session.lacks_second_factor(user, required)
-        || wanted.two && !session.methods.is_two_factor();
-    if lacks_two && user.has_second_factor() {
-        Some(First::Proof)
-    } else if user.must_change_password {
-        Some(First::Password)
-    } else if lacks_two {
-        Some(First::Enrolment)
-    } else {
-        wanted.fresh.then_some(First::Proof)
-    }
-}
-
-impl First {
-    /// The way there, which goes on from there.
-    fn way(self, rd: Option<&str>, flow: Option<&str>) -> String {
-        let way = [("rd", rd), ("flow", flow)];
-        let path = match self {
-            Self::Password => return with_query("/account/password", &way),
-            Self::Proof => "/reauthenticate",
-            Self::Enrolment => "/account/factors",
-        };
-        with_query(path, &[("rd", Some(&with_query("/login", &way)))])
-    }
-}
-
 #[derive(FromForm)]
 struct SignInForm {
     username: String,
@@ -166,18 +115,10 @@ async fn sign_in_post(
     let Posted(form) = form;
     let way = [("rd", form.rd.as_deref()), ("flow", form.flow.as_deref())];
     let back = with_query("/login", &way);
-    let answer = match current {
-        // The session that the browser has would outlive its cookie.
-        Err(Denied::Unavailable) => Err(Refusal::unavailable().into()),
-        current => {
-            let current = current.ok();
-            let browser = Browser {
-                device: visit.device(),
-                current: current.as_ref().map(|current| &current.session),
-                trusted: cookies.token(HostCookie::trusted(&app.settings)),
-            };
-            answer_sign_in(app, &browser, &visitor, form).await
-        }
+    let trusted = cookies.token(HostCookie::trusted(&app.settings));
+    let answer = match Browser::new(&visit, &current, trusted) {
+        Ok(browser) => answer_sign_in(app, &browser, &visitor, form).await,
+        Err(refusal) => Err(refusal.into()),
     };
     answer.map_err(|failure| failure.back(&back, "Back to sign in"))
 }
@@ -294,105 +235,6 @@ fn forget(app: &App, _visit: Visit) -> Answer {
         .come_and_go()
         .into_iter()
         .fold(answer, Answer::cookie)
-}
-
-#[get("/reauthenticate?<rd>")]
-async fn reauthenticate_form(
-    app: &App,
-    _visit: Visit,
-    visitor: Visitor,
-    current: CurrentSession,
-    rd: Option<&str>,
-) -> Result<Answer, Failure> {
-    let user = &current.user;
-    let page = ReauthenticatePage::new(app, &visitor, user, rd).await?;
-    Ok(visitor.page(app, Status::Ok, &page, Some(user))?)
-}
-
-#[derive(FromForm)]
-struct ReauthenticateForm {
-    password: Option<String>,
-    code: Option<String>,
-    recovery_code: Option<String>,
-    assertion: Option<String>,
-    rd: Option<String>,
-}
-
-impl ReauthenticateForm {
-    /// The one of them that was filled in. `None`: it cannot be right.
-    fn proof(self, visitor: &Visitor) -> Option<ProofAgain> {
-        let filled = |field: Option<String>| field.filter(|text| !text.is_empty());
-        match (
-            filled(self.password),
-            filled(self.code),
-            filled(self.recovery_code),
-            filled(self.assertion),
-        ) {
-            (Some(password), None, None, None) => {
-                Some(ProofAgain::Password(Password::new(password)))
-            }
-            (None, Some(code), None, None) | (None, None, Some(code), None) => {
-                Proof::parse(code).map(ProofAgain::SecondFactor)
-            }
-            (None, None, None, Some(assertion)) => {
-                Some(ProofAgain::Passkey(assertion, visitor.hash()))
-            }
-            _ => None,
-        }
-    }
-}
-
-#[post("/reauthenticate", data = "<form>")]
-async fn reauthenticate_post(
-    app: &App,
-    visit: Visit,
-    visitor: Visitor,
-    current: CurrentSession,
-    form: Posted<ReauthenticateForm>,
-) -> Result<Answer, Failure> {
-    let Posted(form) = form;
-    let back = with_query("/reauthenticate", &[("rd", form.rd.as_deref())]);
-    let answer = answer_reauthenticate(app, &visit, &visitor, &current, form).await;
-    answer.map_err(|failure| failure.back(&back, "Back"))
-}
-
-async fn answer_reauthenticate(
-    app: &App,
-    visit: &Visit,
-    visitor: &Visitor,
-    current: &CurrentSession,
-    form: ReauthenticateForm,
-) -> Result<Answer, Failure> {
-    let rd = form.rd.clone();
-    let rd = rd.as_deref();
-    let user = &current.user;
-    let outcome = match form.proof(visitor) {
-        Some(proof) => reauthenticate(app, current, proof, &visit.device()).await?,
-        None => Reauthenticated::Wrong,
-    };
-    let wrong = match outcome {
-        Reauthenticated::Done(token) => {
-            let answer = after_form(app, &back_to(app, rd, HOME))?;
-            return Ok(answer.cookie(cookie_for(app, &token, &current.session)));
-        }
-        Reauthenticated::Throttled(wait) => return Err(Refusal::throttled(wait).into()),
-        Reauthenticated::Wrong => wrong_again(user),
-        Reauthenticated::WrongPasskey(why) => why,
-    };
-    let page = ReauthenticatePage {
-        error: Some(wrong.to_owned()),
-        ..ReauthenticatePage::new(app, visitor, user, rd).await?
-    };
-    Ok(visitor.page(app, Status::Forbidden, &page, Some(user))?)
-}
-
-/// What is said of a proof that was not right.
-pub(super) fn wrong_again(user: &User) -> &'static str {
-    if user.has_second_factor() {
-        "That code is not right, or it was used before. Wait for the next one."
-    } else {
-        "That is not your password."
-    }
 }
 
 /// Kept over the browser's end only for "keep me signed in", and never longer than the session.

@@ -9,13 +9,11 @@ use rocket::http::Status;
 use rocket::outcome::Outcome;
 use serde::Serialize;
 
-use super::routes::{cookie_for, wrong_again};
-use super::second_factor::Proof;
-use super::{ProofAgain, Reauthenticated, reauthenticate};
+use super::reauthentication::{ProofAgain, Reauthenticated, reauthenticate, wrong_again};
+use super::routes::cookie_for;
 use crate::foundation::app::App;
 use crate::foundation::error::Error;
 use crate::people::passkeys::{self, Purpose};
-use crate::people::passwords::Password;
 use crate::people::users::User;
 use crate::sessions::CurrentSession;
 use crate::web::pages::{Page, Template, template};
@@ -124,13 +122,10 @@ where
         Ok(answer) => Stopped::Asked(Box::new(answer)),
         Err(error) => failed(error),
     };
-    let proof = match (password, code, assertion) {
-        (Some(password), None, None) => Some(ProofAgain::Password(Password::new(password))),
-        (None, Some(code), None) => Proof::parse(code).map(ProofAgain::SecondFactor),
-        (None, None, Some(assertion)) => Some(ProofAgain::Passkey(assertion, visitor.hash())),
-        (None, None, None) => return Err(ask(None).await),
-        _ => None,
-    };
+    if password.is_none() && code.is_none() && assertion.is_none() {
+        return Err(ask(None).await);
+    }
+    let proof = ProofAgain::of_one(password, code, assertion, &visitor);
     let Some(proof) = proof else {
         return Err(ask(Some(wrong_again(user))).await);
     };

@@ -8,6 +8,7 @@ use super::claims::{SCOPES, TWO_FACTORS, Told};
 use super::clients::{Client, Consent};
 use super::grants::{self, Asked};
 use super::params::Params;
+use super::redirect_uri::is_local;
 use super::{issuer, keys, store};
 use crate::foundation::app::App;
 use crate::foundation::clock::Timestamp;
@@ -257,7 +258,7 @@ fn fault(client: &Client, params: &Params, redirect_uri: &str) -> Option<Fault> 
         (Some(_), Some("S256")) => invalid("code_challenge is no SHA-256 in base64url"),
         (Some(_), _) => invalid("code_challenge_method is S256"),
         (None, Some(_)) => invalid("code_challenge is missing"),
-        (None, None) if client.pkce || client.is_public() || Client::is_local(redirect_uri) => {
+        (None, None) if client.pkce || client.is_public() || is_local(redirect_uri) => {
             invalid("code_challenge is missing (PKCE)")
         }
         (None, None) if params.get("nonce").is_none() && params.get("state").is_none() => {
@@ -350,7 +351,7 @@ async fn asks(
     current: &CurrentSession,
 ) -> Result<Option<&'static str>, Error> {
     // Any program on the machine could have sent the browser, and could take the code.
-    if client.is_public() && Client::is_local(redirect_uri) {
+    if client.is_public() && is_local(redirect_uri) {
         return Ok(Some("interaction_required"));
     }
     if prompts.contains(&"consent") {

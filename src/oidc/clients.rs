@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use url::{Host, Url};
-
+use super::redirect_uri::{fault_of, same_but_for_port};
 use super::{keys, store};
 use crate::foundation::app::App;
 use crate::foundation::audit::{self, Actor, Event, Record};
@@ -128,13 +127,6 @@ impl Client {
             .any(|uri| uri == given || same_but_for_port(uri, given))
     }
 
-    /// Where a browser leaves for a program on its own machine, which any other program there could stand for.
-    #[must_use]
-    pub fn is_local(redirect_uri: &str) -> bool {
-        without_port(redirect_uri).is_some()
-            || !redirect_uri.starts_with("https://") && !redirect_uri.starts_with("http://")
-    }
-
     fn fault(&self, insecure_http: bool) -> Option<Refused> {
         if self.name.is_empty() || self.name.len() > 100 || self.name.chars().any(char::is_control)
         {
@@ -143,8 +135,12 @@ impl Client {
         if self.redirect_uris.is_empty() {
             return Some(Refused::NoRedirect);
         }
-        let scheme = |uri: &String| fault_of(uri, true, insecure_http);
-        let web = |uri: &String| fault_of(uri, false, insecure_http);
+        let fault = |uri: &String, takes_schemes| {
+            let fault = fault_of(uri, takes_schemes, insecure_http)?;
+            Some(Refused::Uri(uri.clone(), fault))
+        };
+        let scheme = |uri| fault(uri, true);
+        let web = |uri| fault(uri, false);
         self.redirect_uris
             .iter()
             .find_map(scheme)
@@ -173,72 +169,6 @@ impl std::fmt::Display for Refused {
             Self::Uri(uri, fault) => write!(f, "{uri}: {fault}"),
         }
     }
-}
-
-/// Schemes without a dot that applications are known to have.
-const KNOWN_SCHEMES: [&str; 5] = ["audiobookshelf", "immich", "nc", "obsidian", "paperless"];
-
-/// What is wrong with an address that is to be registered.
-fn fault_of(uri: &str, takes_schemes: bool, insecure_http: bool) -> Option<Refused> {
-    let refused = |fault| Some(Refused::Uri(uri.to_owned(), fault));
-    let is_plain = uri
-        .bytes()
-        .all(|byte| byte.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&byte));
-    if uri.len() > 2_000 || !is_plain {
-        return refused("an address has up to 2,000 plain characters and no blanks");
-    }
-    let Ok(url) = Url::parse(uri) else {
-        return refused("this is no address");
-    };
-    if uri.contains('#') {
-        return refused("an address has no fragment here");
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return refused("an address has no user name here");
-    }
-    match url.scheme() {
-        "https" => None,
-        "http" if insecure_http || is_loopback(&url) => None,
-        "http" => refused("http is taken on this machine only; use https"),
-        "javascript" | "data" | "file" | "about" | "blob" | "vbscript" => {
-            refused("this scheme leads to no application")
-        }
-        scheme if takes_schemes && (scheme.contains('.') || KNOWN_SCHEMES.contains(&scheme)) => {
-            None
-        }
-        _ if takes_schemes => refused("a scheme of an application has a dot, like com.example.app"),
-        _ => refused("this address has to be https"),
-    }
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
-}
-
-/// Host and rest of an address on this machine.
-fn without_port(uri: &str) -> Option<(&str, &str)> {
-    let rest = uri.strip_prefix("http://")?;
-    let host = ["127.0.0.1", "[::1]", "localhost"]
-        .into_iter()
-        .find(|host| rest.starts_with(host))?;
-    let rest = &rest[host.len()..];
-    let Some(port) = rest.strip_prefix(':') else {
-        return (rest.is_empty() || rest.starts_with('/')).then_some((host, rest));
-    };
-    let digits = port.bytes().take_while(u8::is_ascii_digit).count();
-    let rest = &port[digits..];
-    ((1..=5).contains(&digits) && (rest.is_empty() || rest.starts_with('/')))
-        .then_some((host, rest))
-}
-
-fn same_but_for_port(registered: &str, given: &str) -> bool {
-    let registered = without_port(registered);
-    registered.is_some() && registered == without_port(given)
 }
 
 /// A new secret, for an application's settings: told once.
@@ -344,62 +274,4 @@ pub async fn remove(app: &App, actor: &Actor, client: &Client) -> Result<(), Err
     store::delete_client(&mut tx, &client.id).await?;
     let record = Record::anonymous(Event::ClientRemove).detail(client.name.clone());
     audit::commit(tx, app.clock.now(), actor, &[record]).await
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_are_https_schemes_of_applications_or_on_this_machine() {
-        for good in [
-            "https://app.example.com/cb?a=b",
-            "http://127.0.0.1/cb",
-            "http://[::1]:8080/cb",
-            "app.immich:///oauth-callback",
-            "com.example.app:/cb",
-            "https://pve.example.com",
-        ] {
-            assert_eq!(fault_of(good, true, false), None, "{good}");
-        }
-        for bad in [
-            "http://app.example.com/cb",
-            "javascript:alert(1)",
-            "data:text/html,x",
-            "https://app.example.com/cb#x",
-            "https://user@app.example.com/",
-            "app:/cb",
-            "/cb",
-            "https://app.example.com/a b",
-        ] {
-            assert!(fault_of(bad, true, false).is_some(), "{bad}");
-        }
-        assert!(fault_of("com.example.app:/out", false, false).is_some());
-    }
-
-    #[test]
-    fn only_the_port_of_a_loopback_address_is_free() {
-        let client = Client::new(
-            "a",
-            vec!["http://127.0.0.1/cb".into(), "https://a.test/cb".into()],
-        );
-        for good in [
-            "http://127.0.0.1/cb",
-            "http://127.0.0.1:5/cb",
-            "https://a.test/cb",
-        ] {
-            assert!(client.has_redirect(good), "{good}");
-        }
-        for bad in [
-            "http://127.0.0.1:5/cb/",
-            "http://127.0.0.1:/cb",
-            "http://127.0.0.1:5@evil.test/cb",
-            "http://127.0.0.1.evil.test/cb",
-            "http://localhost:5/cb",
-            "https://a.test:443/cb",
-            "https://127.0.0.1/cb",
-        ] {
-            assert!(!client.has_redirect(bad), "{bad}");
-        }
-    }
 }

@@ -11,11 +11,13 @@ mod client_auth;
 pub mod clients;
 mod connected;
 mod discovery;
+mod endpoints;
 mod grants;
 mod jwt;
 pub mod keys;
 mod pages;
 mod params;
+mod redirect_uri;
 mod routes;
 mod sign_out;
 mod store;
@@ -30,8 +32,8 @@ use crate::foundation::app::App;
 use crate::foundation::audit::{self, Actor, Event, Record};
 use crate::foundation::error::Error;
 use crate::people::users::User;
-use crate::web::Slice;
 use crate::web::pages::PageKind;
+use crate::web::{Failure, Refusal, Slice};
 
 pub use pages::shown_target;
 pub use store::Connected;
@@ -63,7 +65,16 @@ pub fn slice() -> Slice {
 /// `/oauth/…` and discovery.
 #[must_use]
 pub fn routes() -> Vec<Route> {
-    routes::routes()
+    [routes::routes(), endpoints::routes()].concat()
+}
+
+/// 404 where the provider is switched off.
+fn enabled(app: &App) -> Result<(), Failure> {
+    if app.settings.oidc.enabled {
+        Ok(())
+    } else {
+        Err(Refusal::not_found().into())
+    }
 }
 
 /// The name of this provider, as applications compare it letter by letter.

@@ -7,6 +7,8 @@ use rocket::data::{self, ByteUnit, Data, FromData};
 use rocket::outcome::Outcome;
 use rocket::request::{self, FromRequest};
 
+use super::token_error::TokenError;
+
 const LIMIT: ByteUnit = ByteUnit::Kibibyte(16);
 
 /// Names and values as they came; an empty value is none (RFC 6749, 3.1).
@@ -31,6 +33,11 @@ impl Params {
     pub fn get(&self, name: &str) -> Option<&str> {
         let found = self.pairs.iter().find(|(other, _)| other == name);
         found.map(|(_, value)| value.as_str())
+    }
+
+    /// The value, or what a program is told that left it out.
+    pub fn required(&self, name: &str) -> Result<&str, TokenError> {
+        self.get(name).ok_or_else(|| TokenError::missing(name))
     }
 
     pub fn is_doubled(&self, name: &str) -> bool {

@@ -1,7 +1,9 @@
 //! Errors as programs are told them (RFC 6749, 5.2).
 
 use hyper::header::WWW_AUTHENTICATE;
+use rocket::Request;
 use rocket::http::Status;
+use rocket::response::{self, Responder};
 use serde_json::json;
 
 use crate::web::Answer;
@@ -26,6 +28,13 @@ impl TokenError {
 
     pub fn missing(name: &str) -> Self {
         Self::new("invalid_request", format!("{name} is missing"))
+    }
+
+    pub fn unsupported_grant_type() -> Self {
+        Self::new(
+            "unsupported_grant_type",
+            "grant_type is authorization_code or refresh_token",
+        )
     }
 
     pub fn invalid_grant(description: &str) -> Self {
@@ -64,12 +73,18 @@ impl TokenError {
         }
     }
 
-    pub fn answer(&self) -> Answer {
+    fn answer(&self) -> Answer {
         let body = json!({ "error": self.error, "error_description": self.description });
         let answer = Answer::json(self.status, &body);
         match self.challenge {
             Some(challenge) => answer.header(WWW_AUTHENTICATE, challenge),
             None => answer,
         }
+    }
+}
+
+impl<'r> Responder<'r, 'static> for TokenError {
+    fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
+        self.answer().respond_to(request)
     }
 }

@@ -194,11 +194,19 @@ async fn mfa_01_one_code_at_a_hundred_sign_ins_at_once_is_good_for_one() {
     let code = authenticator.code(&app);
     let answers = clients.into_iter().map(|mut client| {
         let code = code.clone();
-        async move { give_code(&mut client, &code).await.status }
+        async move {
+            loop {
+                // Who waits for the database longer than a second is told to come again.
+                match give_code(&mut client, &code).await.status {
+                    503 => {}
+                    status => return status,
+                }
+            }
+        }
     });
-    let answers = rocket::futures::future::join_all(answers).await;
-    assert_eq!(answers.iter().filter(|status| **status == 303).count(), 1);
-    assert_eq!(answers.iter().filter(|status| **status == 401).count(), 99);
+    let mut answers = rocket::futures::future::join_all(answers).await;
+    answers.sort_unstable();
+    assert_eq!(answers, [vec![303], vec![401; 99]].concat());
 }
 
 #[rocket::async_test]

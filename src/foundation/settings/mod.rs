@@ -6,10 +6,12 @@
 mod check;
 mod environment;
 mod load;
+mod mail;
+mod second_factor;
 mod secret;
+mod server;
 mod text;
 
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -21,8 +23,11 @@ use url::Url;
 pub use check::Refused;
 pub(crate) use check::on_loopback;
 pub use load::{Effective, Origin, Sources, refuse_password};
+pub use mail::{Mail, MailTls};
+pub use second_factor::{Required, SecondFactor, TrustDevice};
 pub use secret::Secret;
 pub(crate) use secret::without_line_end;
+pub use server::{Listen, Server, Shutdown};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -134,6 +139,19 @@ pub struct Nodes {
     pub name: Option<String>,
 }
 
+impl Nodes {
+    #[must_use]
+    pub fn name(&self) -> String {
+        let machine = || {
+            rustix::system::uname()
+                .nodename()
+                .to_string_lossy()
+                .into_owned()
+        };
+        self.name.clone().unwrap_or_else(machine)
+    }
+}
+
 /// What secrets such as those of TOTP are sealed with.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
@@ -159,147 +177,6 @@ impl Default for Oidc {
     }
 }
 
-/// When a second factor is asked for.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct SecondFactor {
-    /// Of whom. Whoever has none yet sets one up at the next sign-in: the first to come with the password, so tell people
-    /// before you set it.
-    pub required: Required,
-    /// How long a browser is not asked again, where its user wishes so; `off` asks each time.
-    pub trust_device: TrustDevice,
-}
-
-/// Who needs a second factor.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(try_from = "String", into = "String")]
-pub enum Required {
-    #[default]
-    None,
-    Admins,
-    All,
-    Group(String),
-}
-
-impl TryFrom<String> for Required {
-    type Error = &'static str;
-
-    fn try_from(text: String) -> Result<Self, &'static str> {
-        match (text.as_str(), text.strip_prefix("group:")) {
-            ("none", _) => Ok(Self::None),
-            ("admins", _) => Ok(Self::Admins),
-            ("all", _) => Ok(Self::All),
-            (_, Some(group)) if !group.is_empty() => Ok(Self::Group(group.to_owned())),
-            _ => Err("is none, admins, all or group:NAME"),
-        }
-    }
-}
-
-impl From<Required> for String {
-    fn from(required: Required) -> Self {
-        match required {
-            Required::None => "none".to_owned(),
-            Required::Admins => "admins".to_owned(),
-            Required::All => "all".to_owned(),
-            Required::Group(group) => format!("group:{group}"),
-        }
-    }
-}
-
-/// How long a trusted browser stays one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct TrustDevice(pub Option<Duration>);
-
-impl TryFrom<String> for TrustDevice {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        if text == "off" {
-            return Ok(Self(None));
-        }
-        let span = humantime::parse_duration(&text).ok();
-        let span = span.filter(|span| (HOUR..=400 * DAY).contains(span));
-        let span = span.ok_or("is off, or between 1h and 400d, like 30d")?;
-        Ok(Self(Some(span)))
-    }
-}
-
-impl From<TrustDevice> for String {
-    fn from(trust: TrustDevice) -> Self {
-        trust.0.map_or_else(
-            || "off".to_owned(),
-            |span| humantime::format_duration(span).to_string(),
-        )
-    }
-}
-
-/// The server that mail is handed to. Without a host there is no mail.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Mail {
-    pub host: Option<String>,
-    /// 465 with TLS at once, 587 with STARTTLS, 25 without.
-    pub port: Option<u16>,
-    /// `implicit`, `starttls` or `none`; by the port if not set. Nothing is sent where the server offers less.
-    pub tls: Option<MailTls>,
-    pub username: Option<String>,
-    pub password: Option<Secret>,
-    /// A file that others cannot read, with the password.
-    pub password_file: Option<PathBuf>,
-    /// Like `Vestibule <vestibule@example.com>`.
-    pub from: Option<String>,
-    /// The certificate of a private authority.
-    pub ca_file: Option<PathBuf>,
-    /// What Vestibule calls itself; the host of `public_url` if not set.
-    pub hello: Option<String>,
-}
-
-/// How the way to the mail server is kept from others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum MailTls {
-    /// From the first byte on.
-    Implicit,
-    /// After a greeting, and before anything else.
-    Starttls,
-    None,
-}
-
-impl Mail {
-    #[must_use]
-    pub fn is_on(&self) -> bool {
-        self.host.is_some()
-    }
-
-    #[must_use]
-    pub fn tls(&self) -> MailTls {
-        self.tls.unwrap_or(match self.port {
-            Some(465) => MailTls::Implicit,
-            _ => MailTls::Starttls,
-        })
-    }
-
-    #[must_use]
-    pub fn port(&self) -> u16 {
-        self.port.unwrap_or(match self.tls() {
-            MailTls::Implicit => 465,
-            MailTls::Starttls => 587,
-            MailTls::None => 25,
-        })
-    }
-
-    /// Who sends it.
-    #[must_use]
-    pub fn from(&self, settings: &Settings) -> String {
-        let own = || {
-            let host = settings.url().host_str().unwrap_or("localhost");
-            format!("Vestibule <vestibule@{host}>")
-        };
-        self.from.clone().unwrap_or_else(own)
-    }
-}
-
 /// What people may do about their own accounts.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
@@ -313,19 +190,6 @@ impl Default for Accounts {
         Self {
             sign_in_by_email: true,
         }
-    }
-}
-
-impl Nodes {
-    #[must_use]
-    pub fn name(&self) -> String {
-        let machine = || {
-            rustix::system::uname()
-                .nodename()
-                .to_string_lossy()
-                .into_owned()
-        };
-        self.name.clone().unwrap_or_else(machine)
     }
 }
 
@@ -482,34 +346,6 @@ pub enum LogFormat {
     Json,
 }
 
-/// Where the program listens, if not at an address and port.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(from = "String", into = "String")]
-pub enum Listen {
-    /// The path of a Unix socket, for a proxy on the same machine.
-    Unix(PathBuf),
-    /// The socket of a systemd `.socket` unit, in which visitors wait during a restart.
-    Systemd,
-}
-
-impl From<String> for Listen {
-    fn from(text: String) -> Self {
-        match text.as_str() {
-            "systemd" => Self::Systemd,
-            _ => Self::Unix(text.into()),
-        }
-    }
-}
-
-impl From<Listen> for String {
-    fn from(listen: Listen) -> Self {
-        match listen {
-            Listen::Unix(path) => path.to_string_lossy().into_owned(),
-            Listen::Systemd => "systemd".to_owned(),
-        }
-    }
-}
-
 /// No level prints cookies, passwords or codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -520,46 +356,6 @@ pub enum LogLevel {
     Info,
     Debug,
     Trace,
-}
-
-/// Of Rocket's own keys, the ones that the binary takes.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(default)]
-pub struct Server {
-    /// Loopback: a reverse proxy on the same machine reaches it, the network does not.
-    pub address: IpAddr,
-    pub port: u16,
-    pub workers: usize,
-    pub shutdown: Shutdown,
-}
-
-impl Default for Server {
-    fn default() -> Self {
-        Self {
-            address: IpAddr::from([127, 0, 0, 1]),
-            port: 8000,
-            workers: cores(),
-            shutdown: Shutdown::default(),
-        }
-    }
-}
-
-/// Seconds that running requests are given when the server is told to stop.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Shutdown {
-    /// Answers that take longer than Rocket's own 2 s were cut though their change was made.
-    pub grace: u32,
-    pub mercy: u32,
-}
-
-impl Default for Shutdown {
-    fn default() -> Self {
-        Self {
-            grace: 10,
-            mercy: 3,
-        }
-    }
 }
 
 fn cores() -> usize {

@@ -35,18 +35,9 @@ async fn post(
     let Posted(form) = form;
     let way = [("rd", form.rd.as_deref()), ("flow", form.flow.as_deref())];
     let back = with_query("/login", &way);
-    let answer = match current {
-        // The session that the browser has would outlive its cookie.
-        Err(Denied::Unavailable) => Err(Refusal::unavailable().into()),
-        current => {
-            let current = current.ok();
-            let browser = Browser {
-                device: visit.device(),
-                current: current.as_ref().map(|current| &current.session),
-                trusted: None,
-            };
-            answer_sign_in(app, &browser, &visitor, form).await
-        }
+    let answer = match Browser::new(&visit, &current, None) {
+        Ok(browser) => answer_sign_in(app, &browser, &visitor, form).await,
+        Err(refusal) => Err(refusal.into()),
     };
     answer.map_err(|failure| failure.back(&back, "Back to sign in"))
 }

@@ -97,20 +97,18 @@ async fn post(
     form: Posted<CodeForm>,
 ) -> Result<Answer, Failure> {
     let Posted(form) = form;
-    let answer = match current {
-        // The session that the browser has would outlive its cookie.
-        Err(Denied::Unavailable) => Err(Refusal::unavailable().into()),
-        current => answer_code(app, &visit, &cookies, &visitor, current.ok(), form).await,
+    let answer = match Browser::new(&visit, &current, None) {
+        Ok(browser) => answer_code(app, &browser, &cookies, &visitor, form).await,
+        Err(refusal) => Err(refusal.into()),
     };
     answer.map_err(|failure| failure.back("/login/code", "Back"))
 }
 
 async fn answer_code(
     app: &App,
-    visit: &Visit,
+    browser: &Browser<'_>,
     cookies: &CookieHeaders<'_>,
     visitor: &Visitor,
-    current: Option<CurrentSession>,
     form: CodeForm,
 ) -> Result<Answer, Failure> {
     let cookie = HostCookie::pending(&app.settings);
@@ -127,16 +125,11 @@ async fn answer_code(
         };
         visitor.page(app, status, &page, None)
     };
-    let browser = Browser {
-        device: visit.device(),
-        current: current.as_ref().map(|current| &current.session),
-        trusted: None,
-    };
     let trust = form.trust.as_deref() == Some("on");
     let (finished, wrong) = match form.proof() {
         Ok(Given::Passkey(answer)) => {
             let visitor = visitor.hash();
-            let finished = finish_by_passkey(app, &token, &answer, &visitor, &browser);
+            let finished = finish_by_passkey(app, &token, &answer, &visitor, browser);
             (finished.await?, WRONG)
         }
         Ok(Given::Code(proof)) => {
@@ -144,7 +137,7 @@ async fn answer_code(
                 Proof::Code(_) => WRONG,
                 Proof::RecoveryCode(_) => WRONG_RECOVERY_CODE,
             };
-            (finish(app, &token, proof, trust, &browser).await?, wrong)
+            (finish(app, &token, proof, trust, browser).await?, wrong)
         }
         Err(fault) => return Ok(again(Status::UnprocessableEntity, fault).await?),
     };
