@@ -1,7 +1,7 @@
 //! Tells applications that a session has ended (OpenID Connect Back-Channel Logout 1.0). What ended it has left a row for each
 //! in the same statement; it is tried until the application takes it, or a day has passed.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use rocket::tokio::task::spawn_blocking;
@@ -88,13 +88,14 @@ async fn settle(app: &App, notice: &Notice, is_told: bool) -> Result<(), Error> 
     Ok(tx.commit().await?)
 }
 
-fn post(uri: &str, token: &str) -> Result<(), String> {
+/// Made at the first post: the authorities of the system are some hundred certificates to read.
+static AGENT: LazyLock<Agent> = LazyLock::new(|| {
     let cryptography = Arc::new(aws_lc_rs::default_provider());
     let tls = TlsConfig::builder()
         .unversioned_rustls_crypto_provider(cryptography)
         .root_certs(RootCerts::new_with_certs(&system_and_browsers()))
         .build();
-    let agent: Agent = Agent::config_builder()
+    Agent::config_builder()
         .tls_config(tls)
         .proxy(None)
         .max_redirects(0)
@@ -103,8 +104,11 @@ fn post(uri: &str, token: &str) -> Result<(), String> {
         .timeout_global(Some(PATIENCE))
         .user_agent(concat!("vestibule/", env!("CARGO_PKG_VERSION")))
         .build()
-        .into();
-    let answer = agent
+        .into()
+});
+
+fn post(uri: &str, token: &str) -> Result<(), String> {
+    let answer = AGENT
         .post(uri)
         .send_form([("logout_token", token)])
         .map_err(|error| error.to_string())?;

@@ -78,12 +78,11 @@ pub fn may_use(app: &App, client: &Client, user: &User, methods: Methods, truste
             .groups
             .iter()
             .any(|group| user.groups.contains(group));
-    let two = methods.is_two_factor();
     let required = &app.settings.second_factor.required;
-    let lacks_second =
-        !two && !trusted && (user.has_second_factor() || user.needs_second_factor(required));
+    let is_proven = !methods.lack_second_factor(trusted, user, required)
+        && (methods.is_two_factor() || !client.two_factors);
     let is_enabled = client.disabled_at.is_none() && user.disabled_at.is_none();
-    is_enabled && is_member && !lacks_second && (two || !client.two_factors)
+    is_enabled && is_member && is_proven
 }
 
 impl Standing {

@@ -4,6 +4,9 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
+use crate::foundation::settings::Required;
+use crate::people::users::User;
+
 /// Authentication methods, such as `password`; more than one with a second factor.
 ///
 /// Shown and stored as words with commas between them, serialised as a list of them.
@@ -32,6 +35,14 @@ impl Methods {
     pub const fn is_two_factor(self) -> bool {
         self.has(Self::PASSKEY)
             || self.has(Self::PASSWORD) && (self.has(Self::TOTP) || self.has(Self::RECOVERY_CODE))
+    }
+
+    /// Whether the second factor of this user is due, whom the settings may ask for one.
+    #[must_use]
+    pub fn lack_second_factor(self, trusted: bool, user: &User, required: &Required) -> bool {
+        !self.is_two_factor()
+            && !trusted
+            && (user.has_second_factor() || user.needs_second_factor(required))
     }
 
     #[must_use]

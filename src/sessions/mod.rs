@@ -114,9 +114,8 @@ impl Session {
     /// Whether a second factor is due before this session opens anything but the way to prove or set up one.
     #[must_use]
     pub fn lacks_second_factor(&self, user: &User, required: &Required) -> bool {
-        !self.methods.is_two_factor()
-            && !self.trusted
-            && (user.has_second_factor() || user.needs_second_factor(required))
+        self.methods
+            .lack_second_factor(self.trusted, user, required)
     }
 
     /// Whether its user was proven lately, with as many factors as that user has.
