@@ -25,7 +25,14 @@ pub async fn change(app: &App, actor: &Actor, username: &str, changes: Changes) 
     if changed.gained_rights() {
         sessions::end_all_of(&mut tx, now, user.id, EndReason::RightsChanged, actor).await?;
     }
-    let record = Record::of(Event::UserChange, user).detail(changed.describe());
+    let what = changed.describe();
+    if changed.concerns_its_user() {
+        notices::tell(app, &mut tx, user.id, Kind::AccountChanged, Some(&what)).await?;
+        if let Some(old) = changed.address_given_up() {
+            notices::tell_at(app, &mut tx, user.id, old, Kind::AccountChanged, &what).await?;
+        }
+    }
+    let record = Record::of(Event::UserChange, user).detail(what);
     audit::commit(tx, now, actor, &[record]).await?;
     Ok(Ok(changed.after))
 }
@@ -140,6 +147,7 @@ pub async fn set_password(
     users::store_password(&mut tx, now, &user, &hash).await?;
     sessions::end_all_of(&mut tx, now, user.id, EndReason::PasswordChanged, actor).await?;
     app_tokens::revoke_all_of(&mut tx, now, user.id).await?;
+    notices::tell(app, &mut tx, user.id, Kind::PasswordSet, None).await?;
     audit::commit(tx, now, actor, &[Record::of(Event::PasswordSet, &user)]).await?;
     Ok(Ok(user))
 }
@@ -168,6 +176,7 @@ pub async fn set_one_time_password(
     users::update(&mut tx, &user).await?;
     sessions::end_all_of(&mut tx, now, user.id, EndReason::PasswordChanged, actor).await?;
     app_tokens::revoke_all_of(&mut tx, now, user.id).await?;
+    notices::tell(app, &mut tx, user.id, Kind::PasswordSet, None).await?;
     let record = Record::of(Event::PasswordSet, &user).detail("one-time password");
     audit::commit(tx, now, actor, &[record]).await?;
     Ok(Ok(user))

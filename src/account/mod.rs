@@ -5,6 +5,7 @@ mod devices;
 pub(crate) mod factors;
 pub mod letters;
 pub mod lifecycle;
+mod notices;
 mod passkeys;
 pub mod reset;
 mod routes;
@@ -18,6 +19,7 @@ use crate::foundation::mail::Compose;
 use crate::foundation::token::Token;
 use crate::login::{Verification, verify_password};
 use crate::people::app_tokens;
+use crate::people::notices::{Kind, tell};
 use crate::people::passwords::{Hasher, Password, Weakness};
 use crate::people::{links, users};
 use crate::sessions::{self, CurrentSession, Device, EndReason, Methods};
@@ -27,6 +29,7 @@ use address::{AddressPage, LinkPage};
 use devices::DevicesPage;
 use factors::{FactorsPage, RecoveryCodesPage, TotpPage};
 use letters::Letters;
+use notices::{EndSessionPage, NoticesPage};
 use passkeys::PasskeysPage;
 use reset::{AskPage, ChoosePage, DonePage};
 use routes::{AccountPage, PasswordPage};
@@ -46,12 +49,15 @@ pub fn slice() -> Slice {
         PageKind::of::<ChoosePage>(),
         PageKind::of::<DonePage>(),
         PageKind::of::<PasskeysPage>(),
+        PageKind::of::<NoticesPage>(),
+        PageKind::of::<EndSessionPage>(),
     ];
     let routes = [
         routes::routes(),
         address::routes(),
         devices::routes(),
         factors::routes(),
+        notices::routes(),
         passkeys::routes(),
         reset::routes(),
     ]
@@ -122,6 +128,7 @@ pub async fn change_password(
     )
     .await?;
     let token = sessions::rotate(app, &mut tx, &current.session, Methods::PASSWORD).await?;
+    tell(app, &mut tx, user.id, Kind::PasswordChanged, None).await?;
     let record = Record::of(Event::PasswordChange, &user).session(current.session.id);
     audit::commit(tx, now, &actor, &[record]).await?;
     Ok(Changed::Done(token))

@@ -21,11 +21,12 @@ use crate::foundation::db::Tx;
 use crate::foundation::error::Error;
 use crate::foundation::token::Token;
 use crate::people::links;
-use crate::people::notices::{self, Kind};
+use crate::people::notices;
 use crate::people::passwords::Password;
 use crate::people::users::User;
 use crate::sessions::{
-    self, CurrentSession, Denied, Device, EndReason, LastUses, Methods, Proven, Session, trusted,
+    self, CurrentSession, Denied, Device, EndReason, LastUses, Methods, Proven, Session, device,
+    trusted,
 };
 use crate::web::pages::PageKind;
 use crate::web::{Refusal, Slice, Visit};
@@ -193,11 +194,12 @@ pub(crate) async fn enter(
         let now = app.clock.now();
         sessions::end(tx, now, current.id, EndReason::Replaced, &actor).await?;
     }
-    if sessions::is_new_device(tx, user.id, &browser.device).await? {
-        let address = browser.device.address.to_canonical().to_string();
-        notices::tell(app, tx, user.id, Kind::NewDevice, Some(&address)).await?;
-    }
+    let is_new_device = sessions::is_new_device(tx, user.id, &browser.device).await?;
     let (token, session) = sessions::start(app, tx, user.id, &browser.device, proven).await?;
+    if is_new_device {
+        let device = device::with_address(&browser.device);
+        notices::tell_of_new_device(app, tx, user.id, session.id, &device).await?;
+    }
     Ok(SignedIn {
         token,
         session,

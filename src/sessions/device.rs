@@ -2,6 +2,19 @@
 
 use woothee::parser::Parser;
 
+use super::Device;
+use crate::foundation::audit;
+
+/// `Firefox on Linux, 192.0.2.1`, for people.
+#[must_use]
+pub fn with_address(device: &Device) -> String {
+    let address = device.address.to_canonical().to_string();
+    match describe(&audit::sanitize(&device.user_agent)) {
+        unknown if unknown.is_empty() => address,
+        name => format!("{name}, {address}"),
+    }
+}
+
 /// `Firefox on Linux`; empty where the user agent says nothing of the kind.
 #[must_use]
 pub fn describe(user_agent: &str) -> String {

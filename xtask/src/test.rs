@@ -195,6 +195,15 @@ const NEEDS: &[Need] = &[
         source: Source::Debian(&["python3-authlib", "python3-requests"]),
     },
     Need {
+        what: "aiosmtpd",
+        why: "for the tests with a mail server that fails",
+        present: || {
+            let import = ["-c", "import aiosmtpd"];
+            output(Command::new("/usr/bin/python3").args(import)).is_some()
+        },
+        source: Source::Debian(&["python3-aiosmtpd"]),
+    },
+    Need {
         what: "envoy 1.40.0",
         why: "for the tests of the shipped envoy.yaml",
         present: || ENVOY.is_installed(),

@@ -5,10 +5,9 @@ use super::pages::{FactorsPage, RecoveryCodesPage, TotpPage};
 use super::{Enrolled, remove_totp, renew_recovery_codes, set_up_totp};
 use crate::foundation::app::App;
 use crate::login::{NoFields, Sensitive, cookie_for};
-use crate::people::notices;
 use crate::people::totp::Code;
-use crate::sessions::{CurrentUser, Enroller};
-use crate::web::{Answer, Failure, Posted, Refusal, Visit, back_to};
+use crate::sessions::Enroller;
+use crate::web::{Answer, Failure, Refusal, Visit, back_to};
 
 const HERE: &str = "/account/factors";
 
@@ -22,8 +21,7 @@ pub fn routes() -> Vec<Route> {
         totp_confirm,
         totp_remove,
         recovery_form,
-        recovery_renew,
-        seen
+        recovery_renew
     ]
 }
 
@@ -147,15 +145,4 @@ async fn recovery_renew(
         }
         None => Ok(Answer::see_other(HERE)),
     }
-}
-
-#[post("/account/notices/seen", data = "<_form>")]
-async fn seen(
-    app: &App,
-    _visit: Visit,
-    user: CurrentUser,
-    _form: Posted<NoFields>,
-) -> Result<Answer, Failure> {
-    notices::mark_seen(app, user.id).await?;
-    Ok(Answer::see_other("/account"))
 }

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
+use super::notices::SessionOfLink;
 use crate::foundation::app::App;
 use crate::foundation::db::Tx;
 use crate::foundation::error::Error;
@@ -23,9 +25,13 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 pub(crate) const RESET_LIFETIME: Duration = Duration::from_secs(30 * 60);
 pub(crate) const VERIFY_LIFETIME: Duration = DAY;
 pub(crate) const UNDO_LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+pub(crate) const END_SESSION_LIFETIME: Duration = UNDO_LIFETIME;
 
 /// As many mails as a person asks for in an hour; above that nothing is sent.
 const MOST_RESETS: i64 = 5;
+
+/// As many mails as a person reads in an hour; the account page has them all.
+const MOST_NOTICES: i64 = 20;
 
 /// Every letter, for templates of one's own.
 pub fn templates() -> Vec<Template> {
@@ -54,7 +60,7 @@ impl Compose for Letters {
             return Ok(None);
         };
         match mail.kind.as_str() {
-            "notice" => notice(app, mail, &user),
+            "notice" => notice(app, mail, &user).await,
             "verify" => verify(app, mail, &user).await,
             "address_changed" => address_changed(app, mail, &user).await,
             _ => Ok(None),
@@ -155,24 +161,43 @@ async fn address_changed(app: &App, mail: &Mail, user: &User) -> Result<Option<M
     Ok(Some(write(app, &mail.recipient, &letter)?))
 }
 
-fn notice(app: &App, mail: &Mail, user: &User) -> Result<Option<Message>, Error> {
-    let stored = user.email.clone().unwrap_or_default();
-    let to = if mail.recipient.is_empty() {
-        stored
-    } else {
-        mail.recipient.clone()
+async fn notice(app: &App, mail: &Mail, user: &User) -> Result<Option<Message>, Error> {
+    let given = Some(mail.recipient.as_str()).filter(|given| !given.is_empty());
+    let Some(to) = given.or(user.email.as_deref()) else {
+        return Ok(None);
     };
-    if to.is_empty() {
+    let since = app.clock.now().minus(HOUR);
+    if mail::sent_since(app, user.id, "notice", since).await? >= MOST_NOTICES {
         return Ok(None);
     }
+    let detail = text(&mail.data["detail"]);
+    let end_session = match Uuid::try_parse(&text(&mail.data["session"])) {
+        Ok(session) => Some(end_session_link(app, user, session, &detail).await?),
+        Err(_) => None,
+    };
     let letter = NoticeLetter {
         name: user.shown_name().to_owned(),
         username: user.username.clone(),
         text: notices::text_of(&text(&mail.data["kind"])).to_owned(),
-        detail: text(&mail.data["detail"]),
+        detail,
         at: mail.created_at.exact(),
+        end_session,
     };
-    Ok(Some(write(app, &to, &letter)?))
+    Ok(Some(write(app, to, &letter)?))
+}
+
+async fn end_session_link(
+    app: &App,
+    user: &User,
+    session: Uuid,
+    device: &str,
+) -> Result<String, Error> {
+    let device = device.to_owned();
+    let data = serde_json::to_string(&SessionOfLink { session, device })?;
+    let token = mint(app, user, Purpose::EndSession, &data, END_SESSION_LIFETIME).await?;
+    Ok(app
+        .settings
+        .link(&format!("/end-session/{}", token.reveal())))
 }
 
 fn text(value: &Value) -> String {
@@ -230,6 +255,7 @@ struct NoticeLetter {
     text: String,
     detail: String,
     at: String,
+    end_session: Option<String>,
 }
 
 impl Letter for NoticeLetter {

@@ -145,6 +145,16 @@ impl Mail {
     }
 }
 
+/// How many mails of a kind were sent to a user since a moment.
+pub(crate) async fn sent_since(
+    app: &App,
+    user_id: Uuid,
+    kind: &str,
+    since: Timestamp,
+) -> Result<i64, Error> {
+    Ok(store::sent_since(app.db.reader(), user_id, kind, since).await?)
+}
+
 /// Says for whom a mail turned out to be, within that user's transaction, unless as many as `most` of its kind were for the
 /// same user since a moment. False: it is one too many, and not to be sent.
 pub(crate) async fn assign(

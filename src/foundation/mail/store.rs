@@ -147,6 +147,20 @@ pub(super) async fn others_since(
         .await
 }
 
+pub(super) async fn sent_since(
+    pool: &Pool,
+    user_id: Uuid,
+    kind: &str,
+    since: Timestamp,
+) -> Result<i64, sqlx::Error> {
+    pool.query("SELECT count(*) FROM mails WHERE user_id = $1 AND kind = $2 AND created_at > $3 AND sent_at > $3")
+        .bind(user_id)
+        .bind(kind)
+        .bind(since)
+        .scalar()
+        .await
+}
+
 /// Says for whom a mail turned out to be.
 pub(super) async fn set_user(
     connection: &mut Connection,

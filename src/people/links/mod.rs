@@ -22,6 +22,8 @@ pub enum Purpose {
     Verify,
     /// Taking a change of address back.
     Undo,
+    /// Ending a session that its user did not begin.
+    EndSession,
 }
 
 impl Purpose {
@@ -30,6 +32,7 @@ impl Purpose {
             Self::Reset => "reset",
             Self::Verify => "verify",
             Self::Undo => "undo",
+            Self::EndSession => "end_session",
         }
     }
 }

@@ -1,11 +1,12 @@
 //! What users are told of their own accounts: written in the transaction of what it tells, shown at the next sign-in.
 
+mod kinds;
 mod store;
 
 use std::time::Duration;
 
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::foundation::app::App;
@@ -15,51 +16,8 @@ use crate::foundation::db::Tx;
 use crate::foundation::error::Error;
 use crate::foundation::mail::{self, NewMail};
 
-/// Each kind once, with what is stored and what people read.
-macro_rules! kinds {
-    ($($kind:ident $word:literal $text:literal)*) => {
-        /// What happened.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum Kind {
-            $($kind,)*
-        }
-
-        impl Kind {
-            const fn word(self) -> &'static str {
-                match self {
-                    $(Self::$kind => $word,)*
-                }
-            }
-        }
-
-        /// What people read; the word itself, where a later program has written it.
-        pub(crate) fn text_of(word: &str) -> &str {
-            match word {
-                $($word => $text,)*
-                other => other,
-            }
-        }
-    };
-}
-
-kinds! {
-    TotpAdded "totp_added" "An authenticator app was set up."
-    TotpRemoved "totp_removed" "The authenticator app was removed."
-    PasskeyAdded "passkey_added" "A passkey was added."
-    PasskeyRemoved "passkey_removed" "A passkey was removed."
-    PasskeySuspect "passkey_suspect" "A passkey was refused, because it may be a copy."
-    RecoveryCodesRenewed "recovery_codes_renewed" "New recovery codes were made; the old ones are void."
-    RecoveryCodeUsed "recovery_code_used" "A recovery code was used to sign in."
-    FactorsReset "factors_reset" "An admin removed your second factors. Set them up again."
-    WrongCode "wrong_code" "Somebody entered your right password, and then a wrong code. If that was not you, change your password."
-    DeviceTrusted "device_trusted" "A device was trusted: it is not asked for the second step."
-    NewDevice "new_device" "Somebody signed in on a device or from a network that was not seen before."
-    PasswordReset "password_reset" "A new password was set by a link."
-    AddressChanged "address_changed" "The address of your account was changed."
-    AddressRestored "address_restored" "A change of your address was taken back; all sessions were ended."
-    TokenAdded "token_added" "An app token was made."
-    TokenRevoked "token_revoked" "An app token was revoked."
-}
+pub use kinds::Kind;
+pub(crate) use kinds::text_of;
 
 /// One notice, as pages show it.
 #[derive(Clone, Debug, Serialize)]
@@ -80,14 +38,90 @@ pub(crate) async fn tell(
     let now = app.clock.now();
     let id = audit::new_id_at(now);
     store::insert(tx, id, user_id, kind.word(), detail, now).await?;
-    let letter = NewMail {
+    if kind.is_optional() && store::is_muted(tx, user_id, kind.word()).await? {
+        return Ok(());
+    }
+    let data = json!({ "kind": kind.word(), "detail": detail.unwrap_or_default() });
+    mail::queue(app, tx, letter(user_id, data)).await
+}
+
+/// Tells of a sign-in on a device that its user may not know; the mail has a link that ends that very session.
+pub(crate) async fn tell_of_new_device(
+    app: &App,
+    tx: &mut Tx,
+    user_id: Uuid,
+    session_id: Uuid,
+    device: &str,
+) -> Result<(), Error> {
+    let (now, kind) = (app.clock.now(), Kind::NewDevice.word());
+    let id = audit::new_id_at(now);
+    store::insert(tx, id, user_id, kind, Some(device), now).await?;
+    let data = json!({ "kind": kind, "detail": device, "session": session_id });
+    mail::queue(app, tx, letter(user_id, data)).await
+}
+
+/// Tells by mail alone, at an address that is the user's no more.
+pub(crate) async fn tell_at(
+    app: &App,
+    tx: &mut Tx,
+    user_id: Uuid,
+    address: &str,
+    kind: Kind,
+    detail: &str,
+) -> Result<(), Error> {
+    let data = json!({ "kind": kind.word(), "detail": detail });
+    let mail = NewMail {
+        recipient: address.to_owned(),
+        ..letter(user_id, data)
+    };
+    mail::queue(app, tx, mail).await
+}
+
+fn letter(user_id: Uuid, data: Value) -> NewMail {
+    NewMail {
         kind: "notice",
         user_id: Some(user_id),
         recipient: String::new(),
-        data: json!({ "kind": kind.word(), "detail": detail.unwrap_or_default() }),
+        data,
         lifetime: MAIL_LIFETIME,
-    };
-    mail::queue(app, tx, letter).await
+    }
+}
+
+/// A kind that a user may do without, and whether it is mailed.
+#[derive(Debug, Serialize)]
+pub struct Choice {
+    pub word: &'static str,
+    pub text: &'static str,
+    pub is_mailed: bool,
+}
+
+/// What a user may choose of the mails.
+///
+/// # Errors
+/// The database failed.
+pub async fn choices(app: &App, user_id: Uuid) -> Result<Vec<Choice>, Error> {
+    let muted = store::muted(app.db.reader(), user_id).await?;
+    let choices = Kind::optional().map(|kind| Choice {
+        word: kind.word(),
+        text: text_of(kind.word()),
+        is_mailed: !muted.iter().any(|muted| muted == kind.word()),
+    });
+    Ok(choices.collect())
+}
+
+/// Mails a user these of the kinds that may be chosen, and no others of them.
+///
+/// # Errors
+/// The database failed; it is as it was then.
+pub async fn choose(app: &App, user_id: Uuid, mailed: &[&str]) -> Result<(), Error> {
+    let mut tx = app.db.begin_for(user_id.as_bytes()).await?;
+    store::unmute(&mut tx, user_id).await?;
+    for kind in Kind::optional() {
+        if !mailed.contains(&kind.word()) {
+            store::mute(&mut tx, user_id, kind.word()).await?;
+        }
+    }
+    Ok(tx.commit().await?)
 }
 
 /// A mail that comes later than this helps nobody.

@@ -58,3 +58,46 @@ pub(super) async fn mark_seen(
         .await?;
     Ok(())
 }
+
+pub(super) async fn is_muted(
+    connection: &mut Connection,
+    user_id: Uuid,
+    kind: &str,
+) -> Result<bool, sqlx::Error> {
+    connection
+        .query("SELECT EXISTS (SELECT 1 FROM muted_notices WHERE user_id = $1 AND kind = $2)")
+        .bind(user_id)
+        .bind(kind)
+        .scalar()
+        .await
+}
+
+pub(super) async fn muted(pool: &Pool, user_id: Uuid) -> Result<Vec<String>, sqlx::Error> {
+    pool.query("SELECT kind FROM muted_notices WHERE user_id = $1")
+        .bind(user_id)
+        .scalars()
+        .await
+}
+
+pub(super) async fn mute(
+    connection: &mut Connection,
+    user_id: Uuid,
+    kind: &str,
+) -> Result<(), sqlx::Error> {
+    connection
+        .query("INSERT INTO muted_notices (user_id, kind) VALUES ($1, $2)")
+        .bind(user_id)
+        .bind(kind)
+        .execute()
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn unmute(connection: &mut Connection, user_id: Uuid) -> Result<(), sqlx::Error> {
+    connection
+        .query("DELETE FROM muted_notices WHERE user_id = $1")
+        .bind(user_id)
+        .execute()
+        .await?;
+    Ok(())
+}

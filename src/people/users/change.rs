@@ -22,6 +22,25 @@ impl Changed {
         (after.admin && !before.admin) || after.groups.iter().any(is_new)
     }
 
+    /// Whether it is more than a note of what is known of the user.
+    #[must_use]
+    pub fn concerns_its_user(&self) -> bool {
+        let Self { before, after } = self;
+        let noted = User {
+            email_verified: after.email_verified,
+            ..before.clone()
+        };
+        noted != *after
+    }
+
+    /// The address that is the user's no more.
+    #[must_use]
+    pub fn address_given_up(&self) -> Option<&str> {
+        let Self { before, after } = self;
+        let given_up = before.email.as_deref();
+        given_up.filter(|_| before.email != after.email)
+    }
+
     /// Old and new values, for the audit trail: rights first, for a long text is cut at its end.
     #[must_use]
     pub fn describe(&self) -> String {

@@ -16,7 +16,11 @@ use crate::vestibule::open_app;
 
 pub fn run(effective: Effective) -> Done {
     let _logging = logging::init(&effective.settings);
-    runtime(effective.server.workers)?.block_on(serve(effective))
+    let runtime = runtime(effective.server.workers)?;
+    let done = runtime.block_on(serve(effective));
+    // Who waits for a mail server or an application that does not answer is not waited for: the next start tries again.
+    runtime.shutdown_background();
+    done
 }
 
 async fn serve(effective: Effective) -> Done {

@@ -42,6 +42,9 @@ async fn no_page_for_users_has_a_fault() {
     look(&browser, "tokens", &server.url("/account/tokens")).await;
     let applications = server.url("/account/applications");
     look(&browser, "applications", &applications).await;
+    look(&browser, "notices", &server.url("/account/notices")).await;
+    let no_good = server.url("/end-session/none");
+    look(&browser, "a link that is no good", &no_good).await;
     let again = server.url("/reauthenticate");
     look(&browser, "reauthenticate", &again).await;
     look(&browser, "switch user", &server.url("/login?switch")).await;

@@ -1,5 +1,8 @@
 //! Mail: what is sent, to whom, through a real mail server; forgotten passwords and addresses.
 
+mod faults;
+mod faulty;
+mod notices;
 mod server;
 
 use std::time::Duration;
@@ -496,23 +499,6 @@ async fn atk_23_a_change_of_address_is_told_to_the_old_one_and_taken_back_from_t
         (Some(ALICE), true)
     );
     assert_eq!(thief.session().await.status, 401);
-}
-
-#[rocket::async_test]
-async fn a_sign_in_from_a_new_device_is_told_and_the_very_first_is_none() {
-    let Some(server) = MailServer::start() else {
-        return;
-    };
-    let app = with_alice(&server).await;
-    app.sign_in_again("alice").await;
-    app.sign_in_again("alice").await;
-    let mut elsewhere = app.anonymous().at("198.51.100.9");
-    elsewhere.sign_in("alice", PASSWORD).await;
-    app.sweep().await;
-    let mails = server.arrived(1);
-    assert_eq!(mails.len(), 1);
-    assert!(mails[0].contains("198.51.100.9"), "{}", mails[0]);
-    assert!(mails[0].contains("/account/sessions"));
 }
 
 #[rocket::async_test]

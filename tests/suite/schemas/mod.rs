@@ -160,6 +160,7 @@ async fn both_engines_take_and_refuse_the_same_rows() {
             "links",
             "mails",
             "memberships",
+            "muted_notices",
             "notices",
             "passkeys",
             "pending_sign_ins",

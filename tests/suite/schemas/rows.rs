@@ -93,4 +93,8 @@ pub const ROWS: &[(i64, &[&str])] = &[
             "INSERT INTO sign_out_notices VALUES (id(4), 'app', id(2), 1, 2, 0, NULL)",
         ],
     ),
+    (
+        20_261_129_100_000,
+        &["INSERT INTO muted_notices VALUES (id(1), 'token_revoked')"],
+    ),
 ];
