@@ -5,6 +5,7 @@ mod faults;
 mod freshness;
 mod moving;
 mod operations;
+mod races;
 mod relay;
 mod together;
 mod tokens;

@@ -21,6 +21,7 @@ use vestibule::sessions::write_last_uses;
 use vestibule::{Clock, Settings, Timestamp, Vestibule};
 
 use super::place::Place;
+use super::postgres::Database;
 use super::{Client, ORIGIN, PASSWORD};
 
 /// A whole service with a database, a clock and a folder of its own.
@@ -49,6 +50,19 @@ impl TestApp {
         let folder = Arc::new(tempfile::tempdir().expect("a temporary folder"));
         let place = Place::new(&folder).await;
         Self::open(settings, clock, folder, place).await
+    }
+
+    /// Several on one database of PostgreSQL's; `None` where there is none to be had.
+    pub async fn nodes(count: usize, settings: &str) -> Option<Vec<Self>> {
+        let clock = Clock::stopped_at(Timestamp::parse("2026-11-24T12:00:00Z").expect("a time"));
+        let folder = Arc::new(tempfile::tempdir().expect("a temporary folder"));
+        let place = Place::Server(Arc::new(Database::migrated().await?));
+        let mut nodes = Vec::new();
+        for _ in 0..count {
+            let node = Self::open(settings, clock.clone(), folder.clone(), place.clone());
+            nodes.push(node.await);
+        }
+        Some(nodes)
     }
 
     /// The same service after its process ended and another began, with `settings` of its own.

@@ -236,7 +236,13 @@ pub(in crate::people::users) async fn set_password(
     hash: &str,
     now: Timestamp,
 ) -> Result<(), sqlx::Error> {
-    connection.query("UPDATE users SET password_hash = $2, password_form = $3, password_changed_at = $4, must_change_password = FALSE WHERE id = $1")
+    // Later each time, whatever the clock says: who has checked the one of before is told apart by it.
+    connection
+        .query(
+            "UPDATE users SET password_hash = $2, password_form = $3, must_change_password = FALSE,
+                 password_changed_at = CASE WHEN password_changed_at < $4 THEN $4 ELSE password_changed_at + 1 END
+             WHERE id = $1",
+        )
         .bind(id)
         .bind(hash)
         .bind(HashForm::Nfc)
