@@ -3,6 +3,8 @@
 mod address;
 mod faults;
 mod freshness;
+mod grants;
+mod keys;
 mod moving;
 mod operations;
 mod races;
