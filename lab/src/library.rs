@@ -16,6 +16,9 @@ pub const COOKIE: &str = "vestibule";
 /// The cookie of a session at a protected site, over plain http.
 pub const SITE_COOKIE: &str = "vestibule-site";
 
+/// What comes before an app token, in a file of what is presented.
+pub const BEARER: &str = "Authorization: Bearer ";
+
 pub fn now() -> Timestamp {
     Clock::system().now()
 }

@@ -1,6 +1,7 @@
 //! What `lab/` takes from here, so that the rows of `cargo xtask seed` are like those of real sign-ins.
 
 use crate::foundation::token::Token;
+use crate::people::app_tokens::Secret;
 use crate::sessions::{EndReason, device};
 
 /// How sessions end that are not replaced or barred.
@@ -23,6 +24,16 @@ pub fn device(user_agent: &str) -> String {
 pub fn token(bytes: [u8; 32]) -> (String, Vec<u8>) {
     let token = Token::of_bytes(bytes);
     (token.reveal(), token.hash().as_bytes().to_vec())
+}
+
+/// The app token that these bytes make, and the hash that is stored of it.
+#[must_use]
+pub fn app_token(bytes: [u8; 32]) -> (String, Vec<u8>) {
+    let secret = Secret::of_bytes(bytes);
+    (
+        secret.reveal().to_owned(),
+        secret.hash().as_bytes().to_vec(),
+    )
 }
 
 /// The hash of a cookie's value, if it is one.

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use xtask::run::{Outcome, Stop, failed, say};
 
 use super::databases::{Folder, LARGE, SMALL, Seeded, Size};
-use super::goals::{AXUM_LOGIN, CHECK, CHECK_CPU, CHECK_P99, HYPER, Measured};
+use super::goals::{AXUM_LOGIN, CHECK, CHECK_CPU, CHECK_P99, HYPER, Measured, TOKEN_CPU};
 use super::report::Part;
 use super::{contenders, pinned};
 use crate::driver::load::{Load, Target};
@@ -79,6 +79,7 @@ fn start(
         path: "/",
         ..forward_auth.clone()
     };
+    let token = by_token(seeded);
     let session = Target {
         path: "/api/session",
         headers: vec![format!("Host: localhost:{}", servers[1].address.port())],
@@ -101,6 +102,7 @@ fn start(
         contender("GET /api/session", 1, session),
         contender("axum-login + tower-sessions' SQLite store", 2, axum_login),
         contender("bare hyper: the headers of a check, no database", 3, bare),
+        contender("forward-auth check by an app token", 1, token),
     ];
     for contender in &contenders {
         refuse_a_dummy(&servers[contender.server], contender)?;
@@ -128,6 +130,14 @@ pub fn forward_auth(seeded: &Seeded) -> Target {
     }
 }
 
+/// The same for programs.
+pub fn by_token(seeded: &Seeded) -> Target {
+    Target {
+        cookies: seeded.tokens.clone(),
+        ..forward_auth(seeded)
+    }
+}
+
 /// With a cookie 200, and without one not: what answers all alike checks nothing.
 fn refuse_a_dummy(server: &Server, contender: &Contender) -> Outcome {
     let target = &contender.target;
@@ -140,7 +150,11 @@ fn refuse_a_dummy(server: &Server, contender: &Contender) -> Outcome {
         let _ = write!(headers, "{header}\r\n");
     }
     let cookies = std::fs::read_to_string(&target.cookies).map_err(failed("cookies"))?;
-    let cookie = cookies.lines().next().unwrap_or_default();
+    let first = cookies.lines().next().unwrap_or_default();
+    let presented = match first.starts_with("Authorization: ") {
+        true => first.to_owned(),
+        false => format!("Cookie: {first}"),
+    };
     let status = |headers: &str| {
         Client::connect(server.address)
             .and_then(|mut client| client.get_with(target.path, headers))
@@ -148,7 +162,7 @@ fn refuse_a_dummy(server: &Server, contender: &Contender) -> Outcome {
             .map_err(failed(target.path))
     };
     let (with, without) = (
-        status(&format!("{headers}Cookie: {cookie}\r\n"))?,
+        status(&format!("{headers}{presented}\r\n"))?,
         status(&headers)?,
     );
     let bare = target.path == "/";
@@ -182,6 +196,10 @@ fn part(contenders: &[Contender], size: Size) -> Part {
             over(&HYPER, PER_SECOND, 4),
             over(&AXUM_LOGIN, PER_SECOND, 3),
             over(&CHECK_P99, P99, 0),
+            Measured {
+                goal: &TOKEN_CPU,
+                figure: contenders[5].median(CPU) / contenders[1].median(CPU),
+            },
         ],
     }
 }

@@ -32,12 +32,13 @@ pub const HUGE: Size = Size {
     users: 1_000_000,
 };
 
-/// A database, and cookies of its sessions: of the sign-in host and of [`SITE`].
+/// A database, cookies of its sessions, of the sign-in host and of [`SITE`], and app tokens of its users.
 #[derive(Clone, Debug)]
 pub struct Seeded {
     pub database: PathBuf,
     pub cookies: PathBuf,
     pub site_cookies: PathBuf,
+    pub tokens: PathBuf,
 }
 
 /// Seeded sessions live for weeks, but not for ever.
@@ -82,9 +83,10 @@ fn seeded(work: &Path, size: Size) -> Result<Seeded, Stop> {
     let seeded = Seeded {
         cookies: path.with_extension("cookies"),
         site_cookies: path.with_extension("site-cookies"),
+        tokens: path.with_extension("tokens"),
         database: path,
     };
-    if is_recent(&seeded.database) && seeded.site_cookies.exists() {
+    if is_recent(&seeded.database) && seeded.tokens.exists() {
         return Ok(seeded);
     }
     remove_stale(&prefix)?;
@@ -96,6 +98,7 @@ fn seeded(work: &Path, size: Size) -> Result<Seeded, Stop> {
     let wanted = CookieFiles {
         sign_in: Some(&seeded.cookies),
         site: Some((SITE, &seeded.site_cookies)),
+        tokens: Some(&seeded.tokens),
     };
     seed::fill(&unfinished, &Plan::of(size.sessions, size.users), &wanted)?;
     fs::rename(&unfinished, &seeded.database).map_err(failed("a seeded database"))?;

@@ -26,7 +26,7 @@ pub const TASKSET: Need = Need {
     source: Source::Debian(&["util-linux"]),
 };
 
-/// One request after the other, each with the next cookie. wrk itself times all that it was told to wait,
+/// One request after the other, each with the next cookie, or header. wrk itself times all that it was told to wait,
 /// also if the last request was sent long before.
 const SCRIPT: &str = r#"
 local ffi = require("ffi")
@@ -42,8 +42,9 @@ end
 local requests, sent, most = {}, 0, math.huge
 function init(arguments)
   most = tonumber(arguments[2]) or most
-  for cookie in io.lines(arguments[1]) do
-    wrk.headers["Cookie"] = cookie
+  for line in io.lines(arguments[1]) do
+    local name, value = line:match("^(%a+): (.*)$")
+    wrk.headers[name or "Cookie"] = value or line
     requests[#requests + 1] = wrk.format()
   end
 end
@@ -74,7 +75,7 @@ end
 pub struct Target {
     pub path: &'static str,
     pub headers: Vec<String>,
-    /// A file with a `name=value` a line.
+    /// A file with a cookie as `name=value`, or a header, a line.
     pub cookies: PathBuf,
 }
 

@@ -1,4 +1,4 @@
-//! A file of cookies, one `name=value` a line.
+//! A file of what is presented, a line each: cookies as `name=value`, app tokens as the header that they are in.
 
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
@@ -11,12 +11,12 @@ pub const MAX_COOKIES: u64 = 20_000;
 
 pub struct CookieFile {
     file: BufWriter<File>,
-    name: &'static str,
+    prefix: String,
     left: u64,
 }
 
 impl CookieFile {
-    pub fn create(path: &Path, name: &'static str) -> Result<Self, Stop> {
+    pub fn create(path: &Path, prefix: String) -> Result<Self, Stop> {
         // Whoever reads it can sign in wherever the database is served.
         let file = File::options()
             .write(true)
@@ -26,7 +26,7 @@ impl CookieFile {
             .map_err(failed(path.display()))?;
         Ok(Self {
             file: BufWriter::new(file),
-            name,
+            prefix,
             left: MAX_COOKIES,
         })
     }
@@ -37,7 +37,7 @@ impl CookieFile {
             return Ok(());
         }
         self.left -= 1;
-        writeln!(self.file, "{}={value}", self.name)
+        writeln!(self.file, "{}{value}", self.prefix)
     }
 
     pub fn finish(mut self) -> std::io::Result<()> {

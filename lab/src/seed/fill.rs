@@ -13,7 +13,7 @@ use xtask::run::{Outcome, failed};
 
 use super::cookie_file::CookieFile;
 use super::{CookieFiles, Plan, insert};
-use crate::library::{self, COOKIE, SITE_COOKIE};
+use crate::library::{self, BEARER, COOKIE, SITE_COOKIE};
 use crate::sqlite;
 
 type Failure = Box<dyn std::error::Error>;
@@ -21,19 +21,21 @@ type Failure = Box<dyn std::error::Error>;
 /// Makes the database, and the files of cookies that are wanted.
 pub fn fill(path: &Path, plan: &Plan, wanted: &CookieFiles) -> Outcome {
     sqlite::block_on(library::create_database(path))?;
-    let create = |file| CookieFile::create(file, COOKIE);
+    let create = |file| CookieFile::create(file, format!("{COOKIE}="));
     let cookies = wanted.sign_in.map(create).transpose()?;
     let site = match wanted.site {
-        Some((host, file)) => Some((host, CookieFile::create(file, SITE_COOKIE)?)),
+        Some((host, file)) => Some((host, CookieFile::create(file, format!("{SITE_COOKIE}="))?)),
         None => None,
     };
+    let token_file = |file| CookieFile::create(file, BEARER.to_owned());
+    let tokens = wanted.tokens.map(token_file).transpose()?;
     let options = sqlite::file(path)
         .synchronous(SqliteSynchronous::Off)
         // Every new token's hash goes to another page: all are kept at hand.
         .pragma("cache_size", "-1000000")
         .pragma("temp_store", "MEMORY");
     sqlite::connected(&options, async |connection| {
-        write(connection, plan, cookies, site).await
+        write(connection, plan, cookies, site, tokens).await
     })
     .map_err(failed(path.display()))
 }
@@ -43,6 +45,7 @@ async fn write(
     plan: &Plan,
     cookies: Option<CookieFile>,
     site: Option<(&str, CookieFile)>,
+    tokens: Option<CookieFile>,
 ) -> Result<(), Failure> {
     let bar = bar(plan.users + plan.live + plan.ended);
     let mut rng = StdRng::seed_from_u64(plan.seed);
@@ -52,6 +55,9 @@ async fn write(
     insert::sessions(connection, plan, &users, &mut rng, &bar, cookies).await?;
     if let Some((host, cookies)) = site {
         insert::site(connection, host, plan, &mut rng, cookies).await?;
+    }
+    if let Some(tokens) = tokens {
+        insert::tokens(connection, plan, &users, &mut rng, tokens).await?;
     }
     bar.set_message("indexes");
     for index in indexes {

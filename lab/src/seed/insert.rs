@@ -162,7 +162,7 @@ async fn insert_batch(
     Ok(())
 }
 
-/// A site that is open to whoever is signed in, and secrets of its own for the first live sessions.
+/// A site that is open to whoever is signed in, takes app tokens, and secrets of its own for the first live sessions.
 pub async fn site(
     connection: &mut SqliteConnection,
     host: &str,
@@ -171,11 +171,13 @@ pub async fn site(
     mut cookies: CookieFile,
 ) -> Result<(), Box<dyn Error>> {
     let mut tx = connection.begin().await?;
-    sqlx::query("INSERT INTO sites (id, host, fallback, note) VALUES ($1, $2, 'signed-in', '')")
-        .bind(Uuid::from_bytes(rng.random()))
-        .bind(host)
-        .execute(&mut *tx)
-        .await?;
+    sqlx::query(
+        "INSERT INTO sites (id, host, fallback, note, tokens) VALUES ($1, $2, 'signed-in', '', 1)",
+    )
+    .bind(Uuid::from_bytes(rng.random()))
+    .bind(host)
+    .execute(&mut *tx)
+    .await?;
     sqlx::query("UPDATE policy SET version = version + 1")
         .execute(&mut *tx)
         .await?;
@@ -198,6 +200,34 @@ pub async fn site(
     }
     tx.commit().await?;
     cookies.finish()?;
+    Ok(())
+}
+
+/// App tokens for all sites, of the users in turn.
+pub async fn tokens(
+    connection: &mut SqliteConnection,
+    plan: &Plan,
+    users: &[(Uuid, String)],
+    rng: &mut StdRng,
+    mut file: CookieFile,
+) -> Result<(), Box<dyn Error>> {
+    let mut tx = connection.begin().await?;
+    for (user, _) in users.iter().cycle().take(usize::try_from(MAX_COOKIES)?) {
+        let (token, hash) = seeding::app_token(rng.random());
+        file.add(&token)?;
+        sqlx::query(
+            "INSERT INTO app_tokens (hash, id, user_id, name, networks, two_factor, created_at, created_by)
+             VALUES ($1, $2, $3, 'calendar', '', 0, $4, '')",
+        )
+        .bind(hash)
+        .bind(Uuid::from_bytes(rng.random()))
+        .bind(user)
+        .bind(plan.now.unix_micros())
+        .execute(&mut *tx)
+        .await?;
+    }
+    tx.commit().await?;
+    file.finish()?;
     Ok(())
 }
 

@@ -79,6 +79,8 @@ pub struct CookieFiles<'a> {
     pub sign_in: Option<&'a Path>,
     /// A protected host that the sessions have entered, and the file for their cookies there.
     pub site: Option<(&'a str, &'a Path)>,
+    /// App tokens of the users.
+    pub tokens: Option<&'a Path>,
 }
 
 /// A protected host for databases that need one.
@@ -100,6 +102,7 @@ impl Seed {
         let wanted = CookieFiles {
             sign_in: self.cookies.as_deref(),
             site: self.site.as_deref().zip(self.site_cookies.as_deref()),
+            tokens: None,
         };
         fill(&self.database, &plan, &wanted)?;
         say(&format!(

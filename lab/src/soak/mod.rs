@@ -72,7 +72,7 @@ fn soak(length: Duration) -> Result<Report, Stop> {
     let cookies = folder.path().join("cookies");
     let wanted = CookieFiles {
         sign_in: Some(&cookies),
-        site: None,
+        ..CookieFiles::default()
     };
     seed::fill(&database, &Plan::of(SESSIONS, USERS), &wanted)?;
     let instance = Instance::on(&database)?.set_all(&SETTINGS);

@@ -26,6 +26,10 @@ impl Secret {
     pub fn generate() -> Self {
         let mut bytes = [0; LENGTH];
         getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
+        Self::of_bytes(bytes)
+    }
+
+    pub(crate) fn of_bytes(bytes: [u8; LENGTH]) -> Self {
         let letters = bytes.map(|byte| char::from(ALPHABET[usize::from(byte) % ALPHABET.len()]));
         Self(PREFIX.chars().chain(letters).collect())
     }
@@ -45,7 +49,7 @@ impl Secret {
         &self.0
     }
 
-    pub(super) fn hash(&self) -> TokenHash {
+    pub(crate) fn hash(&self) -> TokenHash {
         TokenHash::of_text(&self.0)
     }
 }

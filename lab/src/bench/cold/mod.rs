@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use xtask::run::{Stop, say};
 
 use super::databases::{LARGE, SMALL, Size};
-use super::goals::{AFTER_START, COLD, Measured, ONE_CHANGED};
+use super::goals::{AFTER_START, COLD, Measured, ONE_CHANGED, TOKEN_COLD_CPU};
 use super::report::Part;
 use super::{contenders, pinned};
 use crate::driver::load::Load;
@@ -64,6 +64,12 @@ fn part(rounds: &[Round], rows: &[Row], size: Size) -> Part {
                 |round| &round.changing,
                 |round| &round.warm.load,
             ),
+            Measured {
+                goal: &TOKEN_COLD_CPU,
+                figure: median(rounds, |round| {
+                    round.first_tokens.load.cpu / round.first.load.cpu
+                }),
+            },
         ],
     }
 }
@@ -95,6 +101,7 @@ fn rows(rounds: &[Round], alone: &[Moment], time: Duration) -> Vec<Row> {
     let started = format!("the {time:?} after those");
     let changing = "warm, one user changed each second";
     let alone: Vec<&Moment> = alone.iter().collect();
+    let first_tokens: Vec<&Moment> = rounds.iter().map(|round| &round.first_tokens).collect();
     vec![
         row(
             "each session once",
@@ -105,6 +112,7 @@ fn rows(rounds: &[Round], alone: &[Moment], time: Duration) -> Vec<Row> {
         row(&started, |round| &round.started, bare),
         row("warm", |round| &round.warm, bare),
         row(changing, |round| &round.changing, bare),
+        Row::new("each app token once", &first_tokens, None),
         Row::new("one connection, no cache", &alone, None),
     ]
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use xtask::run::{Outcome, Stop, failed};
 
-use crate::bench::check::{TRUSTED, forward_auth};
+use crate::bench::check::{TRUSTED, by_token, forward_auth};
 use crate::bench::databases::{Folder, Seeded, Size};
 use crate::bench::{contenders, pinned};
 use crate::driver::load::{Load, Target, Wrk};
@@ -34,6 +34,7 @@ pub struct Round {
     pub first: Moment,
     pub warm: Moment,
     pub changing: Moment,
+    pub first_tokens: Moment,
 }
 
 pub struct Bench {
@@ -42,6 +43,7 @@ pub struct Bench {
     /// A copy that no server ever closes, so that each start reads it through.
     killed: PathBuf,
     target: Target,
+    by_token: Target,
     bare: Server,
     bare_target: Target,
     username: String,
@@ -62,6 +64,7 @@ impl Bench {
                 ..target.clone()
             },
             username: username(&seeded)?,
+            by_token: by_token(&seeded),
             folder,
             seeded,
             killed,
@@ -91,6 +94,9 @@ impl Bench {
         let changing = self.while_changing(|| self.moment(&server, for_time))?;
         let bare = bare(for_time)?;
         server.stop()?;
+        let server = self.settled(&[])?;
+        let first_tokens = self.moment_of(&server, each_once, &self.by_token)?;
+        server.stop()?;
         Ok(Round {
             bare_first,
             bare,
@@ -99,6 +105,7 @@ impl Bench {
             first,
             warm,
             changing,
+            first_tokens,
         })
     }
 
@@ -119,8 +126,12 @@ impl Bench {
     }
 
     fn moment(&self, server: &Server, wrk: Wrk) -> Result<Moment, Stop> {
+        self.moment_of(server, wrk, &self.target)
+    }
+
+    fn moment_of(&self, server: &Server, wrk: Wrk, target: &Target) -> Result<Moment, Stop> {
         let before = server.look_ups()?;
-        let load = wrk.measure(self.folder.path(), server, &self.target)?;
+        let load = wrk.measure(self.folder.path(), server, target)?;
         Ok(Moment {
             load,
             look_ups: server.look_ups()? - before,

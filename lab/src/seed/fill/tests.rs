@@ -27,6 +27,7 @@ fn filled(plan: &Plan) -> Filled {
     let wanted = CookieFiles {
         sign_in: Some(&cookies),
         site: Some(("app.example.com", &site_cookies)),
+        ..CookieFiles::default()
     };
     fill(&path, plan, &wanted).unwrap();
     Filled {
