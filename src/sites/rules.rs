@@ -23,6 +23,13 @@ pub struct Site {
 }
 
 impl Site {
+    /// Whether it does so anywhere.
+    #[must_use]
+    pub fn asks_for_two_factors(&self) -> bool {
+        let mut factors = self.rules.iter().map(|rule| rule.factors);
+        self.terms.factors == Factors::Two || factors.any(|factors| factors == Factors::Two)
+    }
+
     /// Of the rules in their order: what one of them does depends on those before it.
     #[must_use]
     pub fn rules_version(&self) -> Version {

@@ -82,7 +82,7 @@ impl Report {
         for (step, outcome) in self.outcomes() {
             assert_eq!(outcome, "right", "{step}: {:#?}", self.findings);
         }
-        assert_eq!((self.code, self.findings.len()), (0, 12));
+        assert_eq!((self.code, self.findings.len()), (0, 13));
     }
 }
 
@@ -395,7 +395,7 @@ fn a_person_reads_marks_and_cures() {
     };
     let url = house.at(APP, "/public/");
     let ran = house.machine.cli(&["doctor", &url]).done();
-    assert_eq!(ran.out.matches('✓').count(), 12, "{}", ran.out);
+    assert_eq!(ran.out.matches('✓').count(), 13, "{}", ran.out);
     house.configure(|right| right.replacen("auth_request /.vestibule-check;", "", 1));
     let ran = house.machine.cli(&["doctor", &url]);
     assert_eq!(ran.code, 1);
@@ -471,4 +471,33 @@ fn the_admin_page_looks_too_at_sites_alone_and_for_admins_alone() {
         report.body
     );
     assert!(house.echo.heads().contains("GET /public/"));
+}
+
+#[test]
+fn who_lacks_a_second_factor_is_counted_and_a_passkey_of_another_host_is_wrong() {
+    let Some(house) = house() else {
+        return;
+    };
+    house.machine.add_user("alice", &[]);
+    let url = house.at(APP, "/public/");
+    let found = |report: &Report| {
+        let finding = report.findings.iter().find(|one| one["step"] == "factors");
+        finding.expect("the step")["found"].to_string()
+    };
+    let report = Report::of(&house, &url, &[]);
+    assert!(found(&report).contains("One factor"), "{}", found(&report));
+    let host = format!("{APP}:{}", house.port);
+    let set = ["site", "set", &host, "--factor", "two"];
+    house.machine.cli(&set).done();
+    let report = Report::of(&house, &url, &[]);
+    assert!(found(&report).contains("asked: 1."), "{}", found(&report));
+    house.machine.execute(
+        "INSERT INTO passkeys (id, user_id, credential_id, public_key, algorithm, counter, aaguid, transports, rp_id, name,
+                               backup_eligible, backed_up, created_at)
+         SELECT randomblob(16), id, randomblob(16), x'00', -7, 0, zeroblob(16), '', 'auth.example.net', 'A phone', 0, 0, 1 FROM users",
+    );
+    let report = Report::of(&house, &url, &[]);
+    let (step, words) = report.first_wrong();
+    assert_eq!(step, "factors");
+    assert!(words.contains("another host"), "{words}");
 }

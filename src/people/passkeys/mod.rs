@@ -187,10 +187,16 @@ async fn sweep(app: &App) -> Result<(), Error> {
     }
 }
 
-async fn warn_of_other_hosts(app: &App) -> Result<(), Error> {
+/// How many were made for another host than this, and can be used no more.
+pub(crate) async fn count_elsewhere(app: &App) -> Result<i64, Error> {
     let here = ceremony::rp_id(&app.settings);
-    let elsewhere = store::count_elsewhere(app.db.reader(), here).await?;
+    Ok(store::count_elsewhere(app.db.reader(), here).await?)
+}
+
+async fn warn_of_other_hosts(app: &App) -> Result<(), Error> {
+    let elsewhere = count_elsewhere(app).await?;
     if elsewhere > 0 {
+        let here = ceremony::rp_id(&app.settings);
         tracing::warn!(
             "{elsewhere} passkeys were made for another host than {here} and are of no use here: public_url has changed, and their owners need new ones"
         );

@@ -8,7 +8,7 @@ use crate::foundation::db::Tx;
 use crate::foundation::error::Error;
 use crate::people::recovery_codes;
 
-pub(crate) use store::any;
+pub(crate) use store::{any, count_without};
 
 /// Removes all of them, with the recovery codes.
 pub(crate) async fn remove_all(tx: &mut Tx, user_id: Uuid) -> Result<(), Error> {

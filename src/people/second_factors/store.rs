@@ -1,6 +1,6 @@
 use uuid::Uuid;
 
-use crate::foundation::db::Connection;
+use crate::foundation::db::{Connection, Pool};
 
 pub(super) async fn remove_all(
     connection: &mut Connection,
@@ -25,4 +25,15 @@ pub(crate) async fn any(connection: &mut Connection, user_id: Uuid) -> Result<bo
         .bind(user_id)
         .scalar()
         .await
+}
+
+/// Of the users who may sign in, how many have none.
+pub(crate) async fn count_without(pool: &Pool) -> Result<i64, sqlx::Error> {
+    pool.query(
+        "SELECT count(*) FROM users u WHERE u.disabled_at IS NULL
+             AND NOT EXISTS (SELECT 1 FROM totp t WHERE t.user_id = u.id)
+             AND NOT EXISTS (SELECT 1 FROM passkeys p WHERE p.user_id = u.id)",
+    )
+    .scalar()
+    .await
 }

@@ -14,6 +14,9 @@ use url::Url;
 
 use crate::foundation::app::App;
 use crate::foundation::error::Error;
+use crate::foundation::settings::Required;
+use crate::people::passkeys::{self, Unavailable};
+use crate::people::second_factors;
 use crate::sites::decision::{Asked, Decision, decide};
 use crate::sites::policy;
 use crate::sites::rules::Site;
@@ -57,9 +60,12 @@ pub async fn examine(
     let clock = clock(app);
     let mut findings = match find_target(app, url, further).await? {
         Ok(target) => {
+            let factors = factors(app, target.two_factors).await?;
             let all = move || steps::all(&target, &client);
             let examination = rocket::tokio::task::spawn_blocking(all);
-            examination.await.unwrap_or_default()
+            let mut findings = examination.await.unwrap_or_default();
+            findings.push(factors);
+            findings
         }
         Err(finding) if clock.outcome == Outcome::Right => return Ok(vec![finding]),
         Err(finding) => vec![finding],
@@ -80,6 +86,29 @@ fn clock(app: &App) -> Finding {
     steps::finding("clock", judged)
 }
 
+/// What the site, or the settings, ask for, and who cannot give it.
+async fn factors(app: &App, at_site: bool) -> Result<Finding, Error> {
+    let elsewhere = passkeys::count_elsewhere(app).await?;
+    let judged = if elsewhere > 0 {
+        steps::wrong(
+            format!(
+                "Passkeys that were made for another host, and can be used no more: {elsewhere}."
+            ),
+            "Browsers bind a passkey to the host of public_url. Set it back, or have their owners come in another way and make new ones; `vestibule user reset-factors NAME` helps who has no other way.",
+        )
+    } else if at_site || app.settings.second_factor.required != Required::None {
+        let without = second_factors::count_without(app.db.reader()).await?;
+        let passkeys = Unavailable::of(&app.settings).map(|why| format!(" {why}"));
+        steps::right(format!(
+            "Two are asked for. Users who have none yet, and set one up when they are asked: {without}.{}",
+            passkeys.unwrap_or_default()
+        ))
+    } else {
+        steps::right("One factor is enough here.")
+    };
+    Ok(steps::finding("factors", judged))
+}
+
 /// What the steps need to know.
 struct Target {
     public_url: Url,
@@ -88,6 +117,8 @@ struct Target {
     secure: bool,
     site: String,
     page: Url,
+    /// Whether some page of the site asks for two.
+    two_factors: bool,
     /// Whether the rules open the page to everyone.
     public: bool,
     /// A page that the rules open only to those who are signed in.
@@ -118,6 +149,7 @@ async fn find_target(
         flow_cookie: HostCookie::flow(&app.settings).name(),
         secure: app.settings.secure(),
         site: format!("{} (otherwise: {})", site.host, site.terms),
+        two_factors: site.asks_for_two_factors(),
         public: decision(site, page.path()) == Decision::Allow,
         guarded: guarded(site, &page),
         closed: paths::closed(site, &page, further),

@@ -46,7 +46,7 @@ fn not_yet() -> Judgement {
 }
 
 /// What should be, by step.
-const TITLES: [(&str, &str); 12] = [
+const TITLES: [(&str, &str); 13] = [
     ("site", "The host is a configured site"),
     ("proxy", "The proxy is reached"),
     ("peer", "Vestibule trusts the proxy"),
@@ -64,6 +64,10 @@ const TITLES: [(&str, &str); 12] = [
     ),
     ("sign_in", "The sign-in page opens"),
     ("authz", "The proxies’ endpoints are closed to the public"),
+    (
+        "factors",
+        "Second factors can be proven where they are asked for",
+    ),
     ("clock", "The system’s clock is believed"),
 ];
 
