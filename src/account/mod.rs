@@ -3,6 +3,7 @@
 mod address;
 mod devices;
 pub(crate) mod factors;
+pub mod joining;
 pub mod letters;
 pub mod lifecycle;
 mod passkeys;
@@ -19,13 +20,14 @@ use crate::foundation::token::Token;
 use crate::login::{Verification, verify_password};
 use crate::people::app_tokens;
 use crate::people::passwords::{Hasher, Password, Weakness};
-use crate::people::{links, users};
+use crate::people::{invitations, links, users};
 use crate::sessions::{self, CurrentSession, Device, EndReason, Methods};
 use crate::web::Slice;
 use crate::web::pages::PageKind;
 use address::{AddressPage, LinkPage};
 use devices::DevicesPage;
 use factors::{FactorsPage, RecoveryCodesPage, TotpPage};
+use joining::JoinPage;
 use letters::Letters;
 use passkeys::PasskeysPage;
 use reset::{AskPage, ChoosePage, DonePage};
@@ -45,6 +47,7 @@ pub fn slice() -> Slice {
         PageKind::of::<AskPage>(),
         PageKind::of::<ChoosePage>(),
         PageKind::of::<DonePage>(),
+        PageKind::of::<JoinPage>(),
         PageKind::of::<PasskeysPage>(),
     ];
     let routes = [
@@ -54,6 +57,7 @@ pub fn slice() -> Slice {
         factors::routes(),
         passkeys::routes(),
         reset::routes(),
+        joining::routes(),
     ]
     .concat();
     Slice::new(routes, pages)
@@ -61,6 +65,9 @@ pub fn slice() -> Slice {
         .with_setup(|builder| {
             builder.manage::<Box<dyn Compose>>(Box::new(Letters));
             builder.every_by_one(Duration::from_secs(60), |app| Box::pin(links::sweep(app)));
+            builder.every_by_one(Duration::from_secs(60), |app| {
+                Box::pin(invitations::sweep(app))
+            });
             Ok(())
         })
 }

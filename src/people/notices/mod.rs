@@ -59,6 +59,7 @@ kinds! {
     AddressRestored "address_restored" "A change of your address was taken back; all sessions were ended."
     TokenAdded "token_added" "An app token was made."
     TokenRevoked "token_revoked" "An app token was revoked."
+    Approved "approved" "An admin approved your account: you can sign in."
 }
 
 /// One notice, as pages show it.

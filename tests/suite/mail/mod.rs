@@ -1,6 +1,6 @@
 //! Mail: what is sent, to whom, through a real mail server; forgotten passwords and addresses.
 
-mod server;
+pub mod server;
 
 use std::time::Duration;
 

@@ -93,4 +93,13 @@ pub const ROWS: &[(i64, &[&str])] = &[
             "INSERT INTO sign_out_notices VALUES (id(4), 'app', id(2), 1, 2, 0, NULL)",
         ],
     ),
+    (
+        20_261_129_130_000,
+        &[
+            "INSERT INTO invitations VALUES (id(1), 'new@example.net', FALSE, 2, id(1), 'owner', 1, 2)",
+            "INSERT INTO invitation_groups VALUES (id(1), 'family')",
+            "INSERT INTO invitation_links VALUES (hash(51), id(1), TRUE)",
+            "INSERT INTO approvals VALUES (id(2), 3)",
+        ],
+    ),
 ];
