@@ -2,11 +2,10 @@
 
 use crate::foundation::app::App;
 use crate::foundation::audit::{self, Actor, Event, Record};
-use crate::people::app_tokens;
 use crate::people::notices::{self, Kind};
 use crate::people::passwords::{Hasher, Password};
-use crate::people::second_factors;
 use crate::people::users::{self, Changes, Outcome, Refused, User};
+use crate::people::{app_tokens, approvals, invitations, second_factors};
 use crate::sessions::{self, EndReason};
 
 /// Changes a user. A gained right ends the user's sessions: whoever holds one signs in again
@@ -22,6 +21,9 @@ pub async fn change(app: &App, actor: &Actor, username: &str, changes: Changes) 
         Err(refused) => return Ok(Err(refused)),
     };
     let user = &changed.after;
+    if !user.admin {
+        invitations::end_all_by(&mut tx, user.id).await?;
+    }
     if changed.gained_rights() {
         sessions::end_all_of(&mut tx, now, user.id, EndReason::RightsChanged, actor).await?;
     }
@@ -53,6 +55,7 @@ pub async fn disable(app: &App, actor: &Actor, username: &str) -> Outcome<User> 
     }
     sessions::end_all_of(&mut tx, now, user.id, EndReason::Disabled, actor).await?;
     app_tokens::revoke_all_of(&mut tx, now, user.id).await?;
+    invitations::end_all_by(&mut tx, user.id).await?;
     audit::commit(tx, now, actor, &[Record::of(Event::UserDisable, &user)]).await?;
     Ok(Ok(User {
         disabled_at: Some(now),
@@ -60,7 +63,7 @@ pub async fn disable(app: &App, actor: &Actor, username: &str) -> Outcome<User> 
     }))
 }
 
-/// Lets a user sign in again; the old sessions stay ended.
+/// Lets a user sign in again; the old sessions stay ended. Whoever has waited for it since signing up is told.
 ///
 /// # Errors
 /// The database failed.
@@ -70,6 +73,9 @@ pub async fn enable(app: &App, actor: &Actor, username: &str) -> Outcome<User> {
         return Ok(Err(Refused::Unknown));
     };
     users::set_disabled(&mut tx, user.id, None).await?;
+    if approvals::settle(&mut tx, user.id).await? {
+        notices::tell(app, &mut tx, user.id, Kind::Approved, None).await?;
+    }
     audit::commit(
         tx,
         app.clock.now(),

@@ -3,6 +3,7 @@
 mod address;
 mod devices;
 pub(crate) mod factors;
+pub mod joining;
 pub mod letters;
 pub mod lifecycle;
 mod notices;
@@ -21,13 +22,14 @@ use crate::login::{Verification, verify_password};
 use crate::people::app_tokens;
 use crate::people::notices::{Kind, tell};
 use crate::people::passwords::{Hasher, Password, Weakness};
-use crate::people::{links, users};
+use crate::people::{invitations, links, users};
 use crate::sessions::{self, CurrentSession, Device, EndReason, Methods};
 use crate::web::Slice;
 use crate::web::pages::PageKind;
 use address::{AddressPage, LinkPage};
 use devices::DevicesPage;
 use factors::{FactorsPage, RecoveryCodesPage, TotpPage};
+use joining::JoinPage;
 use letters::Letters;
 use notices::{EndSessionPage, NoticesPage};
 use passkeys::PasskeysPage;
@@ -48,6 +50,7 @@ pub fn slice() -> Slice {
         PageKind::of::<AskPage>(),
         PageKind::of::<ChoosePage>(),
         PageKind::of::<DonePage>(),
+        PageKind::of::<JoinPage>(),
         PageKind::of::<PasskeysPage>(),
         PageKind::of::<NoticesPage>(),
         PageKind::of::<EndSessionPage>(),
@@ -60,6 +63,7 @@ pub fn slice() -> Slice {
         notices::routes(),
         passkeys::routes(),
         reset::routes(),
+        joining::routes(),
     ]
     .concat();
     Slice::new(routes, pages)
@@ -67,6 +71,9 @@ pub fn slice() -> Slice {
         .with_setup(|builder| {
             builder.manage::<Box<dyn Compose>>(Box::new(Letters));
             builder.every_by_one(Duration::from_secs(60), |app| Box::pin(links::sweep(app)));
+            builder.every_by_one(Duration::from_secs(60), |app| {
+                Box::pin(invitations::sweep(app))
+            });
             Ok(())
         })
 }

@@ -1,4 +1,4 @@
-//! The admin's pages: every live session, every user, every record, every protected site, every application, every node, and how things stand.
+//! The admin's pages: every live session, every user and invitation, every record, every protected site, every application, every node, and how things stand.
 
 mod applications;
 mod audit;
@@ -7,6 +7,7 @@ mod conflict;
 #[cfg(feature = "program")]
 mod doctor;
 mod export;
+mod invitations;
 mod mail;
 mod nodes;
 mod overview;
@@ -23,6 +24,7 @@ pub fn slices() -> Vec<Slice> {
         overview::slice(),
         sessions::slice(),
         users::slice(),
+        invitations::slice(),
         sites::slice(),
         applications::slice(),
         audit::slice(),

@@ -9,7 +9,7 @@ use crate::foundation::app::App;
 use crate::foundation::audit::{self, EntryView, Filter};
 use crate::foundation::clock::{DAY, Timestamp};
 use crate::foundation::error::Error;
-use crate::people::users;
+use crate::people::{approvals, users};
 use crate::sessions::{self, Admin};
 use crate::web::pages::{Page, PageKind, Template, grouped, template};
 use crate::web::{Answer, Failure, Slice, Visit};
@@ -38,6 +38,7 @@ async fn show(app: &App, _visit: Visit, admin: Admin) -> Result<Answer, Failure>
         live: grouped(sessions::count_live(app).await?),
         users: grouped(users::count(app.db.reader()).await?),
         failures: grouped(failures),
+        waiting: approvals::count(app).await?,
         chart: Chart::of(sign_ins_by_day(app, now).await?),
         records: records.into_iter().map(EntryView::from).collect(),
     };
@@ -60,6 +61,8 @@ pub struct OverviewPage {
     live: String,
     users: String,
     failures: String,
+    /// Users who wait for approval.
+    waiting: i64,
     #[serde(flatten)]
     chart: Chart,
     records: Vec<EntryView>,
@@ -74,6 +77,7 @@ impl Page for OverviewPage {
             live: "1".to_owned(),
             users: "1,234".to_owned(),
             failures: grouped(refused),
+            waiting: refused,
             chart: Chart::of(vec![Day {
                 start,
                 ok: refused * 2,

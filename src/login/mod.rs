@@ -91,7 +91,7 @@ pub struct Browser<'a> {
 
 impl<'a> Browser<'a> {
     /// Refused while nobody can say which session the browser has: that one would outlive its cookie.
-    fn new(
+    pub(crate) fn new(
         visit: &Visit,
         current: &'a Result<CurrentSession, Denied>,
         trusted: Option<Token>,

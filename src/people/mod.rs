@@ -1,6 +1,8 @@
 //! Who signs in, and how they prove it.
 
 pub mod app_tokens;
+pub mod approvals;
+pub mod invitations;
 pub mod links;
 pub mod notices;
 pub(crate) mod passkeys;

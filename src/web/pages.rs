@@ -89,6 +89,8 @@ struct Site {
     public_url: String,
     /// Whether mail is sent.
     mail: bool,
+    /// Whether people make accounts by themselves.
+    sign_up: bool,
 }
 
 #[derive(Serialize)]
@@ -145,6 +147,7 @@ impl Templates {
             passkey_script: assets::passkey_script_url(),
             public_url: settings.url().as_str().trim_end_matches('/').to_owned(),
             mail: settings.mail.is_on(),
+            sign_up: settings.accounts.sign_up.is_on(),
         };
         Ok(Self {
             environment,

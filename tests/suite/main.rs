@@ -30,6 +30,7 @@ mod headers;
 mod input;
 mod integrity;
 mod invalidations;
+mod joining;
 mod layout;
 mod login;
 mod mail;

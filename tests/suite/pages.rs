@@ -167,7 +167,7 @@ async fn hdr_07_no_page_loads_from_elsewhere_or_runs_anything() {
 
 /// Forms that overwrite nothing that a page showed: they make something new, ask, end all sessions, or
 /// are about a password.
-const EDITS_NOTHING: [&str; 17] = [
+const EDITS_NOTHING: &[&str] = &[
     "/reset",
     "/reset/Ada Lovelace",
     "/account/email",
@@ -181,6 +181,8 @@ const EDITS_NOTHING: [&str; 17] = [
     "/admin/applications",
     // Boxes of one's own, each saved as it stands.
     "/account/notices",
+    "/admin/invitations",
+    "/sign-up",
     "/login",
     "/login/code",
     "/reauthenticate",

@@ -1,5 +1,7 @@
 //! The mails of accounts, written when they are sent: links in them are made then.
 
+mod joining;
+
 use std::time::Duration;
 
 use serde::Serialize;
@@ -18,6 +20,8 @@ use crate::people::users::{self, User};
 use crate::web::letters::{Letter, write};
 use crate::web::pages::{Template, template};
 
+pub(super) use joining::{ask_to_sign_up, invite};
+
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -28,7 +32,7 @@ pub(crate) const UNDO_LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60)
 pub(crate) const END_SESSION_LIFETIME: Duration = UNDO_LIFETIME;
 
 /// As many mails as a person asks for in an hour; above that nothing is sent.
-const MOST_RESETS: i64 = 5;
+const MOST_ASKED_FOR: i64 = 5;
 
 /// As many mails as a person reads in an hour; the account page has them all.
 const MOST_NOTICES: i64 = 20;
@@ -42,6 +46,9 @@ pub fn templates() -> Vec<Template> {
         AddressChangedLetter::TEMPLATE,
         TestLetter::TEMPLATE,
     ]
+    .into_iter()
+    .chain(joining::templates())
+    .collect()
 }
 
 /// Writes them.
@@ -50,8 +57,11 @@ pub struct Letters;
 #[rocket::async_trait]
 impl Compose for Letters {
     async fn compose(&self, app: &App, mail: &Mail) -> Result<Option<Message>, Error> {
-        if mail.kind == "reset" {
-            return reset(app, mail).await;
+        match mail.kind.as_str() {
+            "reset" => return reset(app, mail).await,
+            "invitation" => return joining::invitation(app, mail).await,
+            "sign_up" => return joining::sign_up(app, mail).await,
+            _ => {}
         }
         let Some(user_id) = mail.user_id else {
             return Ok(None);
@@ -127,7 +137,7 @@ async fn reset(app: &App, mail: &Mail) -> Result<Option<Message>, Error> {
     };
     let since = app.clock.now().minus(HOUR);
     let mut tx = app.db.begin_for(&user.username).await?;
-    if !mail::assign(&mut tx, mail, user.id, MOST_RESETS, since).await? {
+    if !mail::assign(&mut tx, mail, user.id, MOST_ASKED_FOR, since).await? {
         return Ok(None);
     }
     let token = links::mint(app, &mut tx, Purpose::Reset, user.id, "", RESET_LIFETIME).await?;

@@ -15,6 +15,7 @@ use crate::foundation::audit::{self, Actor, Filter, Subject};
 use crate::foundation::error::Error;
 use crate::foundation::version::Version;
 use crate::login::Sensitive;
+use crate::people::approvals;
 use crate::people::passwords::Password;
 use crate::people::users::{self, Changes, NewUser, Outcome, Refused, User};
 use crate::sessions::listing::{self, MAX_LIMIT, Query, Sort, State};
@@ -75,6 +76,7 @@ async fn list(
     let page = UsersPage {
         pager: paging.cut(&mut found, |last| last.user.username.clone()),
         users: found.into_iter().map(UserView::from).collect(),
+        waiting: approvals::list(app).await?,
         q: paging.q.to_owned(),
     };
     Ok(Answer::page(app, Status::Ok, &page, Some(&admin.0))?)
@@ -250,7 +252,7 @@ fn page_of(user: &User) -> String {
     format!("{HERE}/{}", user.id)
 }
 
-fn group_names(text: &str) -> Vec<String> {
+pub(super) fn group_names(text: &str) -> Vec<String> {
     text.split([',', ' '])
         .map(users::canonical_name)
         .filter(|name| !name.is_empty())

@@ -6,6 +6,7 @@ use crate::admin::query::Pager;
 use crate::foundation::audit;
 use crate::foundation::clock::Timestamp;
 use crate::foundation::version::Version;
+use crate::people::approvals::Waiting;
 use crate::people::users::{Listed, User};
 use crate::sessions::view::SessionView;
 use crate::sites::tokens::TokenView;
@@ -15,6 +16,8 @@ use crate::web::pages::{Page, Template, template};
 pub struct UsersPage {
     pub q: String,
     pub users: Vec<UserView>,
+    /// For an admin's approval.
+    pub waiting: Vec<Waiting>,
     #[serde(flatten)]
     pub pager: Pager,
 }
@@ -46,14 +49,19 @@ impl Page for UsersPage {
             disabled: true,
             live_sessions: 2,
         };
-        let page = |users, pager| Self {
+        let page = |users, waiting, pager| Self {
             q: text.to_owned(),
             users,
+            waiting,
             pager,
         };
         vec![
-            page(Vec::new(), Pager::default()),
-            page(vec![user()], Pager::sample(text)),
+            page(Vec::new(), Vec::new(), Pager::default()),
+            page(
+                vec![user()],
+                vec![Waiting::sample(text)],
+                Pager::sample(text),
+            ),
         ]
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use url::{Host, Url};
 
-use super::{DAY, Listen, Secret, Server, Settings};
+use super::{DAY, Listen, Secret, Server, Settings, SignUp};
 use super::{MOST_ITERATIONS, MOST_LANES, MOST_MEMORY_KIB};
 use crate::foundation::db::Location;
 
@@ -46,6 +46,7 @@ impl Settings {
             self.session_faults(),
             self.password_faults(),
             self.mail_faults(&url),
+            self.sign_up_faults(),
             self.other_faults(),
             server.faults(),
         ]
@@ -267,6 +268,26 @@ impl Settings {
             );
         }
         faults
+    }
+
+    fn sign_up_faults(&self) -> Vec<String> {
+        let SignUp::Domains(domains) = &self.accounts.sign_up else {
+            return Vec::new();
+        };
+        let is_domain = |name: &&String| {
+            matches!(Host::parse(name), Ok(Host::Domain(parsed)) if parsed.eq_ignore_ascii_case(name))
+                && name.contains('.')
+        };
+        let fault = if domains.is_empty() {
+            "lists no domain; to let nobody sign up, set off".to_owned()
+        } else if let Some(other) = domains.iter().find(|name| !is_domain(name)) {
+            format!("{other:?} is no domain like example.com, or not in A-labels")
+        } else if !self.mail.is_on() {
+            "a list of domains needs mail.host: without mail nobody can prove an address".to_owned()
+        } else {
+            return Vec::new();
+        };
+        vec![format!("accounts.sign_up: {fault}")]
     }
 
     fn other_faults(&self) -> Vec<String> {

@@ -3,6 +3,7 @@
 //! They come from `[default.vestibule]` of Rocket.toml and from the environment (`load`), and
 //! are refused as a whole when they contradict each other or promise less than they should (`check`).
 
+mod accounts;
 mod check;
 mod environment;
 mod load;
@@ -20,6 +21,7 @@ use rocket::figment::Figment;
 use rocket::serde::{Deserialize, Serialize};
 use url::Url;
 
+pub use accounts::{Accounts, SignUp};
 pub use check::Refused;
 pub(crate) use check::on_loopback;
 pub use load::{Effective, Origin, Sources, refuse_password};
@@ -174,22 +176,6 @@ pub struct Oidc {
 impl Default for Oidc {
     fn default() -> Self {
         Self { enabled: true }
-    }
-}
-
-/// What people may do about their own accounts.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Accounts {
-    /// Whether a verified address signs in as well as a user name.
-    pub sign_in_by_email: bool,
-}
-
-impl Default for Accounts {
-    fn default() -> Self {
-        Self {
-            sign_in_by_email: true,
-        }
     }
 }
 

@@ -56,6 +56,7 @@ kinds! {
     AddressRestored security "address_restored" "A change of your address was taken back; all sessions were ended."
     TokenAdded security "token_added" "An app token was made."
     TokenRevoked optional "token_revoked" "An app token was revoked."
+    Approved security "approved" "An admin approved your account: you can sign in."
 }
 
 impl Kind {

@@ -80,16 +80,19 @@ pub(crate) async fn insert(
     }))
 }
 
-/// A new user as it may be stored.
-pub(crate) fn checked(new: NewUser) -> Result<NewUser, InvalidName> {
-    let mut groups = new
-        .groups
-        .iter()
-        .map(|group| group_name(group))
-        .collect::<Result<Vec<_>, _>>()?;
+/// Names of groups in their one spelling and order.
+pub(crate) fn group_list(names: &[String]) -> Result<Vec<String>, InvalidName> {
+    let groups = names.iter().map(|group| group_name(group));
+    let mut groups = groups.collect::<Result<Vec<_>, _>>()?;
     groups.sort();
     groups.dedup();
     name::fits_a_header(&groups)?;
+    Ok(groups)
+}
+
+/// A new user as it may be stored.
+pub(crate) fn checked(new: NewUser) -> Result<NewUser, InvalidName> {
+    let groups = group_list(&new.groups)?;
     Ok(NewUser {
         username: username(&new.username)?,
         display_name: new

@@ -1,6 +1,7 @@
 //! Users: who may sign in, and what they may.
 
 mod change;
+mod chosen;
 mod create;
 mod name;
 mod password;
@@ -23,7 +24,8 @@ use crate::people::passwords::Weakness;
 
 pub use change::Changed;
 pub(crate) use change::apply;
-pub(crate) use create::{checked, insert};
+pub(crate) use chosen::may_be_chosen;
+pub(crate) use create::{checked, group_list, insert};
 pub use create::{create, may_be_added};
 pub(crate) use name::email;
 pub use name::{InvalidName, canonical_name, group_name, text_of_person, username};

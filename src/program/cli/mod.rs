@@ -10,6 +10,7 @@ mod database;
 mod doctor;
 mod explain;
 mod hardening;
+mod invite;
 mod key;
 mod logging;
 mod mail;
@@ -81,6 +82,12 @@ enum Command {
     /// Makes, lists and revokes app tokens, for programs that cannot sign in as a person does
     #[command(subcommand)]
     Token(token::Command),
+    /// Makes an invitation, and prints its link: whoever has it makes an account
+    #[command(after_help = "Example: vestibule invite --email alice@example.com --group family")]
+    Invite(invite::Invite),
+    /// Lists and revokes invitations
+    #[command(after_help = "Example: vestibule invitations")]
+    Invitations(invite::Invitations),
     /// Adds, shows and changes applications that speak OpenID Connect
     #[command(subcommand)]
     Client(client::Command),
@@ -158,6 +165,8 @@ fn dispatch(cli: Cli) -> Done {
         Command::Site(command) => site::run(&command, Effective::load(&sources)?),
         Command::Rule(command) => rule::run(&command, Effective::load(&sources)?),
         Command::Token(command) => token::run(&command, Effective::load(&sources)?),
+        Command::Invite(invite) => invite::run(&invite, Effective::load(&sources)?),
+        Command::Invitations(command) => invite::run_list(&command, Effective::load(&sources)?),
         Command::Client(command) => client::run(&command, Effective::load(&sources)?),
         Command::Explain(command) => explain::run(&command, Effective::load(&sources)?),
         Command::Audit(command) => audit::run(&command, Effective::load(&sources)?),

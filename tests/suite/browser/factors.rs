@@ -6,13 +6,13 @@ use super::accessibility::{look, look_here};
 use super::{Browser, Server, required, signed_in};
 use crate::support::PASSWORD;
 
-fn are_there() -> bool {
+pub fn are_there() -> bool {
     let runs = |program: &str| Command::new(program).arg("--version").output().is_ok();
     required(runs("oathtool") && runs("zbarimg"), "oathtool and zbarimg")
 }
 
 /// What a phone's camera reads on the page that is open.
-async fn read_picture(browser: &Browser) -> String {
+pub async fn read_picture(browser: &Browser) -> String {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let picture = folder.path().join("page.png");
     std::fs::write(&picture, browser.screenshot().await).expect("a file");

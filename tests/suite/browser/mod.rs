@@ -4,6 +4,7 @@ mod accessibility;
 mod admin;
 mod chromium;
 mod factors;
+mod joining;
 mod keyboard;
 mod large_cache;
 mod passkeys;

@@ -39,6 +39,14 @@ impl Server {
         self.launch();
     }
 
+    /// The same with a line of settings, from now on.
+    pub fn restart_with(&mut self, setting: &str) {
+        let file = self.folder.path().join("Rocket.toml");
+        let text = format!("[default.vestibule]\n{setting}\n");
+        std::fs::write(file, text).expect("a file");
+        self.restart();
+    }
+
     pub fn url(&self, path: &str) -> String {
         format!("http://localhost:{}{path}", self.port)
     }

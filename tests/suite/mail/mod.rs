@@ -3,7 +3,7 @@
 mod faults;
 mod faulty;
 mod notices;
-mod server;
+pub mod server;
 
 use std::time::Duration;
 

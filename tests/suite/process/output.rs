@@ -40,6 +40,7 @@ const PRINTING: &[&[&str]] = &[
     &["audit", "list"],
     &["site", "list"],
     &["token", "list", "--json"],
+    &["invitations", "--json"],
     &["rule", "list", "--json"],
     &["explain", "http://app.example.com/"],
     &["db", "migrate"],

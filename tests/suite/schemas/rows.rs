@@ -97,4 +97,13 @@ pub const ROWS: &[(i64, &[&str])] = &[
         20_261_129_100_000,
         &["INSERT INTO muted_notices VALUES (id(1), 'token_revoked')"],
     ),
+    (
+        20_261_129_130_000,
+        &[
+            "INSERT INTO invitations VALUES (id(1), 'new@example.net', FALSE, 2, id(1), 'owner', 1, 2)",
+            "INSERT INTO invitation_groups VALUES (id(1), 'family')",
+            "INSERT INTO invitation_links VALUES (hash(51), id(1), TRUE)",
+            "INSERT INTO approvals VALUES (id(2), 3)",
+        ],
+    ),
 ];

@@ -11,7 +11,7 @@ use end::End;
 use value::{Column, Sum, Value};
 
 /// In an order in which what is referred to comes first.
-pub const TABLES: [&str; 32] = [
+pub const TABLES: [&str; 36] = [
     "users",
     "groups",
     "memberships",
@@ -44,6 +44,10 @@ pub const TABLES: [&str; 32] = [
     "refresh_tokens",
     "consents",
     "sign_out_notices",
+    "invitations",
+    "invitation_groups",
+    "invitation_links",
+    "approvals",
 ];
 
 /// What concerns the processes that run or is over within minutes, or is made anew from the rest.

@@ -1,4 +1,5 @@
 mod former;
+mod names;
 mod search;
 
 use sqlx::{FromRow, Row};
@@ -22,6 +23,7 @@ macro_rules! user_columns {
 pub(crate) use user_columns;
 
 pub use former::{Former, audit_subject, former_by_id, former_by_name};
+pub(in crate::people::users) use names::means_somebody;
 pub(in crate::people::users) use search::search;
 pub use search::{Listed, some_groups, some_usernames};
 pub(crate) use search::{count_candidates, like_pattern, push_candidates, push_match};

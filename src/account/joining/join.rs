@@ -1,0 +1,213 @@
+//! What makes the account.
+
+use std::time::Duration;
+
+use super::reserve;
+use crate::foundation::app::App;
+use crate::foundation::audit::{self, Actor, Event, Record};
+use crate::foundation::db::Tx;
+use crate::foundation::error::Error;
+use crate::foundation::settings::SignUp;
+use crate::foundation::throttle::Reservation;
+use crate::login::{Browser, SignedIn, commit, enter};
+use crate::people::approvals;
+use crate::people::invitations::{self, Granted};
+use crate::people::passwords::{Hasher, Password};
+use crate::people::users::{self, NewUser, Refused, User};
+use crate::sessions::{Device, Proven};
+
+/// What somebody says who makes an account.
+pub(crate) struct Newcomer {
+    pub username: String,
+    pub display_name: Option<String>,
+    /// Without an invitation and without mail: nobody has proven it.
+    pub email: Option<String>,
+    pub password: Password,
+}
+
+/// What became of it.
+pub(crate) enum Joined {
+    /// The account is made, and its user signed in.
+    In(Box<SignedIn>),
+    /// The account is made, and an admin has to enable it.
+    Waiting,
+    /// The link is unknown, used up or too old.
+    NoLink,
+    Throttled(Duration),
+    Refused(Refused),
+}
+
+/// What a link gives now. `None`: it is unknown, used up or too old, or people do not sign up any more.
+pub(crate) async fn granted_by(app: &App, link: &str) -> Result<Option<Granted>, Error> {
+    let granted = invitations::look(app, link).await?;
+    Ok(granted.filter(|granted| is_taken_still(app, granted)))
+}
+
+fn is_taken_still(app: &App, Granted { invitation, .. }: &Granted) -> bool {
+    let sign_up = &app.settings.accounts.sign_up;
+    !invitation.sign_up || sign_up.takes(invitation.email.as_deref())
+}
+
+/// Makes an account, by a link or, where people may sign up without one, by nothing. A link is used up by the account alone.
+pub(crate) async fn join(
+    app: &App,
+    link: Option<&str>,
+    newcomer: Newcomer,
+    browser: &Browser<'_>,
+) -> Result<Joined, Error> {
+    let granted = match link {
+        Some(link) => match granted_by(app, link).await? {
+            Some(granted) => Some(granted),
+            None => return Ok(Joined::NoLink),
+        },
+        None => None,
+    };
+    let (new, password) = match checked(app, newcomer, granted.as_ref()) {
+        Ok(checked) => checked,
+        Err(refused) => return Ok(Joined::Refused(refused)),
+    };
+    let device = &browser.device;
+    let reservation = match claim(app, &new.username, granted.as_ref(), device).await? {
+        Ok(reservation) => reservation,
+        Err(stopped) => return Ok(stopped),
+    };
+    let hash = app.state::<Hasher>().hash(&password).await?;
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    if let Some(reservation) = &reservation {
+        reservation.failed(&mut tx, now).await?;
+    }
+    let granted = match link {
+        Some(link) => match invitations::spend(&mut tx, now, link).await? {
+            Some(granted) => Some(granted),
+            None => return Ok(Joined::NoLink),
+        },
+        None => None,
+    };
+    let user = match make(app, &mut tx, new, &hash, granted.as_ref()).await? {
+        Ok(user) => user,
+        Err(refused) => return Ok(Joined::Refused(refused)),
+    };
+    admit(app, tx, user, granted.as_ref(), browser).await
+}
+
+/// Whether the name may be chosen. An invitation has its own limit; without one the account itself costs a try, too.
+async fn claim(
+    app: &App,
+    username: &str,
+    granted: Option<&Granted>,
+    device: &Device,
+) -> Result<Result<Option<Reservation>, Joined>, Error> {
+    let reservation = match reserve(app, device).await? {
+        Ok(reservation) => reservation,
+        Err(wait) => return Ok(Err(Joined::Throttled(wait))),
+    };
+    let proven = granted.and_then(Granted::proven);
+    if !users::may_be_chosen(app, username, proven).await? {
+        refuse_name(app, reservation, granted.is_some(), device).await?;
+        return Ok(Err(Joined::Refused(Refused::Taken)));
+    }
+    if granted.is_none() {
+        return Ok(Ok(Some(reservation)));
+    }
+    reservation.release(&app.db).await?;
+    Ok(Ok(None))
+}
+
+/// What is given by the link goes before what somebody says.
+fn checked(
+    app: &App,
+    newcomer: Newcomer,
+    granted: Option<&Granted>,
+) -> Result<(NewUser, Password), Refused> {
+    let new = NewUser {
+        username: newcomer.username,
+        display_name: newcomer.display_name,
+        email: match granted {
+            Some(granted) => granted.invitation.email.clone(),
+            None => newcomer.email,
+        },
+        ..NewUser::default()
+    };
+    let new = users::checked(new).map_err(Refused::Invalid)?;
+    let password = newcomer.password;
+    match app.check_password(&password, &new.username) {
+        Ok(()) => Ok((new, password)),
+        Err(weakness) => Err(Refused::Weak(weakness)),
+    }
+}
+
+/// A name that is not to be had is told, so each costs a try.
+async fn refuse_name(
+    app: &App,
+    reservation: Reservation,
+    invited: bool,
+    device: &Device,
+) -> Result<(), Error> {
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    reservation.failed(&mut tx, now).await?;
+    let event = if invited {
+        Event::InvitationUse
+    } else {
+        Event::SignUp
+    };
+    let record = Record::anonymous(event)
+        .refused()
+        .detail("the user name is taken");
+    audit::commit(tx, now, &Actor::visitor(device.address), &[record]).await
+}
+
+/// The rows of the new user, who has what the link gives and nothing else.
+async fn make(
+    app: &App,
+    tx: &mut Tx,
+    new: NewUser,
+    hash: &str,
+    granted: Option<&Granted>,
+) -> Result<Result<User, Refused>, Error> {
+    let new = NewUser {
+        groups: granted.map_or_else(Vec::new, |granted| granted.invitation.groups.clone()),
+        ..new
+    };
+    let Some(user) = users::insert(tx, app.clock.now(), new, hash).await? else {
+        return Ok(Err(Refused::Taken));
+    };
+    let Some(address) = granted.and_then(Granted::proven) else {
+        return Ok(Ok(user));
+    };
+    if users::is_address_taken(tx, address, user.id).await? {
+        return Ok(Err(Refused::AddressTaken));
+    }
+    let user = User {
+        email_verified: true,
+        ..user
+    };
+    users::update(tx, &user).await?;
+    Ok(Ok(user))
+}
+
+/// Signs the new user in, or lets them wait for an admin.
+async fn admit(
+    app: &App,
+    mut tx: Tx,
+    user: User,
+    granted: Option<&Granted>,
+    browser: &Browser<'_>,
+) -> Result<Joined, Error> {
+    let invited = granted.filter(|granted| !granted.invitation.sign_up);
+    let record = match invited {
+        Some(granted) => Record::of(Event::InvitationUse, &user).detail(granted.describe()),
+        None => Record::of(Event::SignUp, &user),
+    };
+    if invited.is_none() && app.settings.accounts.sign_up == SignUp::Approval {
+        let now = app.clock.now();
+        approvals::ask(&mut tx, user.id, now).await?;
+        let actor = Actor::visitor(browser.device.address);
+        audit::commit(tx, now, &actor, &[record]).await?;
+        return Ok(Joined::Waiting);
+    }
+    let signed_in = enter(app, &mut tx, user, browser, Proven::BY_PASSWORD).await?;
+    commit(app, tx, &signed_in, browser, vec![record]).await?;
+    Ok(Joined::In(Box::new(signed_in)))
+}

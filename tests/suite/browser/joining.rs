@@ -1,0 +1,75 @@
+//! An invitation as a person follows it, from the picture to the account; signing up, and its approval.
+
+use super::accessibility::{look, look_here};
+use super::factors::{are_there, read_picture};
+use super::{Browser, kept};
+use crate::support::PASSWORD;
+
+/// Sends the form of the page that is open.
+async fn press(browser: &Browser) {
+    let button = browser.find("main form button").await;
+    button.click().await.expect("a click");
+}
+
+#[rocket::async_test]
+async fn an_invited_person_scans_the_picture_and_makes_an_account() {
+    let Some((server, keeper)) = kept().await else {
+        return;
+    };
+    if !are_there() {
+        return;
+    }
+    let page = server.url("/admin/invitations");
+    look(&keeper, "invitations, none", &page).await;
+    keeper.fill("groups", "family, readers").await;
+    keeper.fill("email", "zoe@example.com").await;
+    keeper.submit("/admin/invitations").await;
+    keeper.find("#link").await;
+    look_here(&keeper, "invitation, once").await;
+    keeper.shows(1280, "dark").await;
+    let link = read_picture(&keeper).await;
+    let typed = keeper.find("#link").await.text().await.expect("a text");
+    assert_eq!(typed, link, "picture and text say the same");
+    look(&keeper, "invitations", &page).await;
+
+    let zoe = Browser::start().await.expect("a second browser");
+    look(&zoe, "invitation", &link).await;
+    zoe.fill("username", "no name!").await;
+    zoe.fill("new_password", PASSWORD).await;
+    press(&zoe).await;
+    zoe.find("[role=alert]").await;
+    look_here(&zoe, "invitation refused").await;
+    zoe.run("document.querySelector('[name=username]').value = ''")
+        .await;
+    zoe.fill("username", "zoe").await;
+    zoe.fill("new_password", PASSWORD).await;
+    press(&zoe).await;
+    zoe.arrives_at(&server.url("/account")).await;
+    assert!(zoe.text().await.contains("family"));
+    look(&zoe, "invitation, used", &link).await;
+}
+
+#[rocket::async_test]
+async fn whoever_signs_up_waits_until_an_admin_approves() {
+    let Some((mut server, keeper)) = kept().await else {
+        return;
+    };
+    server.restart_with("accounts.sign_up = \"approval\"");
+    let zoe = Browser::start().await.expect("a second browser");
+    look(&zoe, "sign in, with sign-up", &server.url("/login")).await;
+    zoe.follow("Make an account").await;
+    zoe.arrives_at(&server.url("/sign-up")).await;
+    look_here(&zoe, "sign up").await;
+    zoe.fill("username", "zoe").await;
+    zoe.fill("new_password", PASSWORD).await;
+    zoe.submit("/sign-up").await;
+    zoe.arrives_at(&server.url("/sign-up?waiting")).await;
+    look_here(&zoe, "sign up, waiting").await;
+    look(&keeper, "overview, waiting", &server.url("/admin")).await;
+    look(&keeper, "users, waiting", &server.url("/admin/users")).await;
+    let approve = keeper.find("form[action$='/enable'] button").await;
+    approve.click().await.expect("a click");
+    keeper.find("[name=display_name]").await;
+    zoe.sign_in(&server, "zoe", PASSWORD, false).await;
+    zoe.arrives_at(&server.url("/account")).await;
+}
