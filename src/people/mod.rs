@@ -28,8 +28,10 @@ fn setup(builder: &mut AppBuilder) -> Result<(), Error> {
     app_tokens::setup(builder);
     builder.on_launch(|app| {
         Box::pin(async {
-            for kind in users::kinds_of_hashes(app.db.reader()).await? {
-                app.state::<Hasher>().allow_for(&kind);
+            let own = users::kinds_of_hashes(app.db.reader()).await?;
+            let foreign = users::foreign_hashes(app.db.reader()).await?;
+            for kind in own.iter().chain(&foreign) {
+                app.state::<Hasher>().allow_for(kind);
             }
             Ok(())
         })

@@ -120,6 +120,14 @@ async fn log_02_whether_a_user_exists_is_not_told_by_the_time_it_takes() {
     app.user("dave").await;
     app.execute("UPDATE users SET password_hash = NULL WHERE username = 'dave'")
         .await;
+    app.user("heidi").await;
+    // Of bcrypt's, as an import leaves it.
+    app.execute(
+        "UPDATE users SET password_hash = '$2b$09$u4rrMvty2d4ANPA6BxabGuK9K07EKbKcYeM/U5cFMxOUTcdJpUMTW', password_form = 'typed'
+         WHERE username = 'heidi'",
+    )
+    .await;
+    let app = app.restarted().await;
     let mut wrong = Class::new("wrong password", "alice", "not that password", 1);
     let mut control = Class::new("not hashed", "alice", &"x".repeat(1_025), 0);
     let mut suspects = vec![
@@ -129,6 +137,7 @@ async fn log_02_whether_a_user_exists_is_not_told_by_the_time_it_takes() {
         Class::new("cheaper hash", "eve", "not that password", 1),
         Class::new("disabled user with a cheaper hash", "frank", PASSWORD, 1),
         Class::new("dearer hash", "grace", "not that password", 1),
+        Class::new("imported hash", "heidi", "not that password", 1),
         Class::new("one character", "nobody", "x", 1),
         Class::new("1,024 characters", "alice", &"x".repeat(1_024), 1),
     ];

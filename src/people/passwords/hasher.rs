@@ -1,6 +1,6 @@
-//! argon2id: hashes and verifies passwords, on threads of its own.
+//! Hashes passwords with argon2id and verifies them, on threads of its own.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::{Algorithm, Argon2, Params, Version};
@@ -8,6 +8,8 @@ use prometheus_client::metrics::counter::Counter;
 use zeroize::Zeroizing;
 
 use super::Password;
+use super::cost::{Cost, Dearest};
+use super::foreign::Foreign;
 use super::threads::{Memory, Threads};
 use crate::foundation::error::Error;
 use crate::foundation::settings::{self, MOST_ITERATIONS, MOST_LANES, MOST_MEMORY_KIB};
@@ -38,7 +40,7 @@ pub struct Hasher {
     threads: Threads,
     computed: Counter,
     /// What each verification costs, whatever the stored hash asks for.
-    dearest: Arc<Mutex<Cost>>,
+    dearest: Arc<Dearest>,
 }
 
 impl Hasher {
@@ -54,7 +56,7 @@ impl Hasher {
         Ok(Self {
             threads: Threads::start(settings.threads())?,
             computed: Counter::default(),
-            dearest: Arc::new(Mutex::new(Cost::of(&params))),
+            dearest: Arc::new(Dearest::new(Cost::of_argon2(&params))),
             argon2: Argon2::new(Algorithm::Argon2id, Version::V0x13, params),
         })
     }
@@ -62,11 +64,8 @@ impl Hasher {
     /// Verifications cost from now on what this stored hash costs, if that is more. What is no such hash
     /// changes nothing.
     pub(crate) fn allow_for(&self, stored: &str) {
-        if let Ok(params) = PasswordHash::new(stored)
-            .map_err(Error::from)
-            .and_then(|parsed| bounded_params(&parsed))
-        {
-            raise(&self.dearest, Cost::of(&params));
+        if let Some(cost) = cost_of(stored) {
+            self.dearest.raise(cost);
         }
     }
 
@@ -150,31 +149,47 @@ fn hash(argon2: &Argon2, password: &str, memory: &mut Memory) -> Result<String, 
     Ok(hash.to_string())
 }
 
+/// `None`: it is no hash that a password is compared to.
+pub fn cost_of(stored: &str) -> Option<Cost> {
+    if let Some(foreign) = Foreign::parse(stored) {
+        return Some(Cost::of_foreign(&foreign));
+    }
+    let parsed = PasswordHash::new(stored).ok()?;
+    let params = bounded_params(&parsed).ok()?;
+    Some(Cost::of_argon2(&params))
+}
+
 fn verify(
     argon2: &Argon2,
     password: &str,
     stored: Option<&str>,
-    dearest: &Mutex<Cost>,
+    dearest: &Dearest,
     memory: &mut Memory,
 ) -> Result<Verdict, Error> {
-    let stored = stored.map(Stored::parse).transpose()?;
-    let cost = stored
-        .as_ref()
-        .map(|stored| Cost::of(stored.argon2.params()));
-    let dearest = raise(dearest, cost.unwrap_or_default());
-    let verdict = match stored {
-        Some(stored) => compare(argon2, password, &stored, memory)?,
-        None => Verdict::Wrong,
+    let (verdict, cost) = match stored.map(Stored::parse).transpose()? {
+        None => (Verdict::Wrong, Cost::default()),
+        Some(Stored::Own(stored)) => {
+            let cost = Cost::of_argon2(stored.argon2.params());
+            (compare(argon2, password, &stored, memory)?, cost)
+        }
+        Some(Stored::Foreign(foreign)) => {
+            let cost = Cost::of_foreign(&foreign);
+            let verdict = match foreign.is_of(password.as_bytes()) {
+                true => Verdict::RightButOld,
+                false => Verdict::Wrong,
+            };
+            (verdict, cost)
+        }
     };
     // A right password, too: that of a disabled user is answered as a wrong one.
-    if let Some(rest) = dearest.less(cost.unwrap_or_default()) {
+    let dearest = dearest.raise(cost);
+    if let Some(rest) = dearest.argon2_less(cost) {
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, rest);
-        compute(
-            &argon2,
-            password,
-            &argon2::password_hash::generate_salt(),
-            memory,
-        )?;
+        let salt = argon2::password_hash::generate_salt();
+        compute(&argon2, password, &salt, memory)?;
+    }
+    for (scheme, rounds) in dearest.foreign_less(cost) {
+        scheme.spend(rounds, password.as_bytes());
     }
     Ok(verdict)
 }
@@ -182,7 +197,7 @@ fn verify(
 fn compare(
     argon2: &Argon2,
     password: &str,
-    stored: &Stored,
+    stored: &OwnHash,
     memory: &mut Memory,
 ) -> Result<Verdict, Error> {
     let computed = compute(&stored.argon2, password, &stored.salt, memory)?;
@@ -193,46 +208,6 @@ fn compare(
         (true, true) => Verdict::RightButOld,
         (false, _) => Verdict::Wrong,
     })
-}
-
-/// What takes the time of a hash. Lanes do not: they are computed one after another.
-#[derive(Clone, Copy, Default)]
-struct Cost {
-    memory_kib: u32,
-    iterations: u32,
-}
-
-impl Cost {
-    fn of(params: &Params) -> Self {
-        Self {
-            memory_kib: params.m_cost(),
-            iterations: params.t_cost(),
-        }
-    }
-
-    /// How many blocks of memory are written.
-    fn blocks(self) -> u64 {
-        u64::from(self.memory_kib) * u64::from(self.iterations)
-    }
-
-    /// A hash for what `spent` is less than this, in no more memory.
-    fn less(self, spent: Self) -> Option<Params> {
-        let rest = self.blocks().saturating_sub(spent.blocks());
-        let iterations = rest.div_ceil(self.memory_kib.into());
-        let memory_kib = rest.checked_div(iterations)?;
-        let (memory_kib, iterations) = (memory_kib.try_into().ok()?, iterations.try_into().ok()?);
-        // `None`, too, for less than the least that argon2 takes.
-        Params::new(memory_kib, iterations, 1, None).ok()
-    }
-}
-
-/// The dearest, of which `cost` is one now.
-fn raise(dearest: &Mutex<Cost>, cost: Cost) -> Cost {
-    let mut dearest = dearest.lock().unwrap_or_else(PoisonError::into_inner);
-    if cost.blocks() > dearest.blocks() {
-        *dearest = cost;
-    }
-    *dearest
 }
 
 fn compute(
@@ -250,22 +225,31 @@ fn compute(
 }
 
 /// A stored hash that asks for no more than it may.
-struct Stored {
+enum Stored<'a> {
+    Own(OwnHash),
+    Foreign(Foreign<'a>),
+}
+
+/// One of argon2id.
+struct OwnHash {
     argon2: Argon2<'static>,
     salt: Salt,
     output: Output,
 }
 
-impl Stored {
-    fn parse(stored: &str) -> Result<Self, Error> {
+impl<'a> Stored<'a> {
+    fn parse(stored: &'a str) -> Result<Self, Error> {
+        if let Some(foreign) = Foreign::parse(stored) {
+            return Ok(Self::Foreign(foreign));
+        }
         let parsed = PasswordHash::new(stored)?;
         let params = bounded_params(&parsed)?;
         let version = parsed.version.map(Version::try_from).transpose()?;
-        Ok(Self {
+        Ok(Self::Own(OwnHash {
             argon2: Argon2::new(Algorithm::Argon2id, version.unwrap_or_default(), params),
             salt: parsed.salt.ok_or_else(unreadable)?,
             output: parsed.hash.ok_or_else(unreadable)?,
-        })
+        }))
     }
 }
 

@@ -1,6 +1,8 @@
 //! Passwords: what they must be, how they are hashed and verified.
 
 mod common;
+mod cost;
+mod foreign;
 mod hasher;
 mod policy;
 mod threads;
@@ -12,6 +14,7 @@ use zeroize::Zeroizing;
 use crate::foundation::app::AppBuilder;
 use crate::foundation::error::Error;
 
+pub(crate) use hasher::cost_of;
 pub use hasher::{HashForm, Hasher, Verdict};
 pub use policy::{MAX_BYTES, Weakness, check};
 

@@ -10,7 +10,7 @@ use crate::foundation::audit::{self, Actor, Event, Record};
 use crate::foundation::clock::Timestamp;
 use crate::foundation::db::Connection;
 use crate::foundation::error::Error;
-use crate::people::passwords::{Hasher, Password};
+use crate::people::passwords::{HashForm, Hasher, Password};
 
 /// Adds a user with a password.
 ///
@@ -53,6 +53,16 @@ pub(crate) async fn insert(
     now: Timestamp,
     new: NewUser,
     hash: &str,
+) -> Result<Option<User>, Error> {
+    insert_with(tx, now, new, Some((hash, HashForm::Nfc))).await
+}
+
+/// The same with a hash of any form, or with none.
+pub(super) async fn insert_with(
+    tx: &mut Connection,
+    now: Timestamp,
+    new: NewUser,
+    hash: Option<(&str, HashForm)>,
 ) -> Result<Option<User>, Error> {
     let user = User {
         id: Uuid::now_v7(),
@@ -109,7 +119,7 @@ pub(crate) fn checked(new: NewUser) -> Result<NewUser, InvalidName> {
     })
 }
 
-fn rights(user: &User) -> String {
+pub(super) fn rights(user: &User) -> String {
     let admin = if user.admin { "admin" } else { "no admin" };
     if user.groups.is_empty() {
         admin.to_owned()

@@ -3,10 +3,12 @@
 mod change;
 mod chosen;
 mod create;
+mod import;
 mod name;
 mod password;
 mod store;
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 use serde::Serialize;
@@ -27,6 +29,7 @@ pub(crate) use change::apply;
 pub(crate) use chosen::may_be_chosen;
 pub(crate) use create::{checked, group_list, insert};
 pub use create::{create, may_be_added};
+pub use import::{Added, Entry, Fault, Imported, LINK_LIFETIME, import};
 pub(crate) use name::email;
 pub use name::{InvalidName, canonical_name, group_name, text_of_person, username};
 pub(crate) use password::store_password;
@@ -35,9 +38,9 @@ pub use store::{
     some_groups, some_usernames,
 };
 pub(crate) use store::{
-    Secret, any_admin, by_id_in, by_unchanged_password, by_verified_address, count_candidates,
-    delete, kinds_of_hashes, like_pattern, push_candidates, push_match, rehash, secret_by_name,
-    set_disabled, update, user_columns,
+    Secret, StoredHash, any_admin, by_id_in, by_unchanged_password, by_verified_address,
+    count_candidates, delete, foreign_hashes, kinds_of_hashes, like_pattern, push_candidates,
+    push_match, rehash, secret_by_name, set_disabled, update, user_columns,
 };
 
 /// A person who signs in.
@@ -191,6 +194,23 @@ impl std::fmt::Display for Refused {
 
 /// An expected refusal, apart from what broke.
 pub type Outcome<T> = Result<Result<T, Refused>, Error>;
+
+/// All users by name, each with the hash of the password.
+///
+/// # Errors
+/// The database failed.
+pub(crate) async fn with_hashes(app: &App) -> Result<Vec<(User, StoredHash)>, Error> {
+    let hashes = store::hashes(app.db.reader()).await?;
+    let by_name = |hash: StoredHash| (hash.username.clone(), hash);
+    let mut hashes: HashMap<_, _> = hashes.into_iter().map(by_name).collect();
+    let users = store::list(app.db.reader()).await?;
+    // One that was added just now is in the next copy.
+    let pairs = users.into_iter().filter_map(|user| {
+        let hash = hashes.remove(&user.username)?;
+        Some((user, hash))
+    });
+    Ok(pairs.collect())
+}
 
 /// Whether a user has a session at this address, or at one that counts as the same.
 ///

@@ -9,7 +9,9 @@ mod config;
 mod database;
 mod doctor;
 mod explain;
+mod export;
 mod hardening;
+mod import;
 mod invite;
 mod key;
 mod logging;
@@ -102,6 +104,12 @@ enum Command {
     /// Makes the link for the first admin
     #[command(subcommand)]
     Setup(setup::Command),
+    /// Adds the users of another program's file, all or none
+    #[command(subcommand)]
+    Import(import::Command),
+    /// Prints users for another Vestibule
+    #[command(subcommand)]
+    Export(export::Command),
     /// Migrates, checks, backs up and restores the database
     #[command(subcommand)]
     Db(database::Command),
@@ -160,6 +168,8 @@ fn dispatch(cli: Cli) -> Done {
         Command::Key(command) => key::run(&command, Effective::load(&sources)?),
         Command::Setup(command) => setup::run(&command, Effective::load(&sources)?),
         Command::Db(command) => database::run(&command, Effective::load(&sources)?),
+        Command::Import(command) => import::run(&command, Effective::load(&sources)?),
+        Command::Export(command) => export::run(&command, Effective::load(&sources)?),
         Command::User(command) => user::run(command, Effective::load(&sources)?),
         Command::Session(command) => session::run(&command, Effective::load(&sources)?),
         Command::Site(command) => site::run(&command, Effective::load(&sources)?),

@@ -52,7 +52,12 @@ pub enum Command {
     /// Changes what is known of a user; a right that is gained ends the user's sessions
     #[command(after_help = "Example: vestibule user set alice --admin true --add-group family")]
     Set {
-        name: String,
+        #[arg(required_unless_present = "all")]
+        name: Option<String>,
+        /// Every user who has an address, in place of one: with --email-verified
+        #[arg(long, requires = "email_verified",
+              conflicts_with_all = ["name", "email", "display_name", "admin", "must_change_password", "add_groups", "remove_groups"])]
+        all: bool,
         /// An empty one takes the address away
         #[arg(long)]
         email: Option<String>,
@@ -60,10 +65,10 @@ pub enum Command {
         display_name: Option<String>,
         #[arg(long, value_name = "true|false")]
         admin: Option<bool>,
-        /// Demands a new password at the next sign-in, as when the old one is known to others
         /// Whether the address is known to be the user's own; another address is not, until this says so
         #[arg(long, value_name = "true|false")]
         email_verified: Option<bool>,
+        /// Demands a new password at the next sign-in, as when the old one is known to others
         #[arg(long, value_name = "true|false")]
         must_change_password: Option<bool>,
         #[arg(long = "add-group", value_name = "GROUP")]
@@ -128,7 +133,13 @@ pub fn run(command: Command, effective: Effective) -> Done {
                 set_password(app, &actor, &name, password).await
             }
             Command::Set {
-                name,
+                name: None,
+                email_verified,
+                ..
+            } => verify_all(app, &actor, email_verified == Some(true)).await,
+            Command::Set {
+                name: Some(name),
+                all: _,
                 email,
                 display_name,
                 admin,
@@ -181,6 +192,30 @@ async fn add(app: &App, actor: &Actor, new: NewUser, given: Given) -> Done {
         .put_in_force(async |password| accepted(users::create(app, actor, new, password).await))
         .await?;
     say_done("Added", &user)
+}
+
+/// Says of every address whether it is known to be its user's own.
+async fn verify_all(app: &App, actor: &Actor, is_verified: bool) -> Done {
+    let (mut changed, mut refused) = (0, String::new());
+    for user in users::list(app.db.reader()).await? {
+        if user.email.is_none() || user.email_verified == is_verified {
+            continue;
+        }
+        let changes = Changes {
+            email_verified: Some(is_verified),
+            ..Changes::default()
+        };
+        match lifecycle::change(app, actor, &user.username, changes).await? {
+            Ok(_) => changed += 1,
+            Err(why) => refused += &format!("{} is as before: {why}\n", user.username),
+        }
+    }
+    let told = format!("Changed {changed} users.");
+    if !refused.is_empty() {
+        return Err((refused + &told).into());
+    }
+    output::err(&told);
+    Ok(())
 }
 
 async fn set_password(app: &App, actor: &Actor, name: &str, given: Given) -> Done {

@@ -11,6 +11,7 @@ mod freshness;
 mod front;
 mod hardening;
 mod hostile;
+mod import;
 mod invitations;
 pub mod keep_alive;
 mod keys;

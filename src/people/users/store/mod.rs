@@ -169,6 +169,13 @@ pub(crate) async fn kinds_of_hashes(pool: &Pool) -> Result<Vec<String>, sqlx::Er
     .await
 }
 
+/// The hashes of other programs that nobody has signed in with yet.
+pub(crate) async fn foreign_hashes(pool: &Pool) -> Result<Vec<String>, sqlx::Error> {
+    pool.query("SELECT password_hash FROM users WHERE password_hash NOT LIKE '$argon2id$%'")
+        .scalars()
+        .await
+}
+
 /// 16 and 32 bytes in base64, with a `$` before each.
 const SALT_AND_OUTPUT: i64 = 23 + 44;
 
@@ -199,8 +206,9 @@ pub(crate) async fn any_admin<'c>(executor: impl Into<Executor<'c>>) -> Result<b
 pub(in crate::people::users) async fn insert(
     connection: &mut Connection,
     user: &User,
-    hash: &str,
+    hash: Option<(&str, HashForm)>,
 ) -> Result<bool, sqlx::Error> {
+    let (hash, form) = hash.unzip();
     let rows = connection.query(
         "INSERT INTO users (id, username, display_name, email, admin, password_hash, password_form, password_changed_at, created_at, must_change_password)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9) ON CONFLICT (username) DO NOTHING",
@@ -211,7 +219,7 @@ pub(in crate::people::users) async fn insert(
     .bind(&user.email)
     .bind(user.admin)
     .bind(hash)
-    .bind(HashForm::Nfc)
+    .bind(form.unwrap_or(HashForm::Nfc))
     .bind(user.created_at)
     .bind(user.must_change_password)
     .execute()
@@ -375,4 +383,18 @@ pub(crate) async fn by_unchanged_password(
 /// The database failed.
 pub async fn count(pool: &Pool) -> Result<i64, sqlx::Error> {
     pool.query("SELECT count(*) FROM users").scalar().await
+}
+
+/// A user's hash, for a copy of all users.
+#[derive(Debug, FromRow)]
+pub(crate) struct StoredHash {
+    pub username: String,
+    pub password_hash: Option<String>,
+    pub password_form: HashForm,
+}
+
+pub(crate) async fn hashes(pool: &Pool) -> Result<Vec<StoredHash>, sqlx::Error> {
+    pool.query("SELECT username, password_hash, password_form FROM users ORDER BY username")
+        .all()
+        .await
 }

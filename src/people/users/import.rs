@@ -1,0 +1,136 @@
+//! Many users at once, with the hashes of their passwords: all of them or none.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::create::{checked, rights};
+use super::{NewUser, User, is_address_taken, store};
+use crate::foundation::app::App;
+use crate::foundation::audit::{self, Actor, Event, Record};
+use crate::foundation::clock::DAY;
+use crate::foundation::db::Tx;
+use crate::foundation::error::Error;
+use crate::people::links::{self, Purpose};
+use crate::people::passwords::{HashForm, cost_of};
+
+/// A user as a file has it.
+#[derive(Debug)]
+pub struct Entry {
+    /// Where it is in the file.
+    pub line: usize,
+    pub new: NewUser,
+    pub email_verified: bool,
+    pub disabled: bool,
+    /// Of any program's kind.
+    pub hash: Option<String>,
+    pub form: HashForm,
+}
+
+/// What is wrong with a line.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Fault {
+    pub line: usize,
+    pub text: String,
+}
+
+/// What became of a line.
+#[derive(Debug)]
+pub struct Added {
+    pub line: usize,
+    pub username: String,
+    /// By which a user chooses a password whose hash is of no use here.
+    pub link: Option<String>,
+}
+
+/// Added with everything else, or none is.
+pub type Imported = Result<Vec<Added>, Vec<Fault>>;
+
+/// How long the links are good that an admin hands over.
+pub const LINK_LIFETIME: Duration = Duration::from_secs(7 * DAY.as_secs());
+
+/// Adds all users of a file in one transaction; with `dry_run` it only says what would become of them. `progress` is told
+/// after each how many are done.
+///
+/// # Errors
+/// The database failed; nothing was added then.
+pub async fn import(
+    app: &App,
+    actor: &Actor,
+    entries: Vec<Entry>,
+    dry_run: bool,
+    progress: &(dyn Fn(u64) + Sync),
+) -> Result<Imported, Error> {
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    let (mut added, mut faults, mut records) = (Vec::new(), Vec::new(), Vec::new());
+    let mut lines = HashMap::new();
+    for (done, entry) in (1..).zip(entries) {
+        let line = entry.line;
+        match add(app, &mut tx, entry, &mut lines).await? {
+            Ok((user, link)) => {
+                let detail = format!("{}; imported", rights(&user));
+                records.push(Record::of(Event::UserCreate, &user).detail(detail));
+                added.push(Added {
+                    line,
+                    username: user.username,
+                    link,
+                });
+            }
+            Err(text) => faults.push(Fault { line, text }),
+        }
+        progress(done);
+    }
+    if !faults.is_empty() {
+        return Ok(Err(faults));
+    }
+    if !dry_run {
+        audit::commit(tx, now, actor, &records).await?;
+    }
+    Ok(Ok(added))
+}
+
+/// The user, and a link where the hash is of no use; or why it is not added. `lines` has the names that came before.
+async fn add(
+    app: &App,
+    tx: &mut Tx,
+    entry: Entry,
+    lines: &mut HashMap<String, usize>,
+) -> Result<Result<(User, Option<String>), String>, Error> {
+    let now = app.clock.now();
+    let new = match checked(entry.new) {
+        Ok(new) => new,
+        Err(invalid) => return Ok(Err(invalid.to_string())),
+    };
+    if let Some(line) = lines.insert(new.username.clone(), entry.line) {
+        return Ok(Err(format!("{} is on line {line}, too", new.username)));
+    }
+    let hash = entry.hash.filter(|hash| cost_of(hash).is_some());
+    let hash = hash.as_deref().map(|hash| (hash, entry.form));
+    let Some(user) = super::create::insert_with(tx, now, new, hash).await? else {
+        return Ok(Err("That user name is taken.".to_owned()));
+    };
+    let email_verified = entry.email_verified && user.email.is_some();
+    if let Some(address) = user.email.as_deref().filter(|_| email_verified)
+        && is_address_taken(tx, address, user.id).await?
+    {
+        return Ok(Err(super::Refused::AddressTaken.to_string()));
+    }
+    let user = User {
+        email_verified,
+        ..user
+    };
+    if email_verified {
+        store::update(tx, &user).await?;
+    }
+    if entry.disabled {
+        store::set_disabled(tx, user.id, Some(now)).await?;
+    }
+    let link = match hash {
+        Some(_) => None,
+        None => {
+            let token = links::mint(app, tx, Purpose::Reset, user.id, "", LINK_LIFETIME).await?;
+            Some(app.settings.link(&format!("/reset/{}", token.reveal())))
+        }
+    };
+    Ok(Ok((user, link)))
+}
