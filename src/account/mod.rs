@@ -2,6 +2,7 @@
 
 mod address;
 mod devices;
+mod enrolment;
 pub(crate) mod factors;
 pub mod joining;
 pub mod letters;
@@ -26,6 +27,7 @@ use crate::web::Slice;
 use crate::web::pages::PageKind;
 use address::{AddressPage, LinkPage};
 use devices::DevicesPage;
+use enrolment::EnrolmentPage;
 use factors::{FactorsPage, RecoveryCodesPage, TotpPage};
 use joining::JoinPage;
 use letters::Letters;
@@ -40,6 +42,7 @@ pub fn slice() -> Slice {
         PageKind::of::<PasswordPage>(),
         PageKind::of::<DevicesPage>(),
         PageKind::of::<FactorsPage>(),
+        PageKind::of::<EnrolmentPage>(),
         PageKind::of::<TotpPage>(),
         PageKind::of::<RecoveryCodesPage>(),
         PageKind::of::<AddressPage>(),
@@ -55,6 +58,7 @@ pub fn slice() -> Slice {
         address::routes(),
         devices::routes(),
         factors::routes(),
+        enrolment::routes(),
         passkeys::routes(),
         reset::routes(),
         joining::routes(),

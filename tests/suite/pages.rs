@@ -167,7 +167,7 @@ async fn hdr_07_no_page_loads_from_elsewhere_or_runs_anything() {
 
 /// Forms that overwrite nothing that a page showed: they make something new, ask, end all sessions, or
 /// are about a password.
-const EDITS_NOTHING: [&str; 18] = [
+const EDITS_NOTHING: [&str; 19] = [
     "/reset",
     "/reset/Ada Lovelace",
     "/account/email",
@@ -179,6 +179,7 @@ const EDITS_NOTHING: [&str; 18] = [
     "/admin/sites/new",
     "/admin/users/new",
     "/admin/applications",
+    "/account/factors/code",
     "/admin/invitations",
     "/sign-up",
     "/login",

@@ -73,6 +73,23 @@ async fn atk_23_the_link_that_was_mailed_proves_the_address_and_the_other_does_n
 }
 
 #[rocket::async_test]
+async fn whoever_has_come_by_a_mailed_link_needs_no_code_before_a_first_factor() {
+    let Some(server) = MailServer::start() else {
+        return;
+    };
+    let settings = format!("second_factor.required = \"all\"\n{}", server.settings());
+    let app = TestApp::with(&settings).await;
+    invited(&app, for_alice()).await;
+    app.sweep().await;
+    let link = link_in(&server.arrived(1)[0]);
+    let mut alice = app.anonymous();
+    assert_eq!(join(&mut alice, &link, "alice").await.status, 303);
+    assert_eq!(alice.get("/account/totp").await.status, 200);
+    let mut thief = app.sign_in_again("alice").await;
+    assert_eq!(thief.get("/account/totp").await.status, 303);
+}
+
+#[rocket::async_test]
 async fn a_proven_address_may_be_the_user_name() {
     let Some(server) = MailServer::start() else {
         return;
