@@ -17,7 +17,7 @@ CREATE TABLE invitations (
 
 CREATE INDEX invitations_end ON invitations (expires_at);
 CREATE INDEX invitations_maker ON invitations (maker_id);
-CREATE INDEX invitations_email ON invitations (email);
+CREATE INDEX invitations_email ON invitations (lower(email));
 
 -- A group that is deleted is given to nobody.
 CREATE TABLE invitation_groups (

@@ -2,6 +2,7 @@
 
 mod address;
 mod devices;
+mod enrolment;
 pub(crate) mod factors;
 pub mod joining;
 pub mod letters;
@@ -28,6 +29,7 @@ use crate::web::Slice;
 use crate::web::pages::PageKind;
 use address::{AddressPage, LinkPage};
 use devices::DevicesPage;
+use enrolment::EnrolmentPage;
 use factors::{FactorsPage, RecoveryCodesPage, TotpPage};
 use joining::JoinPage;
 use letters::Letters;
@@ -43,6 +45,7 @@ pub fn slice() -> Slice {
         PageKind::of::<PasswordPage>(),
         PageKind::of::<DevicesPage>(),
         PageKind::of::<FactorsPage>(),
+        PageKind::of::<EnrolmentPage>(),
         PageKind::of::<TotpPage>(),
         PageKind::of::<RecoveryCodesPage>(),
         PageKind::of::<AddressPage>(),
@@ -61,6 +64,7 @@ pub fn slice() -> Slice {
         devices::routes(),
         factors::routes(),
         notices::routes(),
+        enrolment::routes(),
         passkeys::routes(),
         reset::routes(),
         joining::routes(),

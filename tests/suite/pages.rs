@@ -181,6 +181,7 @@ const EDITS_NOTHING: &[&str] = &[
     "/admin/applications",
     // Boxes of one's own, each saved as it stands.
     "/account/notices",
+    "/account/factors/code",
     "/admin/invitations",
     "/sign-up",
     "/login",

@@ -3,11 +3,12 @@ use rocket::{FromForm, Route, get, post, routes};
 
 use super::pages::{FactorsPage, RecoveryCodesPage, TotpPage};
 use super::{Enrolled, remove_totp, renew_recovery_codes, set_up_totp};
+use crate::account::enrolment::{self, EnrolmentPage};
 use crate::foundation::app::App;
 use crate::login::{NoFields, Sensitive, cookie_for};
 use crate::people::totp::Code;
 use crate::sessions::Enroller;
-use crate::web::{Answer, Failure, Refusal, Visit, back_to};
+use crate::web::{Answer, Failure, Refusal, Visit, back_to, with_query};
 
 const HERE: &str = "/account/factors";
 
@@ -25,20 +26,22 @@ pub fn routes() -> Vec<Route> {
     ]
 }
 
-#[get("/account/factors?<rd>")]
+#[get("/account/factors?<rd>&<sent>")]
 async fn overview(
     app: &App,
     _visit: Visit,
     enroller: Enroller,
     rd: Option<&str>,
+    sent: Option<&str>,
 ) -> Result<Answer, Failure> {
-    let page = FactorsPage::new(app, &enroller.0, rd).await?;
-    Ok(Answer::page(
-        app,
-        Status::Ok,
-        &page,
-        Some(&enroller.0.user),
-    )?)
+    let Enroller(current) = enroller;
+    let user = &current.user;
+    if enrolment::is_due(app, &current).await? {
+        let page = EnrolmentPage::new(user, rd, sent.is_some());
+        return Ok(Answer::page(app, Status::Ok, &page, Some(user))?);
+    }
+    let page = FactorsPage::new(app, &current, rd).await?;
+    Ok(Answer::page(app, Status::Ok, &page, Some(user))?)
 }
 
 /// The key is the same until the session is proven anew, so that asking for the page changes nothing.
@@ -49,6 +52,9 @@ async fn totp_form(
     enroller: Enroller,
     rd: Option<&str>,
 ) -> Result<Answer, Failure> {
+    if enrolment::is_due(app, &enroller.0).await? {
+        return Ok(Answer::see_other(&with_query(HERE, &[("rd", rd)])));
+    }
     let page = TotpPage::new(app, &enroller.0, rd).await?;
     Ok(Answer::page(
         app,
@@ -73,6 +79,10 @@ async fn totp_confirm(
 ) -> Result<Answer, Failure> {
     let Enroller(current) = enroller;
     let Sensitive(TotpForm { code, rd }) = form;
+    if enrolment::is_due(app, &current).await? {
+        let way = with_query(HERE, &[("rd", rd.as_deref())]);
+        return Ok(Answer::see_other(&way));
+    }
     let page = TotpPage::new(app, &current, rd.as_deref()).await?;
     let Some(code) = code.filter(|code| !code.is_empty()) else {
         return Ok(Answer::page(app, Status::Ok, &page, Some(&current.user))?);

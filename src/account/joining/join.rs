@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::reserve;
+use crate::account::enrolment;
 use crate::foundation::app::App;
 use crate::foundation::audit::{self, Actor, Event, Record};
 use crate::foundation::db::Tx;
@@ -208,6 +209,10 @@ async fn admit(
         return Ok(Joined::Waiting);
     }
     let signed_in = enter(app, &mut tx, user, browser, Proven::BY_PASSWORD).await?;
+    if granted.is_some_and(|granted| granted.proven().is_some()) {
+        let (user, session) = (signed_in.user.id, signed_in.session.id);
+        enrolment::has_read(app, &mut tx, user, session).await?;
+    }
     commit(app, tx, &signed_in, browser, vec![record]).await?;
     Ok(Joined::In(Box::new(signed_in)))
 }

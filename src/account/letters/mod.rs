@@ -1,5 +1,6 @@
 //! The mails of accounts, written when they are sent: links in them are made then.
 
+mod enrolment;
 mod joining;
 
 use std::time::Duration;
@@ -20,6 +21,7 @@ use crate::people::users::{self, User};
 use crate::web::letters::{Letter, write};
 use crate::web::pages::{Template, template};
 
+pub(super) use enrolment::ask_for_code;
 pub(super) use joining::{ask_to_sign_up, invite};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -45,6 +47,7 @@ pub fn templates() -> Vec<Template> {
         NoticeLetter::TEMPLATE,
         AddressChangedLetter::TEMPLATE,
         TestLetter::TEMPLATE,
+        enrolment::CodeLetter::TEMPLATE,
     ]
     .into_iter()
     .chain(joining::templates())
@@ -61,6 +64,7 @@ impl Compose for Letters {
             "reset" => return reset(app, mail).await,
             "invitation" => return joining::invitation(app, mail).await,
             "sign_up" => return joining::sign_up(app, mail).await,
+            "enrolment" => return enrolment::code(app, mail).await,
             _ => {}
         }
         let Some(user_id) = mail.user_id else {

@@ -4,6 +4,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::{Added, Changed, add, delete, rename};
+use crate::account::enrolment;
 use crate::account::factors::RecoveryCodesPage;
 use crate::foundation::app::App;
 use crate::foundation::clock::Timestamp;
@@ -15,6 +16,7 @@ use crate::web::pages::{Page, Template, template};
 use crate::web::{Answer, Failure, Refusal, Visit, Visitor};
 
 const HERE: &str = "/account/passkeys";
+const FACTORS: &str = "/account/factors";
 
 #[must_use]
 pub fn routes() -> Vec<Route> {
@@ -28,6 +30,9 @@ async fn show(
     visitor: Visitor,
     current: Enroller,
 ) -> Result<Answer, Failure> {
+    if enrolment::is_due(app, &current.0).await? {
+        return Ok(Answer::see_other(FACTORS));
+    }
     answer(app, &visitor, &current.0, Status::Ok, None).await
 }
 
@@ -47,6 +52,9 @@ async fn add_post(
     let (Enroller(current), Sensitive(form)) = (current, form);
     if Unavailable::of(&app.settings).is_some() {
         return Err(Refusal::not_found().into());
+    }
+    if enrolment::is_due(app, &current).await? {
+        return Ok(Answer::see_other(FACTORS));
     }
     let device = visit.device();
     let told = match add(app, &current, &visitor.hash(), &form.assertion, &device).await? {

@@ -74,6 +74,8 @@ events! {
     SiteChange "site_change"
     RuleChange "rule_change"
     SecondFactor "second_factor"
+    EnrolmentCode "enrolment_code"
+    EnrolmentProof "enrolment_proof"
     TotpAdd "totp_add"
     TotpRemove "totp_remove"
     PasskeyAdd "passkey_add"

@@ -85,6 +85,8 @@ pub fn describe(event: &str) -> &str {
         "site_change" => "Site changed",
         "rule_change" => "Rule changed",
         "second_factor" => "Second step",
+        "enrolment_code" => "Code for a first factor asked for",
+        "enrolment_proof" => "Code for a first factor entered",
         "totp_add" => "Authenticator app added",
         "totp_remove" => "Authenticator app removed",
         "passkey_add" => "Passkey added",

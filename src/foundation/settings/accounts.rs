@@ -1,5 +1,7 @@
 use rocket::serde::{Deserialize, Serialize};
 
+use super::environment::list;
+
 /// What people may do about their own accounts.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
@@ -73,6 +75,11 @@ impl TryFrom<Written> for SignUp {
                 "off" => Ok(Self::Off),
                 "open" => Ok(Self::Open),
                 "approval" => Ok(Self::Approval),
+                // As it comes from the environment, where all is text.
+                text if text.starts_with('[') => {
+                    let domains = list(text).into_iter().map(str::to_owned);
+                    Ok(Self::Domains(domains.collect()))
+                }
                 _ => Err(WANTED),
             },
             Written::Domains(domains) => Ok(Self::Domains(domains)),

@@ -217,7 +217,7 @@ fn yes_or_no(text: &str) -> Option<bool> {
 }
 
 /// `10.0.0.1,10.0.0.0/8`, with or without blanks, brackets and quotes.
-fn list(text: &str) -> Vec<&str> {
+pub(super) fn list(text: &str) -> Vec<&str> {
     let bare = text
         .strip_prefix('[')
         .and_then(|text| text.strip_suffix(']'));

@@ -137,7 +137,14 @@ pub(crate) async fn mint_for_sign_up(
 ) -> Result<Option<Token>, Error> {
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
-    if store::count_sign_ups(&mut tx, address, now.minus(60 * MINUTE)).await? >= most {
+    if store::count_sign_ups(
+        &mut tx,
+        &users::canonical_name(address),
+        now.minus(60 * MINUTE),
+    )
+    .await?
+        >= most
+    {
         return Ok(None);
     }
     let new = NewInvitation {

@@ -131,14 +131,14 @@ pub(super) async fn by_link<'c>(
     .await
 }
 
-/// How many visitors' links were made for an address since a moment, and not used.
+/// How many visitors' links were made for an address, in lower case, since a moment, and not used.
 pub(super) async fn count_sign_ups(
     connection: &mut Connection,
     address: &str,
     since: Timestamp,
 ) -> Result<i64, sqlx::Error> {
     connection
-        .query("SELECT count(*) FROM invitations WHERE email = $1 AND sign_up AND created_at > $2")
+        .query("SELECT count(*) FROM invitations WHERE lower(email) = $1 AND sign_up AND created_at > $2")
         .bind(address)
         .bind(since)
         .scalar()

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::foundation::app::App;
 use crate::foundation::db::Tx;
 use crate::foundation::error::Error;
-use crate::foundation::token::Token;
+use crate::foundation::token::{Token, TokenHash};
 
 pub(crate) use store::{Link, end_all};
 
@@ -24,6 +24,10 @@ pub enum Purpose {
     Undo,
     /// Ending a session that its user did not begin.
     EndSession,
+    /// A code, and no link: proving that one reads one's mail, before a first factor is set up.
+    Enrol,
+    /// What stands for such a proof in a session.
+    Enrolling,
 }
 
 impl Purpose {
@@ -33,6 +37,8 @@ impl Purpose {
             Self::Verify => "verify",
             Self::Undo => "undo",
             Self::EndSession => "end_session",
+            Self::Enrol => "enrol",
+            Self::Enrolling => "enrolling",
         }
     }
 }
@@ -47,30 +53,45 @@ pub(crate) async fn mint(
     lifetime: Duration,
 ) -> Result<Token, Error> {
     let token = Token::generate();
+    put(app, tx, &token.hash(), purpose, user_id, data, lifetime).await?;
+    Ok(token)
+}
+
+/// Keeps the hash of what was made elsewhere.
+pub(crate) async fn put(
+    app: &App,
+    tx: &mut Tx,
+    hash: &TokenHash,
+    purpose: Purpose,
+    user_id: Uuid,
+    data: &str,
+    lifetime: Duration,
+) -> Result<(), Error> {
     let now = app.clock.now();
     let link = Link {
         user_id,
         data: data.to_owned(),
     };
-    store::insert(
-        tx,
-        &token.hash(),
-        purpose.word(),
-        &link,
-        now,
-        now.plus(lifetime),
-    )
-    .await?;
-    Ok(token)
+    let end = now.plus(lifetime);
+    Ok(store::insert(tx, hash, purpose.word(), &link, now, end).await?)
 }
 
 /// Looks at one without using it up. `None`: it is unknown, used, too old, or for something else.
 pub(crate) async fn look(app: &App, purpose: Purpose, token: &str) -> Result<Option<Link>, Error> {
-    let Some(token) = Token::parse(token) else {
-        return Ok(None);
-    };
+    match Token::parse(token) {
+        Some(token) => find(app, purpose, &token.hash()).await,
+        None => Ok(None),
+    }
+}
+
+/// As [`look`], by the hash.
+pub(crate) async fn find(
+    app: &App,
+    purpose: Purpose,
+    hash: &TokenHash,
+) -> Result<Option<Link>, Error> {
     let now = app.clock.now();
-    Ok(store::find(app.db.reader(), &token.hash(), purpose.word(), now).await?)
+    Ok(store::find(app.db.reader(), hash, purpose.word(), now).await?)
 }
 
 /// Uses one up, and all others of the user for the same; the first of many who come with it has it.
@@ -80,10 +101,20 @@ pub(crate) async fn take(
     purpose: Purpose,
     token: &str,
 ) -> Result<Option<Link>, Error> {
-    let Some(token) = Token::parse(token) else {
-        return Ok(None);
-    };
-    let link = store::take(tx, &token.hash(), purpose.word(), app.clock.now()).await?;
+    match Token::parse(token) {
+        Some(token) => take_by(app, tx, purpose, &token.hash()).await,
+        None => Ok(None),
+    }
+}
+
+/// As [`take`], by the hash.
+pub(crate) async fn take_by(
+    app: &App,
+    tx: &mut Tx,
+    purpose: Purpose,
+    hash: &TokenHash,
+) -> Result<Option<Link>, Error> {
+    let link = store::take(tx, hash, purpose.word(), app.clock.now()).await?;
     if let Some(link) = &link {
         end(tx, link.user_id, purpose).await?;
     }

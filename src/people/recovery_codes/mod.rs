@@ -2,14 +2,13 @@
 
 mod store;
 
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::foundation::app::App;
 use crate::foundation::db::Tx;
 use crate::foundation::error::Error;
-use crate::foundation::token::in_groups_of_five_bits;
+use crate::foundation::token::{TokenHash, in_groups_of_five_bits};
 
 pub(crate) use store::{forget, left};
 
@@ -44,14 +43,14 @@ impl RecoveryCode {
         is_code.then_some(Self(spelt))
     }
 
-    fn generate() -> Self {
+    pub(crate) fn generate() -> Self {
         let mut bytes = Zeroizing::new([0; BYTES]);
         getrandom::fill(&mut *bytes).expect("the operating system gives random bytes");
         Self(Zeroizing::new(in_groups_of_five_bits(&*bytes, LETTERS)))
     }
 
     /// Six groups of four with hyphens, for paper.
-    fn written(&self) -> String {
+    pub(crate) fn written(&self) -> String {
         let groups: Vec<&str> = (0..self.0.len())
             .step_by(4)
             .map(|at| &self.0[at..at + 4])
@@ -59,8 +58,8 @@ impl RecoveryCode {
         groups.join("-")
     }
 
-    fn hash(&self) -> Vec<u8> {
-        Sha256::digest(self.0.as_bytes()).to_vec()
+    pub(crate) fn hash(&self) -> TokenHash {
+        TokenHash::of_text(&self.0)
     }
 }
 
@@ -69,7 +68,7 @@ pub(crate) async fn renew(tx: &mut Tx, user_id: Uuid) -> Result<Vec<String>, Err
     store::forget(tx, user_id).await?;
     let codes: Vec<RecoveryCode> = (0..COUNT).map(|_| RecoveryCode::generate()).collect();
     for code in &codes {
-        store::insert(tx, user_id, &code.hash()).await?;
+        store::insert(tx, user_id, code.hash().as_bytes()).await?;
     }
     Ok(codes.iter().map(RecoveryCode::written).collect())
 }
@@ -81,7 +80,7 @@ pub(crate) async fn spend(
     user_id: Uuid,
     code: &RecoveryCode,
 ) -> Result<Option<i64>, Error> {
-    if !store::spend(tx, user_id, &code.hash(), app.clock.now()).await? {
+    if !store::spend(tx, user_id, code.hash().as_bytes(), app.clock.now()).await? {
         return Ok(None);
     }
     Ok(Some(store::left(&mut **tx, user_id).await?))

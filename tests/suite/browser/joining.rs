@@ -2,7 +2,9 @@
 
 use super::accessibility::{look, look_here};
 use super::factors::{are_there, read_picture};
-use super::{Browser, kept};
+use super::{Browser, kept, signed_up};
+use crate::mail::enrolment::code_in;
+use crate::mail::server::{ALICE, MailServer};
 use crate::support::PASSWORD;
 
 /// Sends the form of the page that is open.
@@ -72,4 +74,57 @@ async fn whoever_signs_up_waits_until_an_admin_approves() {
     keeper.find("[name=display_name]").await;
     zoe.sign_in(&server, "zoe", PASSWORD, false).await;
     zoe.arrives_at(&server.url("/account")).await;
+}
+
+#[rocket::async_test]
+async fn a_mailed_invitation_leads_to_an_account() {
+    let Some((mut server, browser)) = signed_up().await else {
+        return;
+    };
+    let Some(mails) = MailServer::start() else {
+        return;
+    };
+    server.restart_with(&mails.settings());
+    server.command(&["invite", "--email", ALICE], "");
+    let mail = mails.arrived(1).remove(0);
+    let is_link = |line: &&str| line.starts_with(&server.url("/invitation/"));
+    let link = mail.lines().find(is_link).expect("a link").trim();
+    browser.visit(link).await;
+    browser.fill("username", "zoe").await;
+    browser.fill("new_password", PASSWORD).await;
+    press(&browser).await;
+    browser.arrives_at(&server.url("/account")).await;
+    let other = Browser::start().await.expect("a second browser");
+    other.sign_in(&server, ALICE, PASSWORD, false).await;
+    other.arrives_at(&server.url("/account")).await;
+}
+
+#[rocket::async_test]
+async fn whoever_must_have_a_second_factor_enters_the_code_that_was_mailed() {
+    let Some((mut server, browser)) = signed_up().await else {
+        return;
+    };
+    let Some(mails) = MailServer::start() else {
+        return;
+    };
+    let address = ["--email", ALICE, "--email-verified", "true"];
+    server.command(&[&["user", "set", "alice"], &address[..]].concat(), "");
+    let settings = format!("second_factor.required = \"all\"\n{}", mails.settings());
+    server.restart_with(&settings);
+    browser.sign_in(&server, "alice", PASSWORD, false).await;
+    browser
+        .find("form[action='/account/factors/send-code']")
+        .await;
+    look_here(&browser, "enrolment").await;
+    browser.submit("/account/factors/send-code").await;
+    browser.find("[name=code]").await;
+    look_here(&browser, "enrolment, sent").await;
+    browser.fill("code", "0000").await;
+    browser.submit("/account/factors/code").await;
+    browser.find("[role=alert]").await;
+    look_here(&browser, "enrolment, refused").await;
+    let code = code_in(&mails.arrived(1)[0]);
+    browser.fill("code", &code).await;
+    browser.submit("/account/factors/code").await;
+    browser.find("a[href^='/account/totp']").await;
 }

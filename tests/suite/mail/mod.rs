@@ -1,5 +1,6 @@
 //! Mail: what is sent, to whom, through a real mail server; forgotten passwords and addresses.
 
+pub mod enrolment;
 mod faults;
 mod faulty;
 mod notices;

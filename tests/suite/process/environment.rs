@@ -68,6 +68,31 @@ fn what_is_plainly_meant_is_taken() {
 }
 
 #[test]
+fn who_may_sign_up_is_a_word_or_a_list_of_domains() {
+    let machine = |value| {
+        Machine::new()
+            .set("VESTIBULE_MAIL__HOST", "localhost")
+            .set("VESTIBULE_MAIL__FROM", "Vestibule <v@example.com>")
+            .set("VESTIBULE_ACCOUNTS__SIGN_UP", value)
+    };
+    for (value, effect) in [
+        ("approval", "approval"),
+        ("'open'", "open"),
+        ("[\"example.com\"]", r#"["example.com"]"#),
+        (
+            "[example.com, 'Example.org']",
+            r#"["example.com","Example.org"]"#,
+        ),
+    ] {
+        let (shown, source) = shown(&machine(value), &[], "accounts.sign_up");
+        assert_eq!((&*shown, &*source), (effect, "environment"), "{value}");
+    }
+    for wrong in ["example.com", "[example]", "[]", "true"] {
+        assert_refused(&machine(wrong), &["accounts.sign_up"]);
+    }
+}
+
+#[test]
 fn cfg_01_what_is_not_plain_is_refused_with_what_works() {
     for (name, value, words) in [
         ("VESTIBULE_INSECURE_HTTP", "maybe", &["true", "false"][..]),
