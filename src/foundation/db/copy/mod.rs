@@ -11,7 +11,7 @@ use end::End;
 use value::{Column, Sum, Value};
 
 /// In an order in which what is referred to comes first.
-pub const TABLES: [&str; 36] = [
+pub const TABLES: [&str; 37] = [
     "users",
     "groups",
     "memberships",
@@ -34,6 +34,7 @@ pub const TABLES: [&str; 36] = [
     "trusted_devices",
     "app_tokens",
     "notices",
+    "muted_notices",
     "mails",
     "links",
     "clients",
