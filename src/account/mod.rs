@@ -5,6 +5,7 @@ mod devices;
 mod enrolment;
 pub(crate) mod factors;
 pub mod joining;
+mod leaving;
 pub mod letters;
 pub mod lifecycle;
 mod notices;
@@ -32,6 +33,7 @@ use devices::DevicesPage;
 use enrolment::EnrolmentPage;
 use factors::{FactorsPage, RecoveryCodesPage, TotpPage};
 use joining::JoinPage;
+use leaving::DataPage;
 use letters::Letters;
 use notices::{EndSessionPage, NoticesPage};
 use passkeys::PasskeysPage;
@@ -56,6 +58,7 @@ pub fn slice() -> Slice {
         PageKind::of::<JoinPage>(),
         PageKind::of::<PasskeysPage>(),
         PageKind::of::<NoticesPage>(),
+        PageKind::of::<DataPage>(),
         PageKind::of::<EndSessionPage>(),
     ];
     let routes = [
@@ -64,6 +67,7 @@ pub fn slice() -> Slice {
         devices::routes(),
         factors::routes(),
         notices::routes(),
+        leaving::routes(),
         enrolment::routes(),
         passkeys::routes(),
         reset::routes(),
@@ -75,6 +79,7 @@ pub fn slice() -> Slice {
         .with_setup(|builder| {
             builder.manage::<Box<dyn Compose>>(Box::new(Letters));
             builder.every_by_one(Duration::from_secs(60), |app| Box::pin(links::sweep(app)));
+            builder.every_by_one(Duration::from_secs(60), |app| Box::pin(leaving::sweep(app)));
             builder.every_by_one(Duration::from_secs(60), |app| {
                 Box::pin(invitations::sweep(app))
             });

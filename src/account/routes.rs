@@ -2,7 +2,7 @@ use rocket::http::Status;
 use rocket::{FromForm, Route, get, post, routes};
 use serde::Serialize;
 
-use super::{Changed, change_password};
+use super::{Changed, change_password, leaving};
 use crate::foundation::app::App;
 use crate::foundation::audit;
 use crate::foundation::clock::Timestamp;
@@ -33,6 +33,7 @@ async fn show(
     let sign_ins = audit::recent_sign_ins(app.db.reader(), user.id, SIGN_INS_SHOWN).await?;
     let page = AccountPage {
         notices: notices::unseen(app, user.id).await?,
+        leaves: leaving::due(app, &current).await?,
         user: user.0.clone(),
         session: CurrentSessionView {
             created_at: current.session.created_at,
@@ -144,6 +145,8 @@ async fn answer_password_change(
 #[derive(Serialize)]
 pub struct AccountPage {
     notices: Vec<Notice>,
+    /// When the account is going to be deleted.
+    leaves: Option<Timestamp>,
     user: User,
     session: CurrentSessionView,
     sign_ins: Vec<SignInView>,
@@ -180,6 +183,7 @@ impl Page for AccountPage {
         };
         vec![Self {
             notices: vec![Notice::sample(text)],
+            leaves: Some(at),
             user: User::sample(text),
             session: CurrentSessionView {
                 created_at: at,

@@ -32,6 +32,7 @@ mod integrity;
 mod invalidations;
 mod joining;
 mod layout;
+mod leaving;
 mod login;
 mod mail;
 mod memory;

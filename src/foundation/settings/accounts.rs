@@ -1,5 +1,6 @@
 use rocket::serde::{Deserialize, Serialize};
 
+use super::OffOrSpan;
 use super::environment::list;
 
 /// What people may do about their own accounts.
@@ -11,6 +12,8 @@ pub struct Accounts {
     pub sign_up: SignUp,
     /// Whether a verified address signs in as well as a user name.
     pub sign_in_by_email: bool,
+    /// Whether people may delete their own accounts, and after how long, in which they may think better of it.
+    pub delete_own: OffOrSpan,
 }
 
 impl Default for Accounts {
@@ -18,6 +21,7 @@ impl Default for Accounts {
         Self {
             sign_up: SignUp::Off,
             sign_in_by_email: true,
+            delete_own: OffOrSpan::default(),
         }
     }
 }

@@ -1,8 +1,6 @@
-use std::time::Duration;
-
 use rocket::serde::{Deserialize, Serialize};
 
-use super::{DAY, HOUR};
+use super::OffOrSpan;
 
 /// When a second factor is asked for.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -12,7 +10,7 @@ pub struct SecondFactor {
     /// Elsewhere the first to come with the password does, so tell people before you set it.
     pub required: Required,
     /// How long a browser is not asked again, where its user wishes so; `off` asks each time.
-    pub trust_device: TrustDevice,
+    pub trust_device: OffOrSpan,
 }
 
 /// Who needs a second factor.
@@ -48,33 +46,5 @@ impl From<Required> for String {
             Required::All => "all".to_owned(),
             Required::Group(group) => format!("group:{group}"),
         }
-    }
-}
-
-/// How long a trusted browser stays one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct TrustDevice(pub Option<Duration>);
-
-impl TryFrom<String> for TrustDevice {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        if text == "off" {
-            return Ok(Self(None));
-        }
-        let span = humantime::parse_duration(&text).ok();
-        let span = span.filter(|span| (HOUR..=400 * DAY).contains(span));
-        let span = span.ok_or("is off, or between 1h and 400d, like 30d")?;
-        Ok(Self(Some(span)))
-    }
-}
-
-impl From<TrustDevice> for String {
-    fn from(trust: TrustDevice) -> Self {
-        trust.0.map_or_else(
-            || "off".to_owned(),
-            |span| humantime::format_duration(span).to_string(),
-        )
     }
 }

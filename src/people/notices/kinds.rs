@@ -54,6 +54,7 @@ kinds! {
     AccountChanged security "account_changed" "An admin changed your account."
     AddressChanged security "address_changed" "The address of your account was changed."
     AddressRestored security "address_restored" "A change of your address was taken back; all sessions were ended."
+    DepartureAsked security "departure_asked" "Your account is going to be deleted. If that is not what you want, sign in and keep it."
     TokenAdded security "token_added" "An app token was made."
     TokenRevoked optional "token_revoked" "An app token was revoked."
     Approved security "approved" "An admin approved your account: you can sign in."

@@ -38,9 +38,9 @@ pub use store::{
     some_groups, some_usernames,
 };
 pub(crate) use store::{
-    Secret, StoredHash, any_admin, by_id_in, by_unchanged_password, by_verified_address,
-    count_candidates, delete, foreign_hashes, kinds_of_hashes, like_pattern, push_candidates,
-    push_match, rehash, secret_by_name, set_disabled, update, user_columns,
+    Secret, StoredHash, any_admin, any_other_admin, by_id_in, by_unchanged_password,
+    by_verified_address, count_candidates, delete, foreign_hashes, kinds_of_hashes, like_pattern,
+    push_candidates, push_match, rehash, secret_by_name, set_disabled, update, user_columns,
 };
 
 /// A person who signs in.

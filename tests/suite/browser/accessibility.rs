@@ -43,6 +43,7 @@ async fn no_page_for_users_has_a_fault() {
     let applications = server.url("/account/applications");
     look(&browser, "applications", &applications).await;
     look(&browser, "notices", &server.url("/account/notices")).await;
+    look(&browser, "data", &server.url("/account/data")).await;
     let no_good = server.url("/end-session/none");
     look(&browser, "a link that is no good", &no_good).await;
     let again = server.url("/reauthenticate");

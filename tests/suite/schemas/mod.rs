@@ -160,6 +160,7 @@ async fn both_engines_take_and_refuse_the_same_rows() {
             "approvals",
             "codes",
             "consents",
+            "departures",
             "grants",
             "invitation_groups",
             "invitation_links",

@@ -106,4 +106,8 @@ pub const ROWS: &[(i64, &[&str])] = &[
             "INSERT INTO approvals VALUES (id(2), 3)",
         ],
     ),
+    (
+        20_261_129_170_000,
+        &["INSERT INTO departures VALUES (id(1), 9)"],
+    ),
 ];

@@ -11,7 +11,7 @@ use end::End;
 use value::{Column, Sum, Value};
 
 /// In an order in which what is referred to comes first.
-pub const TABLES: [&str; 37] = [
+pub const TABLES: [&str; 38] = [
     "users",
     "groups",
     "memberships",
@@ -49,6 +49,7 @@ pub const TABLES: [&str; 37] = [
     "invitation_groups",
     "invitation_links",
     "approvals",
+    "departures",
 ];
 
 /// What concerns the processes that run or is over within minutes, or is made anew from the rest.

@@ -202,6 +202,20 @@ pub(crate) async fn any_admin<'c>(executor: impl Into<Executor<'c>>) -> Result<b
     .await
 }
 
+/// The same of anybody but one.
+pub(crate) async fn any_other_admin(
+    connection: &mut Connection,
+    id: Uuid,
+) -> Result<bool, sqlx::Error> {
+    connection
+        .query(
+            "SELECT EXISTS (SELECT 1 FROM users WHERE admin AND disabled_at IS NULL AND id <> $1)",
+        )
+        .bind(id)
+        .scalar()
+        .await
+}
+
 /// False if the name is taken.
 pub(in crate::people::users) async fn insert(
     connection: &mut Connection,
