@@ -2,6 +2,7 @@
 
 use crate::foundation::app::App;
 use crate::foundation::audit::{self, Actor, Event, Record};
+use crate::foundation::db::Tx;
 use crate::people::notices::{self, Kind};
 use crate::people::passwords::{Hasher, Password};
 use crate::people::users::{self, Changes, Outcome, Refused, User};
@@ -95,9 +96,14 @@ pub async fn enable(app: &App, actor: &Actor, username: &str) -> Outcome<User> {
 /// The database failed.
 pub async fn delete(app: &App, actor: &Actor, username: &str) -> Outcome<User> {
     let mut tx = app.db.begin().await?;
-    let Some(user) = users::by_name(&mut *tx, username).await? else {
-        return Ok(Err(Refused::Unknown));
-    };
+    match users::by_name(&mut *tx, username).await? {
+        Some(user) => delete_in(app, tx, actor, user).await,
+        None => Ok(Err(Refused::Unknown)),
+    }
+}
+
+/// The same in a transaction that has decided on it.
+pub(super) async fn delete_in(app: &App, mut tx: Tx, actor: &Actor, user: User) -> Outcome<User> {
     let now = app.clock.now();
     sessions::end_all_of(&mut tx, now, user.id, EndReason::UserDeleted, actor).await?;
     sessions::keep_those_of_former(&mut tx, user.id).await?;

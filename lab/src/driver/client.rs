@@ -143,7 +143,7 @@ impl Client {
             }
             // Not the one by which a browser is known before anybody is signed in.
             if name.eq_ignore_ascii_case("set-cookie") && !value.contains("vestibule-visit=") {
-                self.with_cookie(value.split(';').next().unwrap_or_default());
+                self.take_cookie(value.split(';').next().unwrap_or_default());
             }
         }
         let odd = |what| io::Error::new(io::ErrorKind::InvalidData, what);
@@ -152,6 +152,15 @@ impl Client {
             location,
             length.ok_or_else(|| odd("an answer without a length"))?,
         ))
+    }
+
+    /// One that is taken away is of no interest, unless it is the one that is kept.
+    fn take_cookie(&mut self, pair: &str) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let is_kept = self.cookie.split('=').next() == Some(name);
+        if !value.is_empty() || is_kept {
+            self.with_cookie(pair);
+        }
     }
 
     fn read_line(&mut self) -> io::Result<String> {

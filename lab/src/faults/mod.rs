@@ -22,6 +22,7 @@ mod nodes;
 mod one_core;
 mod oversize;
 mod panics;
+mod proofs;
 mod read_only;
 mod restart;
 mod schema;
@@ -100,6 +101,7 @@ const FAULTS: &[Fault] = &[
     stopped::FAULT,
     slow_disk::FAULT,
     one_core::FAULT,
+    proofs::FAULT,
     nodes::node_killed::FAULT,
     nodes::database_ended::KILLED,
     nodes::database_ended::RESTARTED,
@@ -128,6 +130,12 @@ const NEEDS: &[Need] = &[
         why: "to run the server as a user without rights",
         present: || on_path("setpriv"),
         source: Source::Debian(&["util-linux"]),
+    },
+    Need {
+        what: "oathtool",
+        why: "to be the authenticator app of users with a second factor",
+        present: || on_path("oathtool"),
+        source: Source::Debian(&["oathtool"]),
     },
     Need {
         what: "strace",

@@ -64,13 +64,20 @@ async fn cancel(app: &App, current: &CurrentSession, device: &Device) -> Result<
 
 /// Deletes the accounts whose time has come. The last admin's stays until there is another.
 pub(super) async fn sweep(app: &App) -> Result<(), Error> {
-    for user_id in store::over(app.db.reader(), app.clock.now()).await? {
-        let Some(user) = users::by_id(app.db.reader(), user_id).await? else {
+    let now = app.clock.now();
+    for user_id in store::over(app.db.reader(), now).await? {
+        let mut tx = app.db.begin().await?;
+        // Whoever has kept the account since then keeps it.
+        if !store::take(&mut tx, user_id, now).await? {
+            continue;
+        }
+        let Some(user) = users::by_id_in(&mut tx, user_id).await? else {
             continue;
         };
-        let deleted = lifecycle::delete(app, &sessions::by_time(), &user.username).await?;
+        let username = user.username.clone();
+        let deleted = lifecycle::delete_in(app, tx, &sessions::by_time(), user).await?;
         if let Err(refused) = deleted {
-            tracing::warn!(user = %user.username, "has asked to be deleted and was not: {refused}");
+            tracing::warn!(user = %username, "has asked to be deleted and was not: {refused}");
         }
     }
     Ok(())

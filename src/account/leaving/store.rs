@@ -41,6 +41,21 @@ pub(super) async fn remove(
     Ok(rows == 1)
 }
 
+/// Whether it is due still; it is over then.
+pub(super) async fn take(
+    connection: &mut Connection,
+    user_id: Uuid,
+    now: Timestamp,
+) -> Result<bool, sqlx::Error> {
+    let rows = connection
+        .query("DELETE FROM departures WHERE user_id = $1 AND due_at <= $2")
+        .bind(user_id)
+        .bind(now)
+        .execute()
+        .await?;
+    Ok(rows == 1)
+}
+
 pub(super) async fn over(pool: &Pool, now: Timestamp) -> Result<Vec<Uuid>, sqlx::Error> {
     pool.query("SELECT user_id FROM departures WHERE due_at <= $1 ORDER BY due_at LIMIT 100")
         .bind(now)

@@ -149,8 +149,14 @@ fn hash(argon2: &Argon2, password: &str, memory: &mut Memory) -> Result<String, 
     Ok(hash.to_string())
 }
 
-/// `None`: it is no hash that a password is compared to.
-pub fn cost_of(stored: &str) -> Option<Cost> {
+/// Whether a password can be compared to it.
+#[must_use]
+pub fn can_be_verified(stored: &str) -> bool {
+    Stored::parse(stored).is_ok()
+}
+
+/// What a stored hash, or one without its salt and output, costs. `None`: it is of no kind that is known here.
+fn cost_of(stored: &str) -> Option<Cost> {
     if let Some(foreign) = Foreign::parse(stored) {
         return Some(Cost::of_foreign(&foreign));
     }

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use crate::foundation::app::AppBuilder;
 use crate::foundation::error::Error;
 
-pub(crate) use hasher::cost_of;
+pub(crate) use hasher::can_be_verified;
 pub use hasher::{HashForm, Hasher, Verdict};
 pub use policy::{MAX_BYTES, Weakness, check};
 

@@ -11,7 +11,7 @@ use crate::foundation::clock::DAY;
 use crate::foundation::db::Tx;
 use crate::foundation::error::Error;
 use crate::people::links::{self, Purpose};
-use crate::people::passwords::{HashForm, cost_of};
+use crate::people::passwords::{HashForm, can_be_verified};
 
 /// A user as a file has it.
 #[derive(Debug)]
@@ -104,7 +104,7 @@ async fn add(
     if let Some(line) = lines.insert(new.username.clone(), entry.line) {
         return Ok(Err(format!("{} is on line {line}, too", new.username)));
     }
-    let hash = entry.hash.filter(|hash| cost_of(hash).is_some());
+    let hash = entry.hash.filter(|hash| can_be_verified(hash));
     let hash = hash.as_deref().map(|hash| (hash, entry.form));
     let Some(user) = super::create::insert_with(tx, now, new, hash).await? else {
         return Ok(Err("That user name is taken.".to_owned()));

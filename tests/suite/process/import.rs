@@ -84,6 +84,32 @@ fn a_hash_that_cannot_be_verified_becomes_a_link_to_choose_a_password() {
 }
 
 #[test]
+fn a_hash_of_our_own_kind_that_is_cut_becomes_a_link_too() {
+    let machine = Machine::new();
+    let whole = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0c2FsdA$c2FsdHNhbHRzYWx0c2FsdHNhbHRzYWx0c2FsdHNhbHQ";
+    let cut = "$argon2id$v=19$m=19456,t=2,p=1";
+    let text = format!(
+        "whole:{whole}\ncut:{cut}\nodd:{}\n",
+        whole.replace("v=19", "v=18")
+    );
+    let ran = import(&machine, "htpasswd", &text, &[]).done();
+    let links = ran.out.matches("/reset/").count();
+    assert_eq!(links, 2, "{}", ran.out);
+    assert_eq!(
+        machine.number("SELECT count(*) FROM users WHERE password_hash IS NULL"),
+        2
+    );
+}
+
+#[test]
+fn no_hash_is_told_where_a_file_cannot_be_read() {
+    let machine = Machine::new();
+    let text = format!("users:\n  john:\n    password: '{BCRYPT}'\n   displayname: [\n");
+    let told = import(&machine, "authelia", &text, &[]).failed();
+    assert!(!told.contains("$2y$"), "{told}");
+}
+
+#[test]
 fn imp_01_one_broken_line_of_a_hundred_thousand_and_nobody_is_added() {
     let machine = Machine::new();
     let mut text = "username,email,groups,password_hash\n".to_owned();
@@ -169,6 +195,24 @@ fn users_of_authelia_bring_names_addresses_and_groups() {
         machine.number("SELECT count(*) FROM users WHERE disabled_at IS NOT NULL"),
         1
     );
+}
+
+#[test]
+fn a_table_may_begin_with_a_byte_order_mark_and_end_its_lines_as_windows_does() {
+    let machine = Machine::new();
+    let text = "\u{feff}username,email\r\nalice,alice@example.com\r\n\"bob\",\r\n";
+    import(&machine, "csv", text, &[]).done();
+    assert_eq!(users(&machine), 2);
+}
+
+#[test]
+fn two_users_with_one_confirmed_address_are_refused_by_line() {
+    let machine = Machine::new();
+    let text =
+        "username,email,email_verified\nalice,one@example.com,true\nbob,One@example.com,true\n";
+    let told = import(&machine, "csv", text, &["--trust"]).failed();
+    assert!(told.contains("users:3: That address"), "{told}");
+    assert_eq!(users(&machine), 0);
 }
 
 #[test]

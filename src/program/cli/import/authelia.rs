@@ -25,11 +25,12 @@ struct Person {
 }
 
 pub fn read(text: &str) -> Read {
+    // The library's own words may quote the line, with the hash in it.
     let file: File = serde_saphyr::from_str(text).map_err(|error| {
         let line = error.location().map_or(1, |at| at.line());
         vec![Fault {
             line: usize::try_from(line).unwrap_or(usize::MAX),
-            text: error.to_string(),
+            text: "cannot be read: users have each a name of their own, and below it displayname, password, email and groups".to_owned(),
         }]
     })?;
     let mut entries: Vec<Entry> = file.users.into_iter().map(entry).collect();
