@@ -103,8 +103,6 @@ impl Class {
 /// a wrong password is apart in every round. The control shows what that looks like.
 #[rocket::async_test]
 async fn log_02_whether_a_user_exists_is_not_told_by_the_time_it_takes() {
-    const SAMPLES: usize = 30;
-    const ROUNDS: usize = 8;
     let app = TestApp::start().await;
     app.user("eve").await;
     disabled(&app, "frank").await;
@@ -130,7 +128,7 @@ async fn log_02_whether_a_user_exists_is_not_told_by_the_time_it_takes() {
     let app = app.restarted().await;
     let mut wrong = Class::new("wrong password", "alice", "not that password", 1);
     let mut control = Class::new("not hashed", "alice", &"x".repeat(1_025), 0);
-    let mut suspects = vec![
+    let suspects = vec![
         Class::new("unknown user", "nobody", "not that password", 1),
         Class::new("disabled user", "carol", PASSWORD, 1),
         Class::new("user without a password", "dave", "not that password", 1),
@@ -141,26 +139,57 @@ async fn log_02_whether_a_user_exists_is_not_told_by_the_time_it_takes() {
         Class::new("one character", "nobody", "x", 1),
         Class::new("1,024 characters", "alice", &"x".repeat(1_024), 1),
     ];
+    assert_alike(&app, &mut wrong, &mut control, suspects).await;
+}
+
+/// Nobody of SHA-crypt's is told apart either, whose time goes by the length of the password and of the salt.
+#[rocket::async_test]
+async fn log_02_whether_a_hash_was_imported_is_not_told_by_the_time_it_takes() {
+    let app = TestApp::with(PATIENT).await;
+    app.user("ivan").await;
+    // Of SHA-crypt, which takes longer for some lengths of the password and the salt.
+    app.execute(
+        "UPDATE users SET password_hash = '$6$rounds=20000$PAn4c5UqAKZa1yUa$2l4EjRacrIEY.xEQCR7uAye8VGavoq9yZ1tZyF/1NCHWTSGQxdrZLcQ90ylq2DW8R5LSotjWVOrMkNTrXPhcO1', password_form = 'typed'
+         WHERE username = 'ivan'",
+    )
+    .await;
+    let app = app.restarted().await;
+    let guess = "not that passwords";
+    let mut wrong = Class::new("imported hash", "ivan", guess, 1);
+    let mut control = Class::new("not hashed", "ivan", &"x".repeat(1_025), 0);
+    let suspects = vec![Class::new("unknown user", "nobody", guess, 1)];
+    assert_alike(&app, &mut wrong, &mut control, suspects).await;
+}
+
+/// Each of the suspects takes as long as a wrong password in one round at least; the control in none.
+async fn assert_alike(
+    app: &TestApp,
+    wrong: &mut Class,
+    control: &mut Class,
+    mut suspects: Vec<Class>,
+) {
+    const SAMPLES: usize = 30;
+    const ROUNDS: usize = 8;
     for _ in 0..ROUNDS {
         for n in 0..SAMPLES {
             let mut turns: Vec<&mut Class> = suspects
                 .iter_mut()
-                .chain([&mut wrong, &mut control])
+                .chain([&mut *wrong, &mut *control])
                 .collect();
             // None always comes after the same one.
             if n % 2 == 1 {
                 turns.reverse();
             }
             for class in turns {
-                class.measure(&app).await;
+                class.measure(app).await;
             }
         }
         assert!(
-            !control.takes_as_long_as(&wrong),
+            !control.takes_as_long_as(wrong),
             "a hash that is not computed is seen"
         );
-        suspects.retain(|class| !class.takes_as_long_as(&wrong));
-        for class in suspects.iter_mut().chain([&mut wrong, &mut control]) {
+        suspects.retain(|class| !class.takes_as_long_as(wrong));
+        for class in suspects.iter_mut().chain([&mut *wrong, &mut *control]) {
             class.times.clear();
         }
         if suspects.is_empty() {

@@ -1,4 +1,4 @@
-//! What comes before the first factor of a user who must have one: a code that comes by mail. Whoever knows the password
+//! What comes before a user's first factor: a code that comes by mail. Whoever knows the password
 //! alone sets up no factor, and shuts its owner out by none.
 
 mod pages;
@@ -27,10 +27,7 @@ const LIFETIME: Duration = Duration::from_secs(30 * 60);
 /// Whether this session has to prove by a mailed code that its user reads the mail, before a first factor is set up.
 pub(super) async fn is_due(app: &App, current: &CurrentSession) -> Result<bool, Error> {
     let (user, settings) = (&current.user, &app.settings);
-    let is_asked = settings.mail.is_on()
-        && user.email_verified
-        && !user.has_second_factor()
-        && user.needs_second_factor(&settings.second_factor.required);
+    let is_asked = settings.mail.is_on() && user.email_verified && !user.has_second_factor();
     if !is_asked {
         return Ok(false);
     }

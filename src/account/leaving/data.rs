@@ -4,7 +4,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::foundation::app::App;
-use crate::foundation::audit::{self, EntryView, Filter, Subject};
+use crate::foundation::audit::{self, Entry, EntryView, Filter, Subject};
+use crate::foundation::clock::Timestamp;
 use crate::foundation::error::Error;
 use crate::people::users::User;
 use crate::people::{app_tokens, passkeys};
@@ -23,7 +24,11 @@ pub async fn of(app: &App, current: &CurrentSession) -> Result<Value, Error> {
         ..Filter::default()
     };
     let records = audit::list(app.db.reader(), &records).await?;
-    let records: Vec<EntryView> = records.into_iter().map(EntryView::from).collect();
+    let records: Vec<EntryView> = records
+        .into_iter()
+        .map(|entry| as_told_to(user, entry))
+        .map(EntryView::from)
+        .collect();
     let passkeys = passkeys::of_user(app, user.id).await?;
     let passkeys: Vec<Passkey> = passkeys.into_iter().map(Passkey::from).collect();
     Ok(json!({
@@ -36,11 +41,23 @@ pub async fn of(app: &App, current: &CurrentSession) -> Result<Value, Error> {
     }))
 }
 
+/// From where somebody else has done it is that person's own affair.
+fn as_told_to(user: &User, entry: Entry) -> Entry {
+    let is_anothers = entry
+        .actor
+        .as_ref()
+        .is_some_and(|actor| *actor != user.username);
+    Entry {
+        address: entry.address.filter(|_| !is_anothers),
+        ..entry
+    }
+}
+
 #[derive(Serialize)]
 struct Passkey {
     name: String,
-    created_at: crate::foundation::clock::Timestamp,
-    last_used_at: Option<crate::foundation::clock::Timestamp>,
+    created_at: Timestamp,
+    last_used_at: Option<Timestamp>,
 }
 
 impl From<passkeys::Passkey> for Passkey {

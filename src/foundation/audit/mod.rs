@@ -67,6 +67,7 @@ events! {
     DepartureAsk "departure_ask"
     DepartureCancel "departure_cancel"
     DataExport "data_export"
+    UserExport "user_export"
     UserDelete "user_delete"
     InvitationAdd "invitation_add"
     InvitationRevoke "invitation_revoke"

@@ -59,12 +59,12 @@ impl Scheme {
             }
             Self::Sha256Crypt => {
                 if let Ok(params) = sha_crypt::Params::new(rounds) {
-                    let _ = sha_crypt::sha256_crypt(password, b"salt", params);
+                    let _ = sha_crypt::sha256_crypt(password, SALT, params);
                 }
             }
             Self::Sha512Crypt => {
                 if let Ok(params) = sha_crypt::Params::new(rounds) {
-                    let _ = sha_crypt::sha512_crypt(password, b"salt", params);
+                    let _ = sha_crypt::sha512_crypt(password, SALT, params);
                 }
             }
             Self::Pbkdf2Sha1 => derive(pbkdf2::PBKDF2_HMAC_SHA1, rounds, password, &mut [0; 20]),
@@ -78,9 +78,12 @@ impl Scheme {
     }
 }
 
+/// As long as the salts are that programs make: each round of SHA-crypt hashes it, too.
+const SALT: &[u8; 16] = b"sixteen letters.";
+
 fn derive(algorithm: pbkdf2::Algorithm, rounds: u32, password: &[u8], output: &mut [u8]) {
     if let Some(rounds) = NonZeroU32::new(rounds) {
-        pbkdf2::derive(algorithm, rounds, b"salt", password, output);
+        pbkdf2::derive(algorithm, rounds, SALT, password, output);
     }
 }
 

@@ -2,6 +2,7 @@ use clap::Subcommand;
 
 use super::import::Exported;
 use super::{Done, output, with_app};
+use crate::foundation::audit::{self, Actor, Event, Record};
 use crate::foundation::settings::Effective;
 use crate::people::users;
 
@@ -15,7 +16,12 @@ pub enum Command {
 pub fn run(command: &Command, effective: Effective) -> Done {
     let Command::Users = command;
     with_app(effective, async |app| {
-        for (user, hash) in users::with_hashes(app).await? {
+        let users = users::with_hashes(app).await?;
+        // Before they are told: whoever reads the trail knows who may have the hashes.
+        let record = Record::anonymous(Event::UserExport).detail(format!("{} users", users.len()));
+        let tx = app.db.begin().await?;
+        audit::commit(tx, app.clock.now(), &Actor::operator(), &[record]).await?;
+        for (user, hash) in users {
             output::say(&serde_json::to_string(&Exported::of(user, hash))?)?;
         }
         Ok(())

@@ -14,7 +14,7 @@ async fn ask(client: &mut Client) -> Answer {
     client.post("/account/factors/send-code", &[]).await
 }
 
-async fn enter(client: &mut Client, code: &str) -> Answer {
+pub async fn enter(client: &mut Client, code: &str) -> Answer {
     client
         .post("/account/factors/code", &[("code", code)])
         .await
@@ -30,7 +30,7 @@ pub fn code_in(mail: &str) -> String {
 }
 
 /// The code of the only mail that has arrived.
-async fn mailed_code(app: &TestApp, server: &MailServer, client: &mut Client) -> String {
+pub async fn mailed_code(app: &TestApp, server: &MailServer, client: &mut Client) -> String {
     assert_eq!(ask(client).await.status, 303);
     app.sweep().await;
     code_in(&server.arrived(1)[0])
@@ -67,6 +67,20 @@ async fn atk_01_a_first_factor_that_is_required_is_set_up_after_a_mailed_code() 
     assert!(is_let_on(&mut alice).await);
     Authenticator::set_up(&app, &mut alice).await;
     assert_eq!(alice.session().await.status, 200);
+}
+
+#[rocket::async_test]
+async fn atk_01_so_is_one_that_nobody_requires() {
+    let Some(server) = MailServer::start() else {
+        return;
+    };
+    let app = with_settings(&server.settings()).await;
+    let mut alice = app.sign_in_again("alice").await;
+    assert!(!is_let_on(&mut alice).await);
+    let code = mailed_code(&app, &server, &mut alice).await;
+    enter(&mut alice, &code).await;
+    assert!(is_let_on(&mut alice).await);
+    Authenticator::set_up(&app, &mut alice).await;
 }
 
 #[rocket::async_test]
@@ -162,6 +176,8 @@ async fn whoever_has_a_factor_is_asked_for_that_and_for_no_mail() {
     };
     let app = with_settings(&server.settings()).await;
     let mut alice = app.sign_in_again("alice").await;
+    let code = mailed_code(&app, &server, &mut alice).await;
+    enter(&mut alice, &code).await;
     Authenticator::set_up(&app, &mut alice).await;
     let app = app
         .restarted_with(&format!("{REQUIRED}{}", server.settings()))

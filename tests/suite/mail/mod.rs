@@ -350,10 +350,12 @@ async fn mfa_08_a_reset_takes_no_second_factor_away() {
     };
     let app = with_alice(&server).await;
     let mut alice = app.sign_in_again("alice").await;
+    let code = enrolment::mailed_code(&app, &server, &mut alice).await;
+    enrolment::enter(&mut alice, &code).await;
     Authenticator::set_up(&app, &mut alice).await;
     ask(&mut app.anonymous(), "alice").await;
     app.sweep().await;
-    let mails = server.arrived(2);
+    let mails = server.arrived(3);
     let link = mails
         .iter()
         .find(|mail| mail.contains("/reset/"))

@@ -107,6 +107,9 @@ fn no_hash_is_told_where_a_file_cannot_be_read() {
     let text = format!("users:\n  john:\n    password: '{BCRYPT}'\n   displayname: [\n");
     let told = import(&machine, "authelia", &text, &[]).failed();
     assert!(!told.contains("$2y$"), "{told}");
+    let text = format!("{{\"username\": \"alice\", \"groups\": \"{BCRYPT}\"}}\n");
+    let told = import(&machine, "json", &text, &[]).failed();
+    assert!(!told.contains("$2y$"), "{told}");
 }
 
 #[test]
@@ -162,7 +165,7 @@ fn a_file_that_is_no_such_list_is_refused_and_nothing_is_made() {
         (
             "json",
             "{\"username\": \"alice\"}\n{\"user\": 1}\n",
-            "users:2: unknown field",
+            "users:2: is no user as",
         ),
         ("authelia", "users: [1, 2]\n", "users:1:"),
         ("authelia", "users:\n  alice: {}\n  alice: {}\n", "users:3:"),
@@ -248,6 +251,8 @@ fn what_is_exported_is_the_same_once_it_is_imported_elsewhere() {
     here.cli(&["user", "disable", "alice"]).done();
     let exported = here.cli(&["export", "users"]).done().out;
     assert_eq!(exported.lines().count(), 2);
+    let recorded = "SELECT count(*) FROM audit WHERE event = 'user_export' AND detail = '2 users'";
+    assert_eq!(here.number(recorded), 1);
     let there = Machine::new();
     import(&there, "json", &exported, &["--trust"]).done();
     let again = there.cli(&["export", "users"]).done().out;

@@ -51,9 +51,13 @@ pub fn read(text: &str) -> Read {
         .filter(|(_, text)| !text.trim().is_empty());
     all_or_none(lines.map(|(line, text)| match serde_json::from_str(text) {
         Ok(exported) => Ok(entry(line, exported)),
+        // The library's own words may quote a value, which may be a hash.
         Err(error) => Err(Fault {
             line,
-            text: error.to_string(),
+            text: format!(
+                "is no user as `export users` writes one, from character {} on",
+                error.column()
+            ),
         }),
     }))
 }
