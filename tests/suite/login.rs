@@ -609,7 +609,7 @@ async fn log_10_a_stored_hash_that_cannot_be_read_lets_nobody_in() {
         "UPDATE users SET password_hash = ''",
         "UPDATE users SET password_hash = 'correct horse battery'",
         "UPDATE users SET password_hash = '$argon2id$v=19$m=19456,t=2,p=1$'",
-        "UPDATE users SET password_hash = '$2b$12$abcdefghijklmnopqrstuuO0uwzmAcPU0XB8YbGvjuVvjS8WTPYgO'",
+        "UPDATE users SET password_hash = '$2b$12$abcdefghijklmnopqrstuuO0uwzmAcPU0XB8YbGvjuVvjS8WTPYg'",
         "UPDATE users SET password_hash = '$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA'",
     ] {
         app.execute(statement).await;
