@@ -308,7 +308,7 @@ async fn comes_first(
     };
     let (session, user) = (&current.session, &current.user);
     if let Some(hint) = params.get("id_token_hint") {
-        let claims = keys::claims_of_ours(app, hint).await?;
+        let claims = keys::claims_of_id_token(app, hint).await?;
         let is_other =
             claims.is_some_and(|claims| claims["sub"].as_str() != Some(&user.id.to_string()));
         if is_other {

@@ -136,5 +136,5 @@ pub async fn id_token(
     if let Some(session) = grant.session_id {
         claims.insert("sid".to_owned(), session.to_string().into());
     }
-    keys::sign(app, client.alg, "JWT", Value::Object(claims)).await
+    keys::sign(app, client.alg, jwt::ID_TOKEN, Value::Object(claims)).await
 }

@@ -161,10 +161,14 @@ fn der_value(tag: u8, der: &[u8]) -> Option<(&[u8], &[u8])> {
     rest.split_at_checked(length)
 }
 
-/// The claims of a token that one of these keys signed. Neither what it says of its algorithm nor a key that it brings along
+/// What id_tokens say that they are; logout tokens say something else.
+pub const ID_TOKEN: &str = "JWT";
+
+/// The claims of a token of this type that one of these keys signed. Neither what it says of its algorithm nor a key that it brings along
 /// counts: the key says how it is verified.
 pub fn verify<'k>(
     token: &str,
+    typ: &str,
     keys: impl IntoIterator<Item = (&'k str, Alg, &'k Value)>,
 ) -> Option<Value> {
     let (signed, signature) = token.rsplit_once('.')?;
@@ -174,7 +178,7 @@ pub fn verify<'k>(
     let (_, alg, jwk) = keys
         .into_iter()
         .find(|(kid, ..)| header["kid"].as_str() == Some(kid))?;
-    if header["alg"].as_str() != Some(alg.as_str()) {
+    if header["alg"].as_str() != Some(alg.as_str()) || header["typ"].as_str() != Some(typ) {
         return None;
     }
     let number = |name: &str| decode(jwk[name].as_str()?);
@@ -206,8 +210,8 @@ mod tests {
         for alg in [Alg::Rs256, Alg::Es256] {
             let signer = Signer::of(alg, &generate(alg)).expect("a key");
             let (kid, jwk) = signer.jwk();
-            let token = signer.sign(&kid, "JWT", &json!({ "sub": "alice" }));
-            let read = |token: &str| verify(token, [(kid.as_str(), alg, &jwk)]);
+            let token = signer.sign(&kid, ID_TOKEN, &json!({ "sub": "alice" }));
+            let read = |token: &str| verify(token, ID_TOKEN, [(kid.as_str(), alg, &jwk)]);
             assert_eq!(read(&token).expect("the claims")["sub"], "alice");
             let parts: Vec<&str> = token.split('.').collect();
             let with = |header: Value, claims: &str, signature: &str| {
@@ -237,7 +241,8 @@ mod tests {
                     parts[1],
                     parts[2],
                 ),
-                other.sign(&kid, "JWT", &json!({ "sub": "alice" })),
+                other.sign(&kid, ID_TOKEN, &json!({ "sub": "alice" })),
+                signer.sign(&kid, "logout+jwt", &json!({ "sub": "alice" })),
                 format!("{token}A"),
                 format!("{token}."),
                 format!("{}.{}", parts[0], parts[1]),

@@ -185,8 +185,8 @@ async fn signer(app: &App, key: &SigningKey) -> Result<Arc<Signer>, Error> {
     Ok(signer)
 }
 
-/// The claims of a token of ours, however old it is.
-pub(super) async fn claims_of_ours(app: &App, token: &str) -> Result<Option<Value>, Error> {
+/// The claims of an id_token of ours, however old it is.
+pub(super) async fn claims_of_id_token(app: &App, token: &str) -> Result<Option<Value>, Error> {
     let keys = store::signing_keys(app.db.reader()).await?;
     let keys: Vec<(String, Alg, Value)> = keys
         .into_iter()
@@ -195,7 +195,7 @@ pub(super) async fn claims_of_ours(app: &App, token: &str) -> Result<Option<Valu
     let token = token.to_owned();
     aside(move || {
         let keys = keys.iter().map(|(kid, alg, jwk)| (kid.as_str(), *alg, jwk));
-        jwt::verify(&token, keys)
+        jwt::verify(&token, jwt::ID_TOKEN, keys)
     })
     .await
 }

@@ -40,7 +40,7 @@ pub async fn judge(
     let hint = match params.get("id_token_hint") {
         None => None,
         Some(text) => {
-            let claims = keys::claims_of_ours(app, text).await?;
+            let claims = keys::claims_of_id_token(app, text).await?;
             match claims.filter(|claims| claims["iss"].as_str() == Some(&issuer(app))) {
                 Some(claims) => Some(claims),
                 None => return stay("Its id_token_hint is none of ours. You are still signed in."),
