@@ -9,6 +9,7 @@ use crate::foundation::audit::Actor;
 use crate::login::{NoFields, Sensitive};
 use crate::oidc::clients::{self, Client};
 use crate::oidc::issuer;
+use crate::oidc::templates::{self, TEMPLATES};
 use crate::people::users::User;
 use crate::sessions::Admin;
 use crate::web::pages::{Page, PageKind, Template, template};
@@ -80,8 +81,12 @@ impl Shown {
 pub struct ApplicationsPage {
     applications: Vec<Shown>,
     error: Option<String>,
+    /// Names and titles.
+    templates: Vec<(&'static str, &'static str)>,
     name: String,
     redirect_uri: String,
+    template: String,
+    url: String,
 }
 
 impl Page for ApplicationsPage {
@@ -91,8 +96,11 @@ impl Page for ApplicationsPage {
         let page = |applications, error| Self {
             applications,
             error,
+            templates: known(),
             name: text.to_owned(),
             redirect_uri: text.to_owned(),
+            template: text.to_owned(),
+            url: text.to_owned(),
         };
         vec![
             page(Vec::new(), None),
@@ -107,18 +115,26 @@ pub struct ApplicationPage {
     issuer: String,
     /// Shown once.
     secret: Option<String>,
+    /// The application's own settings with that secret, and where they are.
+    settings: Option<(&'static str, String)>,
 }
 
 impl Page for ApplicationPage {
     const TEMPLATE: Template = template!("admin/application.html");
 
     fn samples(text: &str) -> Vec<Self> {
-        let page = |secret| Self {
+        let page = |secret, settings| Self {
             application: Shown::sample(text),
             issuer: text.to_owned(),
             secret,
+            settings,
         };
-        vec![page(None), page(Some(text.to_owned()))]
+        let secret = || Some(text.to_owned());
+        vec![
+            page(None, None),
+            page(secret(), None),
+            page(secret(), Some(("grafana.ini", text.to_owned()))),
+        ]
     }
 }
 
@@ -140,8 +156,11 @@ async fn list_page(
             .map(Shown::of)
             .collect(),
         error,
+        templates: known(),
         name: form.name,
-        redirect_uri: form.redirect_uri,
+        redirect_uri: form.redirect_uri.unwrap_or_default(),
+        template: form.template.unwrap_or_default(),
+        url: form.url.unwrap_or_default(),
     };
     Ok(Answer::page(app, status, &page, Some(admin))?)
 }
@@ -151,11 +170,13 @@ fn page_of(
     admin: &User,
     client: Client,
     secret: Option<String>,
+    settings: Option<(&'static str, String)>,
 ) -> Result<Answer, Failure> {
     let page = ApplicationPage {
         application: Shown::of(client),
         issuer: issuer(app),
         secret,
+        settings,
     };
     Ok(Answer::page(app, Status::Ok, &page, Some(admin))?)
 }
@@ -173,8 +194,36 @@ async fn list(app: &App, _visit: Visit, admin: Admin) -> Result<Answer, Failure>
 #[derive(Default, FromForm)]
 struct AddForm {
     name: String,
-    redirect_uri: String,
+    redirect_uri: Option<String>,
+    template: Option<String>,
+    url: Option<String>,
     public: Option<String>,
+}
+
+fn known() -> Vec<(&'static str, &'static str)> {
+    let names = |template: &templates::Template| (template.name, template.title);
+    TEMPLATES.iter().map(names).collect()
+}
+
+type Placed = Option<(&'static templates::Template, String)>;
+
+impl AddForm {
+    /// The client that is wanted, and the template that it is made from with where the application is.
+    fn read(&self) -> Result<(Client, Placed), String> {
+        let text = |field: &Option<String>| field.clone().unwrap_or_default();
+        let uris = text(&self.redirect_uri);
+        let uris = uris.split_whitespace().map(str::to_owned);
+        let mut client = Client::new(self.name.trim(), uris.collect());
+        let Some(template) = self.template.as_deref().filter(|name| !name.is_empty()) else {
+            return Ok((client, None));
+        };
+        let template = templates::find(template)?;
+        let base = templates::base_of(text(&self.url).trim())?;
+        let own = std::mem::take(&mut client.redirect_uris);
+        template.apply(&mut client, &base);
+        client.redirect_uris.extend(own);
+        Ok((client, Some((template, base))))
+    }
 }
 
 /// The answer shows the secret; it is not shown again.
@@ -186,21 +235,30 @@ async fn add(
     form: Sensitive<AddForm>,
 ) -> Result<Answer, Failure> {
     let Sensitive(form) = form;
-    let uris = form.redirect_uri.split_whitespace().map(str::to_owned);
-    let mut client = Client::new(form.name.trim(), uris.collect());
+    let (mut client, placed) = match form.read() {
+        Ok(read) => read,
+        Err(error) => return list_page(app, &admin.0, form, Some(error)).await,
+    };
     let is_public = form.public.as_deref() == Some("on");
     let secret = (!is_public).then(|| clients::new_secret().reveal());
     client.secret_hash = secret.as_deref().map(clients::hash_of_secret);
+    let settings = secret
+        .as_deref()
+        .zip(placed)
+        .map(|(secret, (template, base))| {
+            let text = template.settings_for(app, &base, &client.id, secret);
+            (template.place, text)
+        });
     let actor = Actor::user(&admin.0, visit.address);
     match clients::add(app, &actor, &client).await? {
-        Ok(()) => page_of(app, &admin.0, client, secret),
+        Ok(()) => page_of(app, &admin.0, client, secret, settings),
         Err(refused) => list_page(app, &admin.0, form, Some(refused.to_string())).await,
     }
 }
 
 #[get("/admin/applications/<id>")]
 async fn show(app: &App, _visit: Visit, admin: Admin, id: &str) -> Result<Answer, Failure> {
-    page_of(app, &admin.0, find(app, id).await?, None)
+    page_of(app, &admin.0, find(app, id).await?, None, None)
 }
 
 #[post("/admin/applications/<id>/rotate-secret", data = "<_form>")]
@@ -221,7 +279,7 @@ async fn rotate_secret(
     client.secret_hash = Some(clients::hash_of_secret(&secret));
     let actor = Actor::user(&admin.0, visit.address);
     match clients::change(app, &actor, &client).await? {
-        Ok(()) => page_of(app, &admin.0, client, Some(secret)),
+        Ok(()) => page_of(app, &admin.0, client, Some(secret), None),
         Err(_) => Err(Refusal::not_found().link(HERE, "All applications").into()),
     }
 }

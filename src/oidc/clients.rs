@@ -127,7 +127,7 @@ impl Client {
             .any(|uri| uri == given || same_but_for_port(uri, given))
     }
 
-    fn fault(&self, insecure_http: bool) -> Option<Refused> {
+    pub(super) fn fault(&self, insecure_http: bool) -> Option<Refused> {
         if self.name.is_empty() || self.name.len() > 100 || self.name.chars().any(char::is_control)
         {
             return Some(Refused::Name);

@@ -21,6 +21,7 @@ mod redirect_uri;
 mod routes;
 mod sign_out;
 mod store;
+pub mod templates;
 mod token_error;
 
 use std::time::Duration;

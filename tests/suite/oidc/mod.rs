@@ -7,6 +7,7 @@ mod consent;
 mod logout;
 mod pages;
 mod relying_parties;
+mod templates;
 mod tokens;
 
 use base64::Engine as _;

@@ -1,6 +1,7 @@
 //! The program as a person runs it: started, asked over a socket, ended with signals.
 
 mod backup;
+mod clients;
 mod commands;
 mod database;
 mod embedding;

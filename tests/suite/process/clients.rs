@@ -1,0 +1,175 @@
+//! Applications by the command line.
+
+use super::Machine;
+
+#[test]
+fn a_template_fills_in_a_client_and_prints_settings_with_its_secret() {
+    let machine = Machine::new();
+    let add = [
+        "client",
+        "add",
+        "Wiki",
+        "--template",
+        "nextcloud",
+        "--url",
+        "https://cloud.example.com/",
+        "--json",
+    ];
+    let told = machine.cli(&add).json();
+    let settings = told["settings"].as_str().expect("settings");
+    for key in ["client_id", "client_secret"] {
+        let value = told[key].as_str().expect("a text");
+        assert!(settings.contains(value), "{key}: {settings}");
+    }
+    let shown = machine.cli(&["client", "show", "Wiki", "--json"]).json();
+    let back_channel = "https://cloud.example.com/apps/user_oidc/backchannel-logout/vestibule";
+    assert_eq!(shown["back_channel_uri"], back_channel);
+    assert_eq!(shown["auth"], "post");
+    // What is asked for beside it goes before.
+    let own = "https://metrics.example.com/login/generic_oauth";
+    let add = [
+        "client",
+        "add",
+        "Metrics",
+        "--template",
+        "grafana",
+        "--redirect-uri",
+        own,
+    ];
+    let ran = machine.cli(&add).done();
+    assert!(
+        !ran.err.contains(ran.out.trim()),
+        "a log may keep it: {}",
+        ran.err
+    );
+    assert!(
+        ran.err
+            .contains("post_logout_redirect_uri=https://metrics.example.com/login"),
+        "{}",
+        ran.err
+    );
+}
+
+#[test]
+fn a_template_that_is_not_known_or_has_no_place_adds_nothing() {
+    let machine = Machine::new();
+    let unknown = [
+        "client",
+        "add",
+        "Wiki",
+        "--template",
+        "wiki",
+        "--url",
+        "https://w.example.com",
+    ];
+    assert!(
+        machine
+            .cli(&unknown)
+            .misused()
+            .contains("is one of: audiobookshelf")
+    );
+    let nowhere = ["client", "add", "Wiki", "--template", "gitea"];
+    assert!(machine.cli(&nowhere).failed().contains("--url"));
+    let bad = [
+        "client",
+        "add",
+        "Wiki",
+        "--template",
+        "gitea",
+        "--url",
+        "wiki.example.com",
+    ];
+    assert!(
+        machine
+            .cli(&bad)
+            .misused()
+            .contains("https://app.example.com")
+    );
+    assert_eq!(
+        machine
+            .cli(&["client", "list", "--json"])
+            .json()
+            .to_string(),
+        "[]"
+    );
+}
+
+#[test]
+fn client_set_takes_each_flag_back() {
+    let machine = Machine::new();
+    let uri = "https://app.example.com/cb";
+    machine
+        .cli(&["client", "add", "Wiki", "--redirect-uri", uri])
+        .done();
+    let show = || machine.cli(&["client", "show", "Wiki", "--json"]).json();
+    let before = show();
+    let away = [
+        "client",
+        "set",
+        "Wiki",
+        "--offline-access",
+        "--no-pkce",
+        "--group",
+        "staff",
+        "--post-logout-uri",
+        uri,
+        "--back-channel-uri",
+        uri,
+        "--auth",
+        "post",
+        "--alg",
+        "ES256",
+        "--claims-in",
+        "userinfo",
+        "--consent",
+        "once",
+        "--factor",
+        "two",
+    ];
+    machine.cli(&away).done();
+    let changed = show();
+    for key in [
+        "offline_access",
+        "pkce",
+        "groups",
+        "post_logout_uris",
+        "back_channel_uri",
+        "auth",
+        "alg",
+        "claims_in",
+        "consent",
+        "factor",
+    ] {
+        assert_ne!(changed[key], before[key], "{key}");
+    }
+    let back = [
+        "client",
+        "set",
+        "Wiki",
+        "--offline-access=false",
+        "--no-pkce=false",
+        "--group",
+        "",
+        "--post-logout-uri",
+        "",
+        "--back-channel-uri",
+        "",
+        "--auth",
+        "any",
+        "--alg",
+        "RS256",
+        "--claims-in",
+        "both",
+        "--consent",
+        "never",
+        "--factor",
+        "one",
+    ];
+    machine.cli(&back).done();
+    assert_eq!(show(), before);
+    machine
+        .cli(&["client", "set", "Wiki", "--rename", "Notes", "--public"])
+        .done();
+    let public = machine.cli(&["client", "show", "Notes", "--json"]).json();
+    assert_eq!(public["public"], true);
+}
