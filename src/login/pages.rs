@@ -19,6 +19,8 @@ pub struct SignInPage {
     pub(super) destination: Option<String>,
     pub(super) signed_out: bool,
     pub(super) lost: Option<&'static str>,
+    /// As the application has it that sent the browser.
+    pub(super) username: Option<String>,
     /// What a passkey is asked for, if one can be.
     pub(super) passkey: Option<String>,
 }
@@ -33,6 +35,7 @@ impl SignInPage {
             destination: destination.host().map(str::to_owned),
             signed_out: false,
             lost: None,
+            username: None,
             passkey: None,
         }
     }
@@ -74,6 +77,7 @@ impl Page for SignInPage {
             destination: None,
             signed_out: false,
             lost: None,
+            username: None,
             passkey: None,
         };
         let text = || text.to_owned();
@@ -86,6 +90,7 @@ impl Page for SignInPage {
                 destination: Some(text()),
                 signed_out: false,
                 lost: Some(Lost::Address.text()),
+                username: Some(text()),
                 passkey: Some(text()),
             },
             Self {

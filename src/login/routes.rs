@@ -37,7 +37,7 @@ pub fn routes() -> Vec<Route> {
     ]
 }
 
-#[get("/login?<rd>&<flow>&<rm>&<cut>&<switch>&<retry>&<signed_out>&<factor>&<fresh>")]
+#[get("/login?<rd>&<flow>&<rm>&<cut>&<switch>&<retry>&<signed_out>&<factor>&<fresh>&<hint>")]
 #[expect(
     clippy::too_many_arguments,
     reason = "the parameters of the page's address"
@@ -57,6 +57,7 @@ async fn sign_in_form(
     signed_out: Option<&str>,
     factor: Option<&str>,
     fresh: Option<&str>,
+    hint: Option<&str>,
 ) -> Result<Answer, Failure> {
     let destination = Destination::find(app, rd, flow).await?;
     let lost = Lost::find(rm, cut);
@@ -74,6 +75,7 @@ async fn sign_in_form(
         let page = SignInPage {
             signed_out: signed_out.is_some(),
             lost: lost.map(Lost::text),
+            username: hint.map(str::to_owned),
             ..SignInPage::new(rd, flow, &destination)
         };
         let page = page.with_passkey(app, &visitor).await?;

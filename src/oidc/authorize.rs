@@ -46,6 +46,9 @@ pub enum Decision {
     Denied,
 }
 
+/// Longer than any user name or address of mail.
+const MOST_HINT_BYTES: usize = 320;
+
 /// What was asked for at that time; a proof from then on is new enough.
 const SINCE: &str = "vestibule_since";
 
@@ -129,13 +132,22 @@ pub async fn authorize(
     if let Some((error, description)) = fault(&client, params, redirect_uri) {
         return Ok(back.error(error, &description));
     }
+    let hinted = match params.get("id_token_hint") {
+        None => None,
+        Some(hint) => match hinted_user(app, &client, hint).await? {
+            Some(user_id) => Some(user_id),
+            None => {
+                return Ok(back.error("invalid_request", "id_token_hint is none of this client"));
+            }
+        },
+    };
     let prompts: Vec<&str> = params
         .get("prompt")
         .unwrap_or_default()
         .split_whitespace()
         .collect();
     let is_silent = prompts == ["none"];
-    if let Some(first) = comes_first(app, params, &client, &prompts, current).await? {
+    if let Some(first) = comes_first(app, params, &client, &prompts, hinted, current) {
         return Ok(match (is_silent, first) {
             (true, First::SignIn(_)) => {
                 back.error("login_required", "nobody is signed in, or not anew")
@@ -274,13 +286,14 @@ enum First {
     More(String),
 }
 
-async fn comes_first(
+fn comes_first(
     app: &App,
     params: &Params,
     client: &Client,
     prompts: &[&str],
+    hinted: Option<String>,
     current: Option<&CurrentSession>,
-) -> Result<Option<First>, Error> {
+) -> Option<First> {
     let now = app.clock.now();
     let since = params.get(SINCE).and_then(|since| since.parse().ok());
     let since = since
@@ -301,19 +314,15 @@ async fn comes_first(
         )
     };
     let Some(current) = current else {
-        return Ok(Some(First::SignIn(with_query(
-            "/login",
-            &[("rd", Some(&again))],
-        ))));
+        let hint = params
+            .get("login_hint")
+            .filter(|hint| hint.len() <= MOST_HINT_BYTES);
+        let way = with_query("/login", &[("rd", Some(&again)), ("hint", hint)]);
+        return Some(First::SignIn(way));
     };
     let (session, user) = (&current.session, &current.user);
-    if let Some(hint) = params.get("id_token_hint") {
-        let claims = keys::claims_of_id_token(app, hint).await?;
-        let is_other =
-            claims.is_some_and(|claims| claims["sub"].as_str() != Some(&user.id.to_string()));
-        if is_other {
-            return Ok(Some(First::SignIn(login("switch"))));
-        }
+    if hinted.is_some_and(|hinted| hinted != user.id.to_string()) {
+        return Some(First::SignIn(login("switch")));
     }
     let is_anew = since.is_some_and(|since| session.authenticated_at >= since);
     let max_age = params
@@ -324,21 +333,25 @@ async fn comes_first(
         max_age.is_some_and(|age| now > session.authenticated_at.plus(age) || age.is_zero());
     let wants_anew = prompts.contains(&"login") || prompts.contains(&"select_account");
     if (is_old || wants_anew) && !is_anew {
-        return Ok(Some(First::SignIn(login("fresh"))));
+        return Some(First::SignIn(login("fresh")));
     }
     let two = client.two_factors
         || Told::is_asked(params.get("acr_values").unwrap_or_default(), TWO_FACTORS);
     let required = &app.settings.second_factor.required;
     if two && !session.methods.is_two_factor() {
-        return Ok(Some(First::More(login("factor"))));
+        return Some(First::More(login("factor")));
     }
     if session.lacks_second_factor(user, required) || user.must_change_password {
-        return Ok(Some(First::More(with_query(
-            "/login",
-            &[("rd", Some(&again))],
-        ))));
+        return Some(First::More(with_query("/login", &[("rd", Some(&again))])));
     }
-    Ok(None)
+    None
+}
+
+/// The user that a hint names, if this client had it from here.
+async fn hinted_user(app: &App, client: &Client, hint: &str) -> Result<Option<String>, Error> {
+    let claims = keys::claims_of_id_token(app, hint).await?;
+    let own = claims.filter(|claims| claims["aud"].as_str() == Some(&client.id));
+    Ok(own.and_then(|claims| claims["sub"].as_str().map(str::to_owned)))
 }
 
 /// Whether the user has to be asked, and what is said if that cannot be.

@@ -1,19 +1,23 @@
 //! Where programs come.
 
-use hyper::header::ACCESS_CONTROL_ALLOW_ORIGIN;
+use hyper::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_MAX_AGE,
+};
 use rocket::http::Status;
-use rocket::{Responder, Route, get, post, routes};
+use rocket::{Responder, Route, get, options, post, routes};
 use serde_json::{Value, json};
 
 use super::claims::{Told, seconds};
 use super::client_auth::authenticate;
+use super::clients::Client;
 use super::grants::{self, Issued};
-use super::params::{Authorization, InBody};
+use super::params::{Authorization, InBody, Params};
 use super::token_error::TokenError;
 use super::{discovery, enabled, issuer, keys};
 use crate::foundation::app::App;
 use crate::foundation::error::Error;
-use crate::web::{Answer, Failure, Visit};
+use crate::web::{Answer, Device, Failure, Visit};
 
 #[must_use]
 pub fn routes() -> Vec<Route> {
@@ -21,7 +25,9 @@ pub fn routes() -> Vec<Route> {
         openid_configuration,
         authorization_server,
         public_keys,
+        token_preflight,
         token,
+        userinfo_preflight,
         userinfo_get,
         userinfo_post,
         revoke,
@@ -83,6 +89,34 @@ impl From<Failure> for Untold {
     }
 }
 
+/// The same, and for what they are refused with, so that they know why.
+fn told_to_all(told: Result<Answer, Untold>) -> Result<Answer, Untold> {
+    match told {
+        Ok(answer) => Ok(for_all(answer)),
+        Err(Untold::Error(error)) => Ok(for_all(error.answer())),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// Whether a script may bring a token along, as browsers ask first.
+fn preflight(app: &App) -> Result<Answer, Failure> {
+    enabled(app)?;
+    Ok(for_all(Answer::text(Status::NoContent, String::new()))
+        .header(ACCESS_CONTROL_ALLOW_METHODS, "GET, POST")
+        .header(ACCESS_CONTROL_ALLOW_HEADERS, "Authorization, Content-Type")
+        .header(ACCESS_CONTROL_MAX_AGE, "86400"))
+}
+
+#[options("/oauth/token")]
+fn token_preflight(app: &App, _visit: Visit) -> Result<Answer, Failure> {
+    preflight(app)
+}
+
+#[options("/oauth/userinfo")]
+fn userinfo_preflight(app: &App, _visit: Visit) -> Result<Answer, Failure> {
+    preflight(app)
+}
+
 #[post("/oauth/token", data = "<body>")]
 async fn token(
     app: &App,
@@ -93,19 +127,27 @@ async fn token(
     enabled(app)?;
     let InBody(params) = body;
     let client = authenticate(app, &authorization, &params).await??;
-    let device = visit.device();
+    let told = grant(app, &client, &params, &visit.device()).await;
+    // Scripts of a public client ask from its own pages; nothing that a browser keeps for us counts here.
+    if client.is_public() {
+        told_to_all(told)
+    } else {
+        told
+    }
+}
+
+async fn grant(
+    app: &App,
+    client: &Client,
+    params: &Params,
+    device: &Device,
+) -> Result<Answer, Untold> {
     let issued = match params.required("grant_type")? {
-        "authorization_code" => grants::exchange(app, &client, &params, &device).await??,
-        "refresh_token" => grants::refresh(app, &client, &params, &device).await??,
+        "authorization_code" => grants::exchange(app, client, params, device).await??,
+        "refresh_token" => grants::refresh(app, client, params, device).await??,
         _ => return Err(TokenError::unsupported_grant_type().into()),
     };
-    let answer = Answer::json(Status::Ok, &shown(&issued));
-    // Scripts of a public client ask from its own pages; nothing that a browser keeps for us counts here.
-    Ok(if client.is_public() {
-        for_all(answer)
-    } else {
-        answer
-    })
+    Ok(Answer::json(Status::Ok, &shown(&issued)))
 }
 
 fn shown(issued: &Issued) -> Value {
@@ -127,7 +169,6 @@ async fn userinfo(
     authorization: &Authorization<'_>,
     in_body: Option<&str>,
 ) -> Result<Answer, Untold> {
-    enabled(app)?;
     let token = match (authorization.of_scheme("bearer"), in_body) {
         (Some(token), None) | (None, Some(token)) => token,
         (Some(_), Some(_)) => {
@@ -142,7 +183,7 @@ async fn userinfo(
         return Err(TokenError::insufficient_scope().into());
     }
     let claims = Told::of(&found.standing.user, &found.scope);
-    Ok(for_all(Answer::json(Status::Ok, &claims)))
+    Ok(Answer::json(Status::Ok, &claims))
 }
 
 #[get("/oauth/userinfo")]
@@ -151,7 +192,8 @@ async fn userinfo_get(
     _visit: Visit,
     authorization: Authorization<'_>,
 ) -> Result<Answer, Untold> {
-    userinfo(app, &authorization, None).await
+    enabled(app)?;
+    told_to_all(userinfo(app, &authorization, None).await)
 }
 
 #[post("/oauth/userinfo", data = "<body>")]
@@ -161,8 +203,13 @@ async fn userinfo_post(
     authorization: Authorization<'_>,
     body: InBody,
 ) -> Result<Answer, Untold> {
+    enabled(app)?;
     let InBody(params) = body;
-    userinfo(app, &authorization, params.get("access_token")).await
+    if params.is_broken || params.doubled().is_some() {
+        let error = TokenError::new("invalid_request", "the body is no form with each name once");
+        return told_to_all(Err(error.into()));
+    }
+    told_to_all(userinfo(app, &authorization, params.get("access_token")).await)
 }
 
 #[post("/oauth/revoke", data = "<body>")]

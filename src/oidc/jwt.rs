@@ -161,11 +161,11 @@ fn der_value(tag: u8, der: &[u8]) -> Option<(&[u8], &[u8])> {
     rest.split_at_checked(length)
 }
 
-/// What id_tokens say that they are; logout tokens say something else.
+/// An id_token's; a logout token has another, so that neither is taken for the other.
 pub const ID_TOKEN: &str = "JWT";
 
-/// The claims of a token of this type that one of these keys signed. Neither what it says of its algorithm nor a key that it brings along
-/// counts: the key says how it is verified.
+/// The claims of a token of this kind that one of these keys signed. Neither what it says of its algorithm nor a key that it
+/// brings along counts: the key says how it is verified.
 pub fn verify<'k>(
     token: &str,
     typ: &str,
@@ -243,6 +243,7 @@ mod tests {
                 ),
                 other.sign(&kid, ID_TOKEN, &json!({ "sub": "alice" })),
                 signer.sign(&kid, "logout+jwt", &json!({ "sub": "alice" })),
+                signer.sign(&kid, ID_TOKEN, &json!("alice")),
                 format!("{token}A"),
                 format!("{token}."),
                 format!("{}.{}", parts[0], parts[1]),

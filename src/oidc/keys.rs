@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::clients::Alg;
 use super::jwt::{self, Private, Signer};
-use super::store;
+use super::{issuer, store};
 use crate::foundation::app::App;
 use crate::foundation::audit::{self, Actor, Event, Record};
 use crate::foundation::clock::{DAY, Timestamp};
@@ -198,6 +198,7 @@ pub(super) async fn claims_of_id_token(app: &App, token: &str) -> Result<Option<
         jwt::verify(&token, jwt::ID_TOKEN, keys)
     })
     .await
+    .map(|claims| claims.filter(|claims| claims["iss"].as_str() == Some(&issuer(app))))
 }
 
 pub(super) fn known_since(now: Timestamp) -> Timestamp {

@@ -4,7 +4,7 @@ use rocket::http::Status;
 
 use super::clients::Client;
 use super::params::Params;
-use super::{issuer, keys, store};
+use super::{keys, store};
 use crate::foundation::app::App;
 use crate::foundation::error::Error;
 use crate::sessions::CurrentSession;
@@ -39,13 +39,10 @@ pub async fn judge(
     }
     let hint = match params.get("id_token_hint") {
         None => None,
-        Some(text) => {
-            let claims = keys::claims_of_id_token(app, text).await?;
-            match claims.filter(|claims| claims["iss"].as_str() == Some(&issuer(app))) {
-                Some(claims) => Some(claims),
-                None => return stay("Its id_token_hint is none of ours. You are still signed in."),
-            }
-        }
+        Some(text) => match keys::claims_of_id_token(app, text).await? {
+            Some(claims) => Some(claims),
+            None => return stay("Its id_token_hint is none of ours. You are still signed in."),
+        },
     };
     let by_hint = hint.as_ref().and_then(|claims| claims["aud"].as_str());
     let client_id = match (by_hint, params.get("client_id")) {

