@@ -1,6 +1,7 @@
 //! Users: who there is, what they may, and the end of it.
 
 mod actions;
+mod addresses;
 mod pages;
 
 use rocket::http::Status;
@@ -41,6 +42,7 @@ pub fn slice() -> Slice {
         create,
         show,
         change,
+        addresses::confirm,
         actions::set_password,
         actions::disable,
         actions::enable,
@@ -72,14 +74,29 @@ async fn list(
     limit: Option<&str>,
 ) -> Result<Answer, Failure> {
     let paging = Paging::parse(HERE, q, after, limit)?;
+    users_page(app, &admin.0, &paging, None).await
+}
+
+async fn users_page(
+    app: &App,
+    admin: &User,
+    paging: &Paging<'_>,
+    error: Option<String>,
+) -> Result<Answer, Failure> {
     let mut found = users::search(app, paging.q, paging.after, paging.wanted()).await?;
+    let status = match error {
+        Some(_) => Status::Conflict,
+        None => Status::Ok,
+    };
     let page = UsersPage {
+        error,
         pager: paging.cut(&mut found, |last| last.user.username.clone()),
+        unconfirmed: addresses::unconfirmed(&found),
         users: found.into_iter().map(UserView::from).collect(),
         waiting: approvals::list(app).await?,
         q: paging.q.to_owned(),
     };
-    Ok(Answer::page(app, Status::Ok, &page, Some(&admin.0))?)
+    Ok(Answer::page(app, status, &page, Some(admin))?)
 }
 
 #[get("/admin/users/new")]

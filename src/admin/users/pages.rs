@@ -16,6 +16,9 @@ use crate::web::pages::{Page, Template, template};
 pub struct UsersPage {
     pub q: String,
     pub users: Vec<UserView>,
+    /// Those of them whose addresses nobody has confirmed, as the form names them.
+    pub unconfirmed: Vec<String>,
+    pub error: Option<String>,
     /// For an admin's approval.
     pub waiting: Vec<Waiting>,
     #[serde(flatten)]
@@ -49,8 +52,10 @@ impl Page for UsersPage {
             disabled: true,
             live_sessions: 2,
         };
-        let page = |users, waiting, pager| Self {
+        let page = |users: Vec<UserView>, waiting, pager| Self {
             q: text.to_owned(),
+            unconfirmed: users.iter().map(|_| text.to_owned()).collect(),
+            error: users.first().map(|_| text.to_owned()),
             users,
             waiting,
             pager,
