@@ -48,6 +48,7 @@ pub fn slice() -> Slice {
         actions::enable,
         actions::reset_factors,
         actions::reset_link,
+        actions::enrolment_code,
         actions::revoke_sessions,
         actions::revoke_token,
         actions::delete_form,
@@ -294,6 +295,8 @@ enum Notice<'a> {
     Password(&'a Password),
     /// By which the user chooses one.
     Link(String),
+    /// After which the user sets up a first factor.
+    Code(String),
 }
 
 async fn user_page(
@@ -309,12 +312,13 @@ async fn user_page(
         ..Filter::default()
     };
     let records = audit::list(app.db.reader(), &filter).await?;
-    let (mut error, mut password, mut link) = (None, None, None);
+    let (mut error, mut password, mut link, mut code) = (None, None, None, None);
     match notice {
         Notice::Nothing => {}
         Notice::Error(text) => error = Some(text),
         Notice::Password(made) => password = Some(made.reveal().to_owned()),
         Notice::Link(made) => link = Some(made),
+        Notice::Code(made) => code = Some(made),
     }
     let status = match error {
         Some(_) => Status::UnprocessableEntity,
@@ -324,6 +328,8 @@ async fn user_page(
         error,
         password,
         link,
+        code,
+        takes_code: app.settings.mail.is_on() && !user.has_second_factor(),
         own: user.id == current.user.id,
         sessions: sessions
             .into_iter()

@@ -115,6 +115,10 @@ pub struct UserPage {
     pub password: Option<String>,
     /// Shown this once, too.
     pub link: Option<String>,
+    /// And this.
+    pub code: Option<String>,
+    /// A code is asked for before a first factor.
+    pub takes_code: bool,
     pub own: bool,
     pub sessions: Vec<SessionView>,
     pub tokens: Vec<TokenView>,
@@ -153,6 +157,8 @@ impl Page for UserPage {
             error: told.map(str::to_owned),
             password: told.map(str::to_owned),
             link: told.map(str::to_owned),
+            code: told.map(str::to_owned),
+            takes_code: told.is_none(),
             own: told.is_some(),
             sessions: SessionView::samples(text),
             tokens: TokenView::samples(text),
