@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::claim_rules::ClaimRule;
 use super::redirect_uri::{fault_of, same_but_for_port};
 use super::{keys, store};
 use crate::foundation::app::App;
@@ -35,6 +36,8 @@ pub struct Client {
     pub sign_out_uris: Vec<String>,
     /// Whose members may use it; everyone if there are none.
     pub groups: Vec<String>,
+    /// In order.
+    pub claims: Vec<ClaimRule>,
     pub created_at: Timestamp,
     pub disabled_at: Option<Timestamp>,
 }
@@ -109,6 +112,7 @@ impl Client {
             redirect_uris,
             sign_out_uris: Vec::new(),
             groups: Vec::new(),
+            claims: Vec::new(),
             created_at: Timestamp::from_micros(0),
             disabled_at: None,
         }

@@ -6,6 +6,7 @@
 mod authorize;
 #[cfg(feature = "program")]
 mod back_channel;
+pub mod claim_rules;
 mod claims;
 mod client_auth;
 pub mod clients;

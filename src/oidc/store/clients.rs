@@ -7,7 +7,8 @@ use crate::foundation::clock::Timestamp;
 use crate::foundation::db::{Connection, Executor, Pool, Query, from_row};
 use crate::oidc::clients::{Alg, AuthMethod, Client, Consent};
 
-/// The columns that a [`Client`] is read from, of the table `clients` as `c`. Neither addresses nor groups hold a blank or a comma.
+/// The columns that a [`Client`] is read from, of the table `clients` as `c`. Neither addresses nor groups hold a blank or a comma, and JSON
+/// as it is kept no line break.
 macro_rules! client_columns {
     () => {
         "c.id AS client_id, c.name AS client_name, c.secret_hash, c.auth_method, c.pkce, c.id_token_alg, c.claims_in, c.consent,
@@ -15,7 +16,9 @@ macro_rules! client_columns {
          c.created_at AS client_created_at, c.disabled_at AS client_disabled_at,
          (SELECT string_agg(i.uri, ' ' ORDER BY i.uri) FROM client_uris i WHERE i.client_id = c.id AND i.kind = 'sign-in') AS redirect_uris,
          (SELECT string_agg(o.uri, ' ' ORDER BY o.uri) FROM client_uris o WHERE o.client_id = c.id AND o.kind = 'sign-out') AS sign_out_uris,
-         (SELECT string_agg(l.group_name, ',' ORDER BY l.group_name) FROM client_groups l WHERE l.client_id = c.id) AS client_groups"
+         (SELECT string_agg(l.group_name, ',' ORDER BY l.group_name) FROM client_groups l WHERE l.client_id = c.id) AS client_groups,
+         (SELECT string_agg(r.claim || '=' || r.value || coalesce('@' || r.group_name, ''), '\n' ORDER BY r.position)
+          FROM client_claims r WHERE r.client_id = c.id) AS client_claims"
     };
 }
 pub(super) use client_columns;
@@ -56,6 +59,10 @@ from_row!(Client, |row| {
         redirect_uris: list(row.try_get("redirect_uris")?, ' '),
         sign_out_uris: list(row.try_get("sign_out_uris")?, ' '),
         groups: list(row.try_get("client_groups")?, ','),
+        claims: list(row.try_get("client_claims")?, '\n')
+            .iter()
+            .map(|text| word(|text| text.parse().ok(), text))
+            .collect::<Result<_, _>>()?,
         created_at: row.try_get("client_created_at")?,
         disabled_at: row.try_get("client_disabled_at")?,
     })
@@ -137,6 +144,7 @@ pub(in crate::oidc) async fn put_client(
     for statement in [
         "DELETE FROM client_uris WHERE client_id = $1",
         "DELETE FROM client_groups WHERE client_id = $1",
+        "DELETE FROM client_claims WHERE client_id = $1",
     ] {
         connection
             .query(statement)
@@ -162,6 +170,17 @@ pub(in crate::oidc) async fn put_client(
             .query("INSERT INTO client_groups (client_id, group_name) VALUES ($1, $2) ON CONFLICT (client_id, group_name) DO NOTHING")
             .bind(&client.id)
             .bind(group)
+            .execute()
+            .await?;
+    }
+    for (position, rule) in (1_i64..).zip(&client.claims) {
+        connection
+            .query("INSERT INTO client_claims (client_id, position, claim, value, group_name) VALUES ($1, $2, $3, $4, $5)")
+            .bind(&client.id)
+            .bind(position)
+            .bind(&rule.claim)
+            .bind(rule.value.to_string())
+            .bind(&rule.group)
             .execute()
             .await?;
     }

@@ -3,6 +3,7 @@
 mod apache;
 mod attacks;
 mod basic;
+mod claims;
 mod config;
 mod consent;
 mod forged;

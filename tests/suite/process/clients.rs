@@ -111,6 +111,10 @@ fn client_set_takes_each_flag_back() {
         "--no-pkce",
         "--group",
         "staff",
+        "--claim",
+        "roles=[\"admin\"]@staff",
+        "--claim",
+        "quota=5",
         "--post-logout-uri",
         uri,
         "--back-channel-uri",
@@ -132,6 +136,7 @@ fn client_set_takes_each_flag_back() {
         "offline_access",
         "pkce",
         "groups",
+        "claims",
         "post_logout_uris",
         "back_channel_uri",
         "auth",
@@ -142,6 +147,11 @@ fn client_set_takes_each_flag_back() {
     ] {
         assert_ne!(changed[key], before[key], "{key}");
     }
+    assert_eq!(changed["claims"][0], "roles=[\"admin\"]@staff");
+    for wrong in ["sub=\"root\"", "roles=admin", "email_verified=true"] {
+        let set = ["client", "set", "Wiki", "--claim", wrong];
+        assert!(machine.cli(&set).misused().contains("claim"), "{wrong}");
+    }
     let back = [
         "client",
         "set",
@@ -149,6 +159,8 @@ fn client_set_takes_each_flag_back() {
         "--offline-access=false",
         "--no-pkce=false",
         "--group",
+        "",
+        "--claim",
         "",
         "--post-logout-uri",
         "",

@@ -110,4 +110,8 @@ pub const ROWS: &[(i64, &[&str])] = &[
         20_261_129_170_000,
         &["INSERT INTO departures VALUES (id(1), 9)"],
     ),
+    (
+        20_261_130_100_000,
+        &["INSERT INTO client_claims VALUES ('app', 1, 'roles', '[\"admin\"]', 'family'), ('app', 2, 'quota', '5', NULL)"],
+    ),
 ];

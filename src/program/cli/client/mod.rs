@@ -49,7 +49,9 @@ pub enum Command {
         json: bool,
     },
     /// Changes an application; addresses and groups that are given replace all of their kind, and '' takes all away
-    #[command(after_help = "Example: vestibule client set Grafana --group staff --factor two")]
+    #[command(
+        after_help = "Example: vestibule client set Grafana --group staff --factor two\nExample: vestibule client set Vaultwarden --claim 'roles=[\"admin\"]@staff'"
+    )]
     Set {
         /// Its name or client_id
         name: String,

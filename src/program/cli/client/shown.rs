@@ -19,6 +19,7 @@ struct Shown<'a> {
     auth: Option<&'static str>,
     alg: &'static str,
     claims_in: &'static str,
+    claims: Vec<String>,
 }
 
 impl<'a> Shown<'a> {
@@ -42,6 +43,7 @@ impl<'a> Shown<'a> {
             } else {
                 "userinfo"
             },
+            claims: client.claims.iter().map(ToString::to_string).collect(),
         }
     }
 }
@@ -93,5 +95,6 @@ pub fn show(app: &App, client: &Client, json: bool) -> Done {
         ("auth", shown.auth.unwrap_or("basic or post").to_owned()),
         ("alg", shown.alg.to_owned()),
         ("claims in", shown.claims_in.to_owned()),
+        ("claim rules", shown.claims.join(" ")),
     ])
 }

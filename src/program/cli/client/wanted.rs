@@ -1,6 +1,7 @@
 use clap::Args;
 use url::Url;
 
+use crate::oidc::claim_rules::ClaimRule;
 use crate::oidc::clients::{Alg, AuthMethod, Client, Consent};
 use crate::oidc::templates::{self, Template};
 use crate::program::cli::Fault;
@@ -73,6 +74,14 @@ pub struct Wanted {
     /// Lets only members of this group in; may be given several times
     #[arg(long, value_name = "GROUP")]
     group: Vec<String>,
+    /// Tells it this claim of members of the group, or of everybody without one, as roles=["admin"]@staff; may be given several times
+    #[arg(long, value_name = "CLAIM=JSON[@GROUP]", value_parser = claim_rule)]
+    claim: Vec<Option<ClaimRule>>,
+}
+
+/// `None`: the empty text that takes all away.
+fn claim_rule(text: &str) -> Result<Option<ClaimRule>, String> {
+    (!text.is_empty()).then(|| text.parse()).transpose()
 }
 
 impl Wanted {
@@ -86,6 +95,9 @@ impl Wanted {
         replace(&mut client.redirect_uris, &self.redirect_uri);
         replace(&mut client.sign_out_uris, &self.post_logout_uri);
         replace(&mut client.groups, &self.group);
+        if !self.claim.is_empty() {
+            client.claims = self.claim.iter().flatten().cloned().collect();
+        }
         if let Some(uri) = &self.back_channel_uri {
             client.back_channel_uri = Some(uri.clone()).filter(|uri| !uri.is_empty());
         }
