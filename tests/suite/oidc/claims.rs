@@ -96,8 +96,7 @@ async fn a_changed_rule_holds_for_tokens_that_are_there_and_ends_with_the_group(
     assert_eq!(userinfo(&app, &tokens.access).await.json()["level"], 2);
     let refreshed = super::Tokens::of(&party.refresh(&app, &tokens.refresh).await);
     assert_eq!(refreshed.claims["level"], 2);
-    app.execute("DELETE FROM memberships")
-        .await;
+    app.execute("DELETE FROM memberships").await;
     assert_eq!(
         userinfo(&app, &refreshed.access).await.json().get("level"),
         None

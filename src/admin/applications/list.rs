@@ -1,63 +1,38 @@
-//! Applications that speak OpenID Connect: added, shown, given a new secret, removed.
+//! All applications, and the form that adds one.
 
 use rocket::http::Status;
-use rocket::{FromForm, get, post, routes};
+use rocket::{FromForm, get, post};
 use serde::Serialize;
 
+use super::page::ApplicationPage;
 use crate::foundation::app::App;
 use crate::foundation::audit::Actor;
-use crate::login::{NoFields, Sensitive};
+use crate::login::Sensitive;
 use crate::oidc::clients::{self, Client};
-use crate::oidc::issuer;
 use crate::oidc::templates::{self, TEMPLATES};
 use crate::people::users::User;
 use crate::sessions::Admin;
-use crate::web::pages::{Page, PageKind, Template, template};
-use crate::web::{Answer, Failure, Refusal, Slice, Visit};
+use crate::web::pages::{Page, Template, template};
+use crate::web::{Answer, Failure, Visit};
 
-const HERE: &str = "/admin/applications";
-
-#[must_use]
-pub fn slice() -> Slice {
-    let pages = vec![
-        PageKind::of::<ApplicationsPage>(),
-        PageKind::of::<ApplicationPage>(),
-    ];
-    Slice::new(routes![list, add, show, rotate_secret, remove], pages)
-}
-
-/// An application as pages show it.
-#[derive(Clone, Serialize)]
+/// An application as the list shows it.
+#[derive(Serialize)]
 struct Shown {
     id: String,
     name: String,
-    public: bool,
     redirect_uris: Vec<String>,
-    sign_out_uris: Vec<String>,
-    back_channel_uri: Option<String>,
     groups: Vec<String>,
-    claims: Vec<String>,
-    consent: &'static str,
     two_factors: bool,
-    pkce: bool,
-    offline_access: bool,
 }
 
 impl Shown {
     fn of(client: Client) -> Self {
         Self {
-            public: client.is_public(),
             id: client.id,
             name: client.name,
             redirect_uris: client.redirect_uris,
-            sign_out_uris: client.sign_out_uris,
-            back_channel_uri: client.back_channel_uri,
             groups: client.groups,
-            claims: client.claims.iter().map(ToString::to_string).collect(),
-            consent: client.consent.as_str(),
             two_factors: client.two_factors,
-            pkce: client.pkce,
-            offline_access: client.offline_access,
         }
     }
 
@@ -66,16 +41,9 @@ impl Shown {
         Self {
             id: text.to_owned(),
             name: text.to_owned(),
-            public: false,
             redirect_uris: some.clone(),
-            sign_out_uris: some.clone(),
-            back_channel_uri: Some(text.to_owned()),
-            groups: some.clone(),
-            claims: some,
-            consent: "never",
+            groups: some,
             two_factors: true,
-            pkce: true,
-            offline_access: true,
         }
     }
 }
@@ -112,35 +80,6 @@ impl Page for ApplicationsPage {
     }
 }
 
-#[derive(Serialize)]
-pub struct ApplicationPage {
-    application: Shown,
-    issuer: String,
-    /// Shown once.
-    secret: Option<String>,
-    /// The application's own settings with that secret, and where they are.
-    settings: Option<(&'static str, String)>,
-}
-
-impl Page for ApplicationPage {
-    const TEMPLATE: Template = template!("admin/application.html");
-
-    fn samples(text: &str) -> Vec<Self> {
-        let page = |secret, settings| Self {
-            application: Shown::sample(text),
-            issuer: text.to_owned(),
-            secret,
-            settings,
-        };
-        let secret = || Some(text.to_owned());
-        vec![
-            page(None, None),
-            page(secret(), None),
-            page(secret(), Some(("grafana.ini", text.to_owned()))),
-        ]
-    }
-}
-
 async fn list_page(
     app: &App,
     admin: &User,
@@ -168,34 +107,13 @@ async fn list_page(
     Ok(Answer::page(app, status, &page, Some(admin))?)
 }
 
-fn page_of(
-    app: &App,
-    admin: &User,
-    client: Client,
-    secret: Option<String>,
-    settings: Option<(&'static str, String)>,
-) -> Result<Answer, Failure> {
-    let page = ApplicationPage {
-        application: Shown::of(client),
-        issuer: issuer(app),
-        secret,
-        settings,
-    };
-    Ok(Answer::page(app, Status::Ok, &page, Some(admin))?)
-}
-
-async fn find(app: &App, id: &str) -> Result<Client, Failure> {
-    let found = clients::by_id(app, id).await?;
-    found.ok_or_else(|| Refusal::not_found().link(HERE, "All applications").into())
-}
-
 #[get("/admin/applications")]
-async fn list(app: &App, _visit: Visit, admin: Admin) -> Result<Answer, Failure> {
+pub(super) async fn list(app: &App, _visit: Visit, admin: Admin) -> Result<Answer, Failure> {
     list_page(app, &admin.0, AddForm::default(), None).await
 }
 
 #[derive(Default, FromForm)]
-struct AddForm {
+pub(super) struct AddForm {
     name: String,
     redirect_uri: Option<String>,
     template: Option<String>,
@@ -231,7 +149,7 @@ impl AddForm {
 
 /// The answer shows the secret; it is not shown again.
 #[post("/admin/applications", data = "<form>")]
-async fn add(
+pub(super) async fn add(
     app: &App,
     visit: Visit,
     admin: Admin,
@@ -254,48 +172,10 @@ async fn add(
         });
     let actor = Actor::user(&admin.0, visit.address);
     match clients::add(app, &actor, &client).await? {
-        Ok(()) => page_of(app, &admin.0, client, secret, settings),
+        Ok(()) => {
+            let page = ApplicationPage::of(app, client).with_secret(secret, settings);
+            Ok(page.answer(app, &admin.0)?)
+        }
         Err(refused) => list_page(app, &admin.0, form, Some(refused.to_string())).await,
     }
-}
-
-#[get("/admin/applications/<id>")]
-async fn show(app: &App, _visit: Visit, admin: Admin, id: &str) -> Result<Answer, Failure> {
-    page_of(app, &admin.0, find(app, id).await?, None, None)
-}
-
-#[post("/admin/applications/<id>/rotate-secret", data = "<_form>")]
-async fn rotate_secret(
-    app: &App,
-    visit: Visit,
-    admin: Admin,
-    id: &str,
-    _form: Sensitive<NoFields>,
-) -> Result<Answer, Failure> {
-    let mut client = find(app, id).await?;
-    if client.is_public() {
-        return Err(Refusal::of_status(Status::BadRequest)
-            .link(HERE, "All applications")
-            .into());
-    }
-    let secret = clients::new_secret().reveal();
-    client.secret_hash = Some(clients::hash_of_secret(&secret));
-    let actor = Actor::user(&admin.0, visit.address);
-    match clients::change(app, &actor, &client).await? {
-        Ok(()) => page_of(app, &admin.0, client, Some(secret), None),
-        Err(_) => Err(Refusal::not_found().link(HERE, "All applications").into()),
-    }
-}
-
-#[post("/admin/applications/<id>/remove", data = "<_form>")]
-async fn remove(
-    app: &App,
-    visit: Visit,
-    admin: Admin,
-    id: &str,
-    _form: Sensitive<NoFields>,
-) -> Result<Answer, Failure> {
-    let client = find(app, id).await?;
-    clients::remove(app, &Actor::user(&admin.0, visit.address), &client).await?;
-    Ok(Answer::see_other(HERE))
 }
