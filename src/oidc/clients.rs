@@ -12,6 +12,7 @@ use crate::foundation::db::Tx;
 use crate::foundation::error::Error;
 use crate::foundation::token::{Token, TokenHash};
 use crate::foundation::version::Version;
+use crate::people::users::User;
 
 /// A relying party.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +32,8 @@ pub struct Client {
     /// Whether it may go on when the session has ended.
     pub offline_access: bool,
     pub back_channel_uri: Option<String>,
+    /// Where people start who open it from here.
+    pub launch_url: Option<String>,
     pub access_lifetime: Duration,
     pub refresh_idle: Duration,
     pub refresh_max: Duration,
@@ -108,6 +111,7 @@ impl Client {
             two_factors: false,
             offline_access: false,
             back_channel_uri: None,
+            launch_url: None,
             access_lifetime: Duration::from_secs(600),
             refresh_idle: 30 * DAY,
             refresh_max: 90 * DAY,
@@ -123,6 +127,14 @@ impl Client {
     #[must_use]
     pub fn is_public(&self) -> bool {
         self.secret_hash.is_none()
+    }
+
+    /// Whether it is there for a user, as far as groups say.
+    #[must_use]
+    pub fn is_for(&self, user: &User) -> bool {
+        let is_in = |group: &String| user.groups.contains(group);
+        let is_member = self.groups.is_empty() || self.groups.iter().any(is_in);
+        self.disabled_at.is_none() && is_member
     }
 
     /// The registered address that `given` is, byte for byte; a loopback one at any port (RFC 8252, 7.3).
@@ -143,6 +155,7 @@ impl Client {
         let texts = [
             self.name.clone(),
             self.back_channel_uri.clone().unwrap_or_default(),
+            self.launch_url.clone().unwrap_or_default(),
             self.consent.as_str().to_owned(),
             format!("{switches:?}"),
             rules.join("\n"),
@@ -169,6 +182,7 @@ impl Client {
             .find_map(scheme)
             .or_else(|| self.sign_out_uris.iter().find_map(web))
             .or_else(|| self.back_channel_uri.iter().find_map(web))
+            .or_else(|| self.launch_url.iter().find_map(web))
     }
 }
 

@@ -22,6 +22,7 @@ pub struct EditForm {
     redirect_uris: String,
     sign_out_uris: Option<String>,
     back_channel_uri: Option<String>,
+    launch_url: Option<String>,
     groups: Option<String>,
     consent: String,
     /// `one` or `two`.
@@ -55,6 +56,7 @@ impl EditForm {
             redirect_uris: client.redirect_uris.join("\n"),
             sign_out_uris: lines(&client.sign_out_uris),
             back_channel_uri: client.back_channel_uri.clone(),
+            launch_url: client.launch_url.clone(),
             groups: Some(client.groups.join(", ")),
             consent: client.consent.as_str().to_owned(),
             factor: if client.two_factors { "two" } else { "one" }.to_owned(),
@@ -72,6 +74,7 @@ impl EditForm {
             redirect_uris: text.to_owned(),
             sign_out_uris: some(),
             back_channel_uri: some(),
+            launch_url: some(),
             groups: some(),
             consent: "once".to_owned(),
             factor: "two".to_owned(),
@@ -98,8 +101,9 @@ impl EditForm {
         client.name = self.name.trim().to_owned();
         client.redirect_uris = words(Some(&self.redirect_uris));
         client.sign_out_uris = words(self.sign_out_uris.as_ref());
-        let uri = text(&self.back_channel_uri).trim().to_owned();
-        client.back_channel_uri = Some(uri).filter(|uri| !uri.is_empty());
+        let filled = |field| Some(text(field).trim().to_owned()).filter(|text| !text.is_empty());
+        client.back_channel_uri = filled(&self.back_channel_uri);
+        client.launch_url = filled(&self.launch_url);
         // Of a public client it is always asked.
         client.pkce = self.pkce.is_some() || client.is_public();
         client.offline_access = self.offline_access.is_some();
@@ -107,7 +111,7 @@ impl EditForm {
     }
 
     /// Fields as they are sent, with their labels.
-    fn fields(&self) -> [(&'static str, &'static str, String); 10] {
+    fn fields(&self) -> [(&'static str, &'static str, String); 11] {
         let text = |field: &Option<String>| field.clone().unwrap_or_default();
         [
             ("name", "Name", self.name.clone()),
@@ -122,6 +126,7 @@ impl EditForm {
                 "Is told of the end of sessions",
                 text(&self.back_channel_uri),
             ),
+            ("launch_url", "Start address", text(&self.launch_url)),
             ("groups", "Groups", text(&self.groups)),
             ("consent", "People are asked", self.consent.clone()),
             ("factor", "Factors", self.factor.clone()),
@@ -169,7 +174,9 @@ pub(super) async fn change(
         Err(Refused::Conflict(now)) => Ok(form.conflict(&now).answer(app, &admin.0)?),
         Err(refused) => {
             let client = find(app, id).await?;
-            let page = ApplicationPage::of(app, client).with_form(form, refused.to_string());
+            let page = ApplicationPage::of(app, client)
+                .await?
+                .with_form(form, refused.to_string());
             Ok(page.answer(app, &admin.0)?)
         }
     }

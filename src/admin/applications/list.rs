@@ -173,7 +173,9 @@ pub(super) async fn add(
     let actor = Actor::user(&admin.0, visit.address);
     match clients::add(app, &actor, &client).await? {
         Ok(()) => {
-            let page = ApplicationPage::of(app, client).with_secret(secret, settings);
+            let page = ApplicationPage::of(app, client)
+                .await?
+                .with_secret(secret, settings);
             Ok(page.answer(app, &admin.0)?)
         }
         Err(refused) => list_page(app, &admin.0, form, Some(refused.to_string())).await,

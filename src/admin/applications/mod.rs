@@ -11,6 +11,7 @@ use self::list::ApplicationsPage;
 use self::page::ApplicationPage;
 use crate::foundation::app::App;
 use crate::foundation::audit::Actor;
+use crate::launcher::{self, Owner, Uploaded};
 use crate::login::{NoFields, Sensitive};
 use crate::oidc::clients::{self, Client};
 use crate::sessions::Admin;
@@ -30,6 +31,8 @@ pub fn slice() -> Slice {
         list::add,
         show,
         edit::change,
+        icon,
+        remove_icon,
         rotate_secret,
         remove
     ];
@@ -50,7 +53,7 @@ async fn find(app: &App, id: &str) -> Result<Client, Failure> {
 
 #[get("/admin/applications/<id>")]
 async fn show(app: &App, _visit: Visit, admin: Admin, id: &str) -> Result<Answer, Failure> {
-    let page = ApplicationPage::of(app, find(app, id).await?);
+    let page = ApplicationPage::of(app, find(app, id).await?).await?;
     Ok(page.answer(app, &admin.0)?)
 }
 
@@ -73,11 +76,51 @@ async fn rotate_secret(
     let actor = Actor::user(&admin.0, visit.address);
     match clients::change(app, &actor, &client).await? {
         Ok(_) => {
-            let page = ApplicationPage::of(app, client).with_secret(Some(secret), None);
+            let page = ApplicationPage::of(app, client)
+                .await?
+                .with_secret(Some(secret), None);
             Ok(page.answer(app, &admin.0)?)
         }
         Err(_) => Err(not_found()),
     }
+}
+
+#[post("/admin/applications/<id>/icon", data = "<file>")]
+async fn icon(
+    app: &App,
+    visit: Visit,
+    admin: Admin,
+    id: &str,
+    file: Uploaded,
+) -> Result<Answer, Failure> {
+    let client = find(app, id).await?;
+    match file.0 {
+        Ok(icon) => {
+            let actor = Actor::user(&admin.0, visit.address);
+            let owner = Owner::Client(client.id);
+            launcher::set_icon(app, &actor, &owner, &client.name, Some(&icon)).await?;
+            Ok(Answer::see_other(&page_of(id)))
+        }
+        Err(no_icon) => {
+            let page = ApplicationPage::of(app, client).await?;
+            let page = page.with_icon_error(no_icon.to_string());
+            Ok(page.answer(app, &admin.0)?)
+        }
+    }
+}
+
+#[post("/admin/applications/<id>/icon/remove", data = "<_form>")]
+async fn remove_icon(
+    app: &App,
+    visit: Visit,
+    admin: Admin,
+    id: &str,
+    _form: Sensitive<NoFields>,
+) -> Result<Answer, Failure> {
+    let client = find(app, id).await?;
+    let actor = Actor::user(&admin.0, visit.address);
+    launcher::set_icon(app, &actor, &Owner::Client(client.id), &client.name, None).await?;
+    Ok(Answer::see_other(&page_of(id)))
 }
 
 #[post("/admin/applications/<id>/remove", data = "<_form>")]

@@ -7,6 +7,7 @@ use super::edit::EditForm;
 use crate::foundation::app::App;
 use crate::foundation::error::Error;
 use crate::foundation::version::Version;
+use crate::launcher::{Icons, Owner};
 use crate::oidc::clients::Client;
 use crate::oidc::issuer;
 use crate::people::users::User;
@@ -23,6 +24,8 @@ pub struct ApplicationPage {
     form: EditForm,
     version: Version,
     error: Option<String>,
+    icon: Option<String>,
+    icon_error: Option<String>,
     /// Shown once.
     secret: Option<String>,
     /// The application's own settings with that secret, and where they are.
@@ -30,8 +33,11 @@ pub struct ApplicationPage {
 }
 
 impl ApplicationPage {
-    pub fn of(app: &App, client: Client) -> Self {
-        Self {
+    pub async fn of(app: &App, client: Client) -> Result<Self, Error> {
+        let owner = Owner::Client(client.id.clone());
+        Ok(Self {
+            icon: Icons::read(app).await?.of(&owner),
+            icon_error: None,
             form: EditForm::of(&client),
             version: client.version(),
             public: client.is_public(),
@@ -42,6 +48,13 @@ impl ApplicationPage {
             error: None,
             secret: None,
             settings: None,
+        })
+    }
+
+    pub fn with_icon_error(self, error: String) -> Self {
+        Self {
+            icon_error: Some(error),
+            ..self
         }
     }
 
@@ -67,7 +80,7 @@ impl ApplicationPage {
     }
 
     pub fn answer(&self, app: &App, admin: &User) -> Result<Answer, Error> {
-        let status = if self.error.is_some() {
+        let status = if self.error.is_some() || self.icon_error.is_some() {
             Status::UnprocessableEntity
         } else {
             Status::Ok
@@ -89,12 +102,16 @@ impl Page for ApplicationPage {
             form: EditForm::sample(text),
             version: Version::sample(text),
             error,
+            icon: Some(text.to_owned()),
+            icon_error: None,
             secret,
             settings,
         };
         let some = || Some(text.to_owned());
         let public = Self {
             public: true,
+            icon: None,
+            icon_error: some(),
             ..page(None, None, some())
         };
         vec![

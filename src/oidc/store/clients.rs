@@ -12,7 +12,7 @@ use crate::oidc::clients::{Alg, AuthMethod, Client, Consent};
 macro_rules! client_columns {
     () => {
         "c.id AS client_id, c.name AS client_name, c.secret_hash, c.auth_method, c.pkce, c.id_token_alg, c.claims_in, c.consent,
-         c.factors, c.offline_access, c.back_channel_uri, c.access_lifetime, c.refresh_idle, c.refresh_max,
+         c.factors, c.offline_access, c.back_channel_uri, c.launch_url, c.access_lifetime, c.refresh_idle, c.refresh_max,
          c.created_at AS client_created_at, c.disabled_at AS client_disabled_at,
          (SELECT string_agg(i.uri, ' ' ORDER BY i.uri) FROM client_uris i WHERE i.client_id = c.id AND i.kind = 'sign-in') AS redirect_uris,
          (SELECT string_agg(o.uri, ' ' ORDER BY o.uri) FROM client_uris o WHERE o.client_id = c.id AND o.kind = 'sign-out') AS sign_out_uris,
@@ -53,6 +53,7 @@ from_row!(Client, |row| {
         two_factors: row.try_get::<i64, _>("factors")? == 2,
         offline_access: row.try_get("offline_access")?,
         back_channel_uri: row.try_get("back_channel_uri")?,
+        launch_url: row.try_get("launch_url")?,
         access_lifetime: span(row.try_get("access_lifetime")?),
         refresh_idle: span(row.try_get("refresh_idle")?),
         refresh_max: span(row.try_get("refresh_max")?),
@@ -114,14 +115,15 @@ pub(in crate::oidc) async fn put_client(
     connection
         .query(
             "INSERT INTO clients (id, name, secret_hash, auth_method, pkce, id_token_alg, claims_in, consent, factors, offline_access,
-                                  back_channel_uri, access_lifetime, refresh_idle, refresh_max, created_at, disabled_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+                                  back_channel_uri, access_lifetime, refresh_idle, refresh_max, created_at, disabled_at, launch_url)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
              ON CONFLICT (id) DO UPDATE SET name = excluded.name, secret_hash = excluded.secret_hash,
                  auth_method = excluded.auth_method, pkce = excluded.pkce, id_token_alg = excluded.id_token_alg,
                  claims_in = excluded.claims_in, consent = excluded.consent, factors = excluded.factors,
                  offline_access = excluded.offline_access, back_channel_uri = excluded.back_channel_uri,
                  access_lifetime = excluded.access_lifetime, refresh_idle = excluded.refresh_idle,
-                 refresh_max = excluded.refresh_max, disabled_at = excluded.disabled_at",
+                 refresh_max = excluded.refresh_max, disabled_at = excluded.disabled_at,
+                 launch_url = excluded.launch_url",
         )
         .bind(&client.id)
         .bind(&client.name)
@@ -139,6 +141,7 @@ pub(in crate::oidc) async fn put_client(
         .bind(micros(client.refresh_max))
         .bind(client.created_at)
         .bind(client.disabled_at)
+        .bind(&client.launch_url)
         .execute()
         .await?;
     for statement in [

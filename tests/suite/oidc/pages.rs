@@ -88,7 +88,8 @@ async fn one_sees_what_one_is_connected_to_and_disconnects_it() {
     );
 }
 
-const EDITED: [(&str, &str); 8] = [
+const EDITED: [(&str, &str); 9] = [
+    ("launch_url", "https://app.example.com/"),
     ("name", "Notes"),
     (
         "redirect_uris",
@@ -119,6 +120,10 @@ async fn an_admin_changes_all_of_an_application_in_one_form() {
     assert_eq!(client.redirect_uris.len(), 2);
     assert_eq!(client.sign_out_uris, ["https://app.example.com/out"]);
     assert_eq!(client.groups, ["media", "staff"]);
+    assert_eq!(
+        client.launch_url.as_deref(),
+        Some("https://app.example.com/")
+    );
     assert_eq!(client.claims.len(), 2);
     assert!(client.two_factors && !client.pkce && !client.offline_access);
     assert_eq!(client.secret_hash, before.secret_hash, "not in the form");
@@ -138,6 +143,7 @@ async fn a_form_with_a_mistake_changes_nothing_and_keeps_what_was_typed() {
     let page = format!("/admin/applications/{}", party.id);
     let before = app.dump().await;
     for (field, wrong, told) in [
+        ("launch_url", "javascript:alert(1)", "javascript"),
         ("name", "other", "taken"),
         ("redirect_uris", "http://app.example.com/cb", "https"),
         ("sign_out_uris", "javascript:alert(1)", "javascript"),
@@ -166,7 +172,7 @@ async fn a_form_that_was_made_from_an_older_application_overwrites_nothing() {
     let older = admin.get(&page).await.field("version");
     assert_eq!(admin.post(&page, &EDITED).await.status, 303);
     let mut form = EDITED.to_vec();
-    form[0].1 = "Mine";
+    form[1].1 = "Mine";
     form.push(("version", &older));
     let conflict = admin.post(&page, &form).await;
     assert_eq!(conflict.status, 409);

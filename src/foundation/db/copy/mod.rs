@@ -11,7 +11,7 @@ use end::End;
 use value::{Column, Sum, Value};
 
 /// In an order in which what is referred to comes first.
-pub const TABLES: [&str; 39] = [
+pub const TABLES: [&str; 40] = [
     "users",
     "groups",
     "memberships",
@@ -41,6 +41,7 @@ pub const TABLES: [&str; 39] = [
     "client_uris",
     "client_groups",
     "client_claims",
+    "icons",
     "signing_keys",
     "grants",
     "refresh_tokens",

@@ -11,6 +11,7 @@ struct Shown<'a> {
     redirect_uris: &'a [String],
     post_logout_uris: &'a [String],
     back_channel_uri: Option<&'a str>,
+    launch_url: Option<&'a str>,
     groups: &'a [String],
     consent: &'static str,
     factor: &'static str,
@@ -31,6 +32,7 @@ impl<'a> Shown<'a> {
             redirect_uris: &client.redirect_uris,
             post_logout_uris: &client.sign_out_uris,
             back_channel_uri: client.back_channel_uri.as_deref(),
+            launch_url: client.launch_url.as_deref(),
             groups: &client.groups,
             consent: client.consent.as_str(),
             factor: if client.two_factors { "two" } else { "one" },
@@ -85,6 +87,10 @@ pub fn show(app: &App, client: &Client, json: bool) -> Done {
         (
             "back-channel URI",
             client.back_channel_uri.clone().unwrap_or_default(),
+        ),
+        (
+            "start address",
+            client.launch_url.clone().unwrap_or_default(),
         ),
         ("groups", client.groups.join(" ")),
         ("consent", shown.consent.to_owned()),

@@ -50,6 +50,12 @@ pub struct Wanted {
     /// Where the application is told of the end of a session
     #[arg(long, value_name = "URI")]
     back_channel_uri: Option<String>,
+    /// Where people start who open it from their start page
+    #[arg(long, value_name = "URL")]
+    launch_url: Option<String>,
+    /// A PNG, WebP or JPEG for the start page: at most 64 KiB and 512 pixels each way; '' takes it away
+    #[arg(long, value_name = "FILE")]
+    pub icon: Option<String>,
     /// It may go on when the session has ended
     #[arg(long, value_name = "true|false", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     offline_access: Option<bool>,
@@ -100,6 +106,9 @@ impl Wanted {
         }
         if let Some(uri) = &self.back_channel_uri {
             client.back_channel_uri = Some(uri.clone()).filter(|uri| !uri.is_empty());
+        }
+        if let Some(url) = &self.launch_url {
+            client.launch_url = Some(url.clone()).filter(|url| !url.is_empty());
         }
         client.offline_access = self.offline_access.unwrap_or(client.offline_access);
         client.pkce = self.no_pkce.map_or(client.pkce, |no| !no);
