@@ -5,52 +5,110 @@ use rocket::{FromForm, get, post};
 use serde::Serialize;
 
 use super::page::ApplicationPage;
+use super::{HERE, page_of};
+use crate::admin::query::{Pager, Paging};
 use crate::foundation::app::App;
 use crate::foundation::audit::Actor;
+use crate::foundation::error::Error;
 use crate::login::Sensitive;
 use crate::oidc::clients::{self, Client};
 use crate::oidc::templates::{self, TEMPLATES};
 use crate::people::users::User;
 use crate::sessions::Admin;
+use crate::sites::policy;
+use crate::sites::rules::Site;
 use crate::web::pages::{Page, Template, template};
 use crate::web::{Answer, Failure, Visit};
 
-/// An application as the list shows it.
+/// A line of the list.
 #[derive(Serialize)]
-struct Shown {
-    id: String,
+struct Entry {
     name: String,
-    redirect_uris: Vec<String>,
-    groups: Vec<String>,
-    two_factors: bool,
+    kind: &'static str,
+    /// The admin's page of it.
+    page: String,
+    address: String,
+    who: String,
+    note: String,
 }
 
-impl Shown {
-    fn of(client: Client) -> Self {
+impl Entry {
+    fn of_client(client: Client) -> Self {
+        let who = match client.groups.as_slice() {
+            [] => "everyone".to_owned(),
+            groups => groups.join(", "),
+        };
+        let factors = if client.two_factors {
+            ", two factors"
+        } else {
+            ""
+        };
         Self {
-            id: client.id,
+            page: page_of(&client.id),
             name: client.name,
-            redirect_uris: client.redirect_uris,
-            groups: client.groups,
-            two_factors: client.two_factors,
+            kind: "OpenID Connect",
+            address: client.redirect_uris.join(" "),
+            who: format!("{who}{factors}"),
+            note: String::new(),
+        }
+    }
+
+    fn of_site(site: &Site) -> Self {
+        let host = site.host.to_string();
+        let own = Some(site.terms.name.clone()).filter(|name| !name.is_empty());
+        Self {
+            name: own.unwrap_or_else(|| host.clone()),
+            kind: "Forward auth",
+            page: format!("/admin/sites/{}", site.id),
+            address: host,
+            who: site.terms.to_string(),
+            note: site.terms.note.clone(),
         }
     }
 
     fn sample(text: &str) -> Self {
-        let some = vec![text.to_owned()];
+        let text = || text.to_owned();
         Self {
-            id: text.to_owned(),
-            name: text.to_owned(),
-            redirect_uris: some.clone(),
-            groups: some,
-            two_factors: true,
+            name: text(),
+            kind: "OpenID Connect",
+            page: text(),
+            address: text(),
+            who: text(),
+            note: text(),
         }
     }
+
+    /// Its place in the list: by name; two of one name by their pages.
+    fn place(&self) -> String {
+        format!("{} {}", self.name.to_lowercase(), self.page)
+    }
+
+    fn has(&self, q: &str) -> bool {
+        let texts = [&self.name, self.kind, &self.address, &self.who, &self.note];
+        texts.iter().any(|text| text.to_lowercase().contains(q))
+    }
+}
+
+/// Of either kind.
+async fn entries(app: &App, paging: &Paging<'_>) -> Result<(Vec<Entry>, Pager), Error> {
+    let clients = clients::list(app).await?.into_iter();
+    let policy = policy::current(app).await?;
+    let sites = policy.sites.iter().map(Entry::of_site);
+    let q = paging.q.to_lowercase();
+    let mut all: Vec<Entry> = clients.map(Entry::of_client).chain(sites).collect();
+    all.retain(|entry| entry.has(&q) && entry.place().as_str() > paging.after);
+    all.sort_by_cached_key(Entry::place);
+    all.truncate(paging.wanted() as usize);
+    let pager = paging.cut(&mut all, Entry::place);
+    Ok((all, pager))
 }
 
 #[derive(Serialize)]
 pub struct ApplicationsPage {
-    applications: Vec<Shown>,
+    q: String,
+    applications: Vec<Entry>,
+    #[serde(flatten)]
+    pager: Pager,
     error: Option<String>,
     /// Names and titles.
     templates: Vec<(&'static str, &'static str)>,
@@ -64,8 +122,10 @@ impl Page for ApplicationsPage {
     const TEMPLATE: Template = template!("admin/applications.html");
 
     fn samples(text: &str) -> Vec<Self> {
-        let page = |applications, error| Self {
+        let page = |q: &str, applications, pager, error| Self {
+            q: q.to_owned(),
             applications,
+            pager,
             error,
             templates: known(),
             name: text.to_owned(),
@@ -74,8 +134,14 @@ impl Page for ApplicationsPage {
             url: text.to_owned(),
         };
         vec![
-            page(Vec::new(), None),
-            page(vec![Shown::sample(text)], Some(text.to_owned())),
+            page("", Vec::new(), Pager::default(), None),
+            page(text, Vec::new(), Pager::default(), None),
+            page(
+                "",
+                vec![Entry::sample(text)],
+                Pager::sample(text),
+                Some(text.to_owned()),
+            ),
         ]
     }
 }
@@ -83,6 +149,7 @@ impl Page for ApplicationsPage {
 async fn list_page(
     app: &App,
     admin: &User,
+    paging: &Paging<'_>,
     form: AddForm,
     error: Option<String>,
 ) -> Result<Answer, Failure> {
@@ -91,12 +158,11 @@ async fn list_page(
     } else {
         Status::Ok
     };
+    let (applications, pager) = entries(app, paging).await?;
     let page = ApplicationsPage {
-        applications: clients::list(app)
-            .await?
-            .into_iter()
-            .map(Shown::of)
-            .collect(),
+        q: paging.q.to_owned(),
+        applications,
+        pager,
         error,
         templates: known(),
         name: form.name,
@@ -107,9 +173,22 @@ async fn list_page(
     Ok(Answer::page(app, status, &page, Some(admin))?)
 }
 
-#[get("/admin/applications")]
-pub(super) async fn list(app: &App, _visit: Visit, admin: Admin) -> Result<Answer, Failure> {
-    list_page(app, &admin.0, AddForm::default(), None).await
+/// With what was typed.
+async fn again(app: &App, admin: &User, form: AddForm, error: String) -> Result<Answer, Failure> {
+    list_page(app, admin, &Paging::first(HERE), form, Some(error)).await
+}
+
+#[get("/admin/applications?<q>&<after>&<limit>")]
+pub(super) async fn list(
+    app: &App,
+    _visit: Visit,
+    admin: Admin,
+    q: Option<&str>,
+    after: Option<&str>,
+    limit: Option<&str>,
+) -> Result<Answer, Failure> {
+    let paging = Paging::parse(HERE, q, after, limit)?;
+    list_page(app, &admin.0, &paging, AddForm::default(), None).await
 }
 
 #[derive(Default, FromForm)]
@@ -158,7 +237,7 @@ pub(super) async fn add(
     let Sensitive(form) = form;
     let (mut client, placed) = match form.read() {
         Ok(read) => read,
-        Err(error) => return list_page(app, &admin.0, form, Some(error)).await,
+        Err(error) => return again(app, &admin.0, form, error).await,
     };
     let is_public = form.public.as_deref() == Some("on");
     let secret = (!is_public).then(|| clients::new_secret().reveal());
@@ -178,6 +257,6 @@ pub(super) async fn add(
                 .with_secret(secret, settings);
             Ok(page.answer(app, &admin.0)?)
         }
-        Err(refused) => list_page(app, &admin.0, form, Some(refused.to_string())).await,
+        Err(refused) => again(app, &admin.0, form, refused.to_string()).await,
     }
 }

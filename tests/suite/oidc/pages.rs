@@ -183,3 +183,49 @@ async fn a_form_that_was_made_from_an_older_application_overwrites_nothing() {
     assert_eq!(admin.post(&page, &form).await.status, 303);
     assert_eq!(app.sql("SELECT name FROM clients").await, ["Mine"]);
 }
+
+#[rocket::async_test]
+async fn sites_and_applications_stand_in_one_list_by_name() {
+    let app = TestApp::start().await;
+    register(&app, "Notes", |_| {}).await;
+    register(&app, "zoo", |client| {
+        client.groups = vec!["staff".to_owned()]
+    })
+    .await;
+    let mut admin = app.admin().await;
+    for (host, name) in [("wiki.example.com", ""), ("b.example.com", "Alpha")] {
+        let form = [
+            ("host", host),
+            ("fallback", "signed-in"),
+            ("name", name),
+            ("note", ""),
+        ];
+        assert_eq!(admin.post("/admin/sites/new", &form).await.status, 303);
+    }
+    let mut list = async |query: &str| {
+        let page = admin.get(&format!("/admin/applications{query}")).await;
+        assert_eq!(page.status, 200);
+        let names = page.elements("scope=\"row\"><a href=\"", "</a>");
+        let names = names
+            .iter()
+            .map(|link| link.split_once('>').expect("a name").1);
+        (
+            names.map(str::to_owned).collect::<Vec<_>>(),
+            page.unescaped(),
+        )
+    };
+    let (names, page) = list("").await;
+    assert_eq!(names, ["Alpha", "Notes", "wiki.example.com", "zoo"]);
+    assert!(page.contains("Forward auth") && page.contains("OpenID Connect"));
+    assert_eq!(list("?q=FORWARD").await.0, ["Alpha", "wiki.example.com"]);
+    assert_eq!(list("?q=staff").await.0, ["zoo"]);
+    let (first, page) = list("?limit=3").await;
+    assert_eq!(first.len(), 3);
+    let (_, rest) = page.split_once("?after=").expect("the next page");
+    let after = rest
+        .split('"')
+        .next()
+        .expect("its end")
+        .replace("&amp;", "&");
+    assert_eq!(list(&format!("?after={after}")).await.0, ["zoo"]);
+}
