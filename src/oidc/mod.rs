@@ -16,6 +16,7 @@ mod endpoints;
 mod grants;
 mod jwt;
 pub mod keys;
+pub mod learning;
 mod pages;
 mod params;
 mod redirect_uri;

@@ -46,7 +46,7 @@ async fn member(app: &TestApp, username: &str, group: &str) -> Client {
 /// Names and addresses, as the start page lists them.
 async fn tiles(browser: &mut Client) -> Vec<(String, String)> {
     let page = browser.get("/account").await.unescaped();
-    let Some((_, rest)) = page.split_once("<ul class=\"tiles\">") else {
+    let Some((_, rest)) = page.split_once("<ul class=\"shelf\">") else {
         return Vec::new();
     };
     let (list, _) = rest.split_once("</ul>").expect("its end");

@@ -1,6 +1,7 @@
 //! Applications that speak OpenID Connect: added, shown, changed, given a new secret, removed.
 
 mod edit;
+mod learning;
 mod list;
 mod page;
 
@@ -14,7 +15,7 @@ use crate::foundation::audit::Actor;
 use crate::launcher::{self, Owner, Uploaded};
 use crate::login::{NoFields, Sensitive};
 use crate::oidc::clients::{self, Client};
-use crate::sessions::Admin;
+use crate::sessions::{Admin, CurrentSession};
 use crate::web::pages::PageKind;
 use crate::web::{Answer, Failure, Refusal, Slice, Visit};
 
@@ -31,6 +32,8 @@ pub fn slice() -> Slice {
         list::add,
         show,
         edit::change,
+        learning::learn,
+        learning::add,
         icon,
         remove_icon,
         rotate_secret,
@@ -52,9 +55,16 @@ async fn find(app: &App, id: &str) -> Result<Client, Failure> {
 }
 
 #[get("/admin/applications/<id>")]
-async fn show(app: &App, _visit: Visit, admin: Admin, id: &str) -> Result<Answer, Failure> {
+async fn show(
+    app: &App,
+    _visit: Visit,
+    admin: Admin,
+    current: CurrentSession,
+    id: &str,
+) -> Result<Answer, Failure> {
+    let learning = crate::oidc::learning::of(app, id, current.session.id).await?;
     let page = ApplicationPage::of(app, find(app, id).await?).await?;
-    Ok(page.answer(app, &admin.0)?)
+    Ok(page.with_learning(learning).answer(app, &admin.0)?)
 }
 
 #[post("/admin/applications/<id>/rotate-secret", data = "<_form>")]

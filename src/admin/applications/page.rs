@@ -10,6 +10,7 @@ use crate::foundation::version::Version;
 use crate::launcher::{Icons, Owner};
 use crate::oidc::clients::Client;
 use crate::oidc::issuer;
+use crate::oidc::learning::Learning;
 use crate::people::users::User;
 use crate::web::Answer;
 use crate::web::pages::{Page, Template, template};
@@ -24,6 +25,8 @@ pub struct ApplicationPage {
     form: EditForm,
     version: Version,
     error: Option<String>,
+    /// What this session tries, if it has opened the application for that.
+    learning: Option<Learning>,
     icon: Option<String>,
     icon_error: Option<String>,
     /// Shown once.
@@ -46,6 +49,7 @@ impl ApplicationPage {
             name: client.name,
             issuer: issuer(app),
             error: None,
+            learning: None,
             secret: None,
             settings: None,
         })
@@ -58,13 +62,20 @@ impl ApplicationPage {
         }
     }
 
-    /// With what was typed, and what is wrong with it.
-    pub fn with_form(self, form: EditForm, error: String) -> Self {
+    pub fn with_learning(self, learning: Option<Learning>) -> Self {
+        Self { learning, ..self }
+    }
+
+    pub fn with_error(self, error: String) -> Self {
         Self {
-            form,
             error: Some(error),
             ..self
         }
+    }
+
+    /// With what was typed, and what is wrong with it.
+    pub fn with_form(self, form: EditForm, error: String) -> Self {
+        Self { form, ..self }.with_error(error)
     }
 
     pub fn with_secret(
@@ -102,6 +113,7 @@ impl Page for ApplicationPage {
             form: EditForm::sample(text),
             version: Version::sample(text),
             error,
+            learning: None,
             icon: Some(text.to_owned()),
             icon_error: None,
             secret,
@@ -114,8 +126,14 @@ impl Page for ApplicationPage {
             icon_error: some(),
             ..page(None, None, some())
         };
+        let learns = |tried| Self {
+            learning: Some(Learning::sample(tried)),
+            ..page(None, None, None)
+        };
         vec![
             page(None, None, None),
+            learns(Vec::new()),
+            learns(vec![text]),
             page(some(), None, None),
             page(some(), Some(("grafana.ini", text.to_owned())), None),
             public,

@@ -7,6 +7,7 @@ mod claims;
 mod config;
 mod consent;
 mod forged;
+mod learning;
 mod logout;
 mod modules;
 mod pages;

@@ -124,4 +124,11 @@ pub const ROWS: &[(i64, &[&str])] = &[
             "INSERT INTO icons VALUES (id(1), 'app', NULL, 'image/png', hash(58)), (id(2), NULL, id(1), 'image/webp', hash(59))",
         ],
     ),
+    (
+        20_261_130_120_000,
+        &[
+            "INSERT INTO learning VALUES (id(1), 'app', id(3), 9)",
+            "INSERT INTO tried_uris VALUES (id(1), 'https://app.example.net/other', 8)",
+        ],
+    ),
 ];

@@ -55,7 +55,7 @@ pub const TABLES: [&str; 40] = [
 ];
 
 /// What concerns the processes that run or is over within minutes, or is made anew from the rest.
-pub const LEFT_OUT: [&str; 11] = [
+pub const LEFT_OUT: [&str; 13] = [
     "invalidations",
     "bulk_change",
     "nodes",
@@ -64,6 +64,8 @@ pub const LEFT_OUT: [&str; 11] = [
     "pending_sign_ins",
     "codes",
     "access_tokens",
+    "learning",
+    "tried_uris",
     "moved",
     "compatibility",
     "_sqlx_migrations",
