@@ -182,7 +182,7 @@ async fn userinfo(
     if !Told::is_asked(&found.scope, "openid") {
         return Err(TokenError::insufficient_scope().into());
     }
-    let claims = Told::of(&found.standing.user, &found.scope);
+    let claims = Told::of(&found.standing.client, &found.standing.user, &found.scope);
     Ok(Answer::json(Status::Ok, &claims))
 }
 

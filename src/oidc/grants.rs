@@ -73,16 +73,10 @@ pub struct Presented {
 
 /// Whether a user, proven by these methods, may use an application now.
 pub fn may_use(app: &App, client: &Client, user: &User, methods: Methods, trusted: bool) -> bool {
-    let is_member = client.groups.is_empty()
-        || client
-            .groups
-            .iter()
-            .any(|group| user.groups.contains(group));
     let required = &app.settings.second_factor.required;
     let is_proven = !methods.lack_second_factor(trusted, user, required)
         && (methods.is_two_factor() || !client.two_factors);
-    let is_enabled = client.disabled_at.is_none() && user.disabled_at.is_none();
-    is_enabled && is_member && is_proven
+    user.disabled_at.is_none() && client.is_for(user) && is_proven
 }
 
 impl Standing {

@@ -6,6 +6,7 @@
 mod authorize;
 #[cfg(feature = "program")]
 mod back_channel;
+pub mod claim_rules;
 mod claims;
 mod client_auth;
 pub mod clients;
@@ -15,6 +16,7 @@ mod endpoints;
 mod grants;
 mod jwt;
 pub mod keys;
+pub mod learning;
 mod pages;
 mod params;
 mod redirect_uri;

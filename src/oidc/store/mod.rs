@@ -3,10 +3,12 @@
 mod clients;
 mod grants;
 mod keys;
+mod learning;
 mod notices;
 
 pub use clients::Connected;
 pub(super) use clients::*;
 pub(super) use grants::*;
 pub(super) use keys::*;
+pub(super) use learning::*;
 pub(super) use notices::*;

@@ -3,9 +3,11 @@
 mod apache;
 mod attacks;
 mod basic;
+mod claims;
 mod config;
 mod consent;
 mod forged;
+mod learning;
 mod logout;
 mod modules;
 mod pages;
