@@ -14,7 +14,7 @@ use super::clients::Client;
 use super::grants::{self, Issued};
 use super::params::{Authorization, InBody, Params};
 use super::token_error::TokenError;
-use super::{discovery, enabled, issuer, keys};
+use super::{discovery, enabled, issuer, keys, metrics};
 use crate::foundation::app::App;
 use crate::foundation::error::Error;
 use crate::web::{Answer, Device, Failure, Visit};
@@ -126,8 +126,12 @@ async fn token(
 ) -> Result<Answer, Untold> {
     enabled(app)?;
     let InBody(params) = body;
-    let client = authenticate(app, &authorization, &params).await??;
+    let client = authenticate(app, &authorization, &params).await?;
+    let client = client.inspect_err(|error| metrics::count_refused(app, error))?;
     let told = grant(app, &client, &params, &visit.device()).await;
+    if let Err(Untold::Error(error)) = &told {
+        metrics::count_refused(app, error);
+    }
     // Scripts of a public client ask from its own pages; nothing that a browser keeps for us counts here.
     if client.is_public() {
         told_to_all(told)
@@ -142,11 +146,18 @@ async fn grant(
     params: &Params,
     device: &Device,
 ) -> Result<Answer, Untold> {
-    let issued = match params.required("grant_type")? {
-        "authorization_code" => grants::exchange(app, client, params, device).await??,
-        "refresh_token" => grants::refresh(app, client, params, device).await??,
+    let (grant_type, issued) = match params.required("grant_type")? {
+        "authorization_code" => (
+            "authorization_code",
+            grants::exchange(app, client, params, device).await??,
+        ),
+        "refresh_token" => (
+            "refresh_token",
+            grants::refresh(app, client, params, device).await??,
+        ),
         _ => return Err(TokenError::unsupported_grant_type().into()),
     };
+    metrics::count_issued(app, client, grant_type);
     Ok(Answer::json(Status::Ok, &shown(&issued)))
 }
 

@@ -15,6 +15,7 @@ mod endpoints;
 mod grants;
 mod jwt;
 pub mod keys;
+mod metrics;
 mod pages;
 mod params;
 mod redirect_uri;
@@ -53,6 +54,7 @@ pub fn slice() -> Slice {
     ];
     Slice::new(connected::routes(), pages).with_setup(|builder| {
         builder.manage(keys::Signers::default());
+        metrics::register(builder);
         builder.on_launch(|app| Box::pin(keys::make_if_clients(app)));
         builder.every_by_one(SWEEP_INTERVAL, |app| Box::pin(sweep(app)));
         #[cfg(feature = "program")]

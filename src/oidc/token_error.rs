@@ -73,6 +73,10 @@ impl TokenError {
         }
     }
 
+    pub fn error(&self) -> &'static str {
+        self.error
+    }
+
     pub fn answer(&self) -> Answer {
         let body = json!({ "error": self.error, "error_description": self.description });
         let answer = Answer::json(self.status, &body);

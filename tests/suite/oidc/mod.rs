@@ -7,11 +7,13 @@ mod config;
 mod consent;
 mod forged;
 mod logout;
+mod metrics;
 mod modules;
 mod pages;
 mod relying_parties;
 mod requests;
 mod scripts;
+mod sessions;
 mod templates;
 mod tokens;
 
