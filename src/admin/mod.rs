@@ -1,5 +1,6 @@
 //! The admin's pages: every live session, every user and invitation, every record, every protected site, every application, every node, and how things stand.
 
+mod application_access;
 mod applications;
 mod audit;
 mod chart;
@@ -27,6 +28,7 @@ pub fn slices() -> Vec<Slice> {
         invitations::slice(),
         sites::slice(),
         applications::slice(),
+        application_access::slice(),
         audit::slice(),
         #[cfg(feature = "program")]
         doctor::slice(),

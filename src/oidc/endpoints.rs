@@ -8,7 +8,7 @@ use rocket::http::Status;
 use rocket::{Responder, Route, get, options, post, routes};
 use serde_json::{Value, json};
 
-use super::claims::{Told, seconds};
+use super::claims::{Told, of_userinfo, seconds};
 use super::client_auth::authenticate;
 use super::clients::Client;
 use super::grants::{self, Issued};
@@ -193,7 +193,7 @@ async fn userinfo(
     if !Told::is_asked(&found.scope, "openid") {
         return Err(TokenError::insufficient_scope().into());
     }
-    let claims = Told::of(&found.standing.user, &found.scope);
+    let claims = of_userinfo(&found.standing, &found.scope);
     Ok(Answer::json(Status::Ok, &claims))
 }
 

@@ -12,6 +12,7 @@ pub mod clients;
 mod connected;
 mod discovery;
 mod endpoints;
+pub mod explain;
 mod grants;
 mod jwt;
 pub mod keys;

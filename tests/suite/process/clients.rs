@@ -173,3 +173,47 @@ fn client_set_takes_each_flag_back() {
     let public = machine.cli(&["client", "show", "Notes", "--json"]).json();
     assert_eq!(public["public"], true);
 }
+
+#[test]
+fn who_may_enter_an_application_is_explained() {
+    let machine = Machine::new();
+    machine.cli(&["user", "add", "alice", "--generate"]).done();
+    let uri = "https://wiki.example.com/cb";
+    let add = [
+        "client",
+        "add",
+        "Wiki",
+        "--redirect-uri",
+        uri,
+        "--group",
+        "staff",
+    ];
+    machine.cli(&add).done();
+    let ask = ["explain", "--client", "wiki", "--user", "alice"];
+    let told = machine.cli(&ask).done();
+    assert!(
+        told.out.starts_with("alice to Wiki: deny\nBecause"),
+        "{}",
+        told.out
+    );
+    machine
+        .cli(&["user", "set", "alice", "--add-group", "staff"])
+        .done();
+    let told = machine.cli(&[&ask[..], &["--json"]].concat()).json();
+    assert_eq!(told["userinfo"]["groups"], serde_json::json!(["staff"]));
+    for wrong in [
+        &["explain"][..],
+        &["explain", "--client", "wiki"],
+        &[
+            "explain",
+            "https://a.example.com/",
+            "--client",
+            "wiki",
+            "--user",
+            "alice",
+        ],
+        &["explain", "https://a.example.com/", "--scope", "openid"],
+    ] {
+        assert_eq!(machine.cli(wrong).code, 2, "{wrong:?}");
+    }
+}
