@@ -19,6 +19,9 @@ mod users;
 
 use crate::web::Slice;
 
+#[cfg(feature = "program")]
+pub use doctor::issuer;
+
 #[must_use]
 pub fn slices() -> Vec<Slice> {
     vec![

@@ -29,6 +29,7 @@ mod token_error;
 use std::time::Duration;
 
 use rocket::Route;
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::foundation::app::App;
@@ -85,6 +86,13 @@ fn enabled(app: &App) -> Result<(), Failure> {
 #[must_use]
 pub fn issuer(app: &App) -> String {
     app.settings.link("")
+}
+
+/// What applications read first. `None`: the provider is switched off.
+#[must_use]
+pub fn metadata(app: &App) -> Option<Value> {
+    let is_enabled = app.settings.oidc.enabled;
+    is_enabled.then(|| discovery::document(app))
 }
 
 async fn sweep(app: &App) -> Result<(), Error> {
