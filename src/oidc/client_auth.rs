@@ -1,9 +1,12 @@
 //! Who asks at the endpoints for programs.
 
+use std::net::IpAddr;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::clients::{AuthMethod, Client, hash_of_secret};
+use super::imported;
 use super::params::{Authorization, Params};
 use super::store;
 use super::token_error::TokenError;
@@ -15,6 +18,7 @@ pub async fn authenticate(
     app: &App,
     authorization: &Authorization<'_>,
     params: &Params,
+    address: IpAddr,
 ) -> Result<Result<Client, TokenError>, Error> {
     if params.is_broken {
         return Ok(Err(TokenError::new(
@@ -51,23 +55,36 @@ pub async fn authenticate(
             (None, Some(_)) => AuthMethod::Post,
             (None, None) => AuthMethod::None,
         };
-        if names_itself && is_proven(&client, by, &secret) {
-            return Ok(Ok(client));
+        if !names_itself || !may_prove(&client, by) {
+            continue;
+        }
+        match is_proven(app, &client, &secret, address).await? {
+            Ok(true) => return Ok(Ok(client)),
+            Ok(false) => {}
+            Err(error) => return Ok(Err(error)),
         }
     }
     Ok(Err(TokenError::invalid_client(basic.is_some())))
 }
 
-fn is_proven(client: &Client, by: AuthMethod, secret: &str) -> bool {
-    if client.disabled_at.is_some() {
-        return false;
-    }
+fn may_prove(client: &Client, by: AuthMethod) -> bool {
+    let is_allowed = client.auth_method.is_none_or(|method| method == by);
+    let proves = by != AuthMethod::None;
+    client.disabled_at.is_none()
+        && proves != client.is_public()
+        && (client.is_public() || is_allowed)
+}
+
+async fn is_proven(
+    app: &App,
+    client: &Client,
+    secret: &str,
+    address: IpAddr,
+) -> Result<Result<bool, TokenError>, Error> {
     match &client.secret_hash {
-        None => by == AuthMethod::None,
-        Some(hash) => {
-            let is_allowed = client.auth_method.is_none_or(|method| method == by);
-            by != AuthMethod::None && is_allowed && hash_of_secret(secret) == *hash
-        }
+        None => Ok(Ok(true)),
+        Some(hash) if hash_of_secret(secret) == *hash => Ok(Ok(true)),
+        Some(_) => imported::is_secret_of(app, client, secret, address).await,
     }
 }
 

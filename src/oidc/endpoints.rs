@@ -126,7 +126,7 @@ async fn token(
 ) -> Result<Answer, Untold> {
     enabled(app)?;
     let InBody(params) = body;
-    let client = authenticate(app, &authorization, &params).await?;
+    let client = authenticate(app, &authorization, &params, visit.address).await?;
     let client = client.inspect_err(|error| metrics::count_refused(app, error))?;
     let told = grant(app, &client, &params, &visit.device()).await;
     if let Err(Untold::Error(error)) = &told {
@@ -226,13 +226,13 @@ async fn userinfo_post(
 #[post("/oauth/revoke", data = "<body>")]
 async fn revoke(
     app: &App,
-    _visit: Visit,
+    visit: Visit,
     authorization: Authorization<'_>,
     body: InBody,
 ) -> Result<Answer, Untold> {
     enabled(app)?;
     let InBody(params) = body;
-    let client = authenticate(app, &authorization, &params).await??;
+    let client = authenticate(app, &authorization, &params, visit.address).await??;
     grants::revoke(app, &client, params.required("token")?).await?;
     Ok(Answer::json(Status::Ok, &json!({})))
 }
@@ -240,13 +240,13 @@ async fn revoke(
 #[post("/oauth/introspect", data = "<body>")]
 async fn introspect(
     app: &App,
-    _visit: Visit,
+    visit: Visit,
     authorization: Authorization<'_>,
     body: InBody,
 ) -> Result<Answer, Untold> {
     enabled(app)?;
     let InBody(params) = body;
-    let client = authenticate(app, &authorization, &params).await??;
+    let client = authenticate(app, &authorization, &params, visit.address).await??;
     if client.is_public() {
         return Err(TokenError::invalid_client(false).into());
     }

@@ -14,6 +14,7 @@ mod discovery;
 mod endpoints;
 pub mod explain;
 mod grants;
+pub mod imported;
 mod jwt;
 pub mod keys;
 mod metrics;

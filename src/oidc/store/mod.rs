@@ -2,11 +2,13 @@
 
 mod clients;
 mod grants;
+mod imported;
 mod keys;
 mod notices;
 
 pub use clients::Connected;
 pub(super) use clients::*;
 pub(super) use grants::*;
+pub(super) use imported::*;
 pub(super) use keys::*;
 pub(super) use notices::*;

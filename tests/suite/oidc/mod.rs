@@ -7,6 +7,7 @@ mod config;
 mod consent;
 mod explain;
 mod forged;
+mod imported;
 mod logout;
 mod metrics;
 mod modules;

@@ -110,4 +110,8 @@ pub const ROWS: &[(i64, &[&str])] = &[
         20_261_129_170_000,
         &["INSERT INTO departures VALUES (id(1), 9)"],
     ),
+    (
+        20_261_130_200_000,
+        &["INSERT INTO imported_secrets VALUES ('app', '$2b$10$abc')"],
+    ),
 ];

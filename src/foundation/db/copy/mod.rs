@@ -11,7 +11,7 @@ use end::End;
 use value::{Column, Sum, Value};
 
 /// In an order in which what is referred to comes first.
-pub const TABLES: [&str; 38] = [
+pub const TABLES: [&str; 39] = [
     "users",
     "groups",
     "memberships",
@@ -40,6 +40,7 @@ pub const TABLES: [&str; 38] = [
     "clients",
     "client_uris",
     "client_groups",
+    "imported_secrets",
     "signing_keys",
     "grants",
     "refresh_tokens",
