@@ -5,6 +5,7 @@ mod attacks;
 mod basic;
 mod config;
 mod consent;
+mod django;
 mod explain;
 mod forged;
 mod imported;
