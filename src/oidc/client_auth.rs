@@ -3,7 +3,9 @@
 use std::net::IpAddr;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::alphabet::STANDARD;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 
 use super::clients::{AuthMethod, Client, hash_of_secret};
 use super::imported;
@@ -88,24 +90,26 @@ async fn is_proven(
     }
 }
 
-/// Encoded as RFC 6749, 2.3.1 asks, or as many applications send them.
+/// Some applications leave the padding away.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// Encoded as RFC 6749, 2.3.1 asks, or as many applications send them. What is not UTF-8 is nobody's: which other encoding
+/// it is in would be a guess.
 fn spellings(basic: &str) -> Vec<(String, String)> {
-    let decoded = STANDARD.decode(basic).ok();
+    let decoded = BASE64.decode(basic).ok();
     let text = decoded.and_then(|bytes| String::from_utf8(bytes).ok());
     let Some((id, secret)) = text.as_deref().and_then(|text| text.split_once(':')) else {
         return Vec::new();
     };
     let form = |text: &str| {
         let text = text.replace('+', " ");
-        percent_encoding::percent_decode_str(&text)
-            .decode_utf8_lossy()
-            .into_owned()
+        let decoded = percent_encoding::percent_decode_str(&text).decode_utf8();
+        decoded.map(std::borrow::Cow::into_owned).ok()
     };
     let raw = (id.to_owned(), secret.to_owned());
-    let encoded = (form(id), form(secret));
-    if raw == encoded {
-        vec![raw]
-    } else {
-        vec![encoded, raw]
-    }
+    let encoded = form(id).zip(form(secret)).filter(|encoded| *encoded != raw);
+    encoded.into_iter().chain([raw]).collect()
 }

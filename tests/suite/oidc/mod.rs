@@ -3,14 +3,17 @@
 mod apache;
 mod attacks;
 mod basic;
+mod clocks;
 mod config;
 mod consent;
+mod credentials;
 mod django;
 mod explain;
 mod forged;
 mod imported;
 mod logout;
 mod metrics;
+mod mix_up;
 mod modules;
 mod pages;
 mod relying_parties;
