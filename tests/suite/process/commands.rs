@@ -32,6 +32,7 @@ const COMMANDS: &[&str] = &[
     "import htpasswd",
     "import csv",
     "import authelia",
+    "import authelia-clients",
     "import json",
     "export users",
     "invite",
