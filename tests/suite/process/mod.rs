@@ -1,5 +1,6 @@
 //! The program as a person runs it: started, asked over a socket, ended with signals.
 
+pub mod application;
 mod backup;
 mod clients;
 mod commands;
@@ -18,6 +19,7 @@ pub mod keep_alive;
 mod keys;
 mod kill;
 mod kill_factors;
+mod kill_grants;
 mod litestream;
 mod load;
 mod logs;
