@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use super::{Cluster, Node, Session};
+use super::{Cluster, Session};
 use crate::process::application::Application;
 
 const THREADS: usize = 4;
