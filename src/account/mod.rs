@@ -2,7 +2,7 @@
 
 mod address;
 mod devices;
-mod enrolment;
+pub mod enrolment;
 pub(crate) mod factors;
 pub mod joining;
 mod launcher;

@@ -1,12 +1,14 @@
-//! The doctor as a page: asks only hosts of configured sites.
+//! The doctor as a page: asks only hosts of configured sites and the sign-in host.
 
 use rocket::http::Status;
 use rocket::{FromForm, get, post, routes};
 use serde::Serialize;
 
 use crate::foundation::app::App;
+use crate::foundation::error::Error;
+use crate::oidc;
 use crate::sessions::Admin;
-use crate::sites::doctor::{Client, Finding, Outcome, Trust, examine};
+use crate::sites::doctor::{Client, Finding, Issuer, Outcome, Trust, examine};
 use crate::web::pages::{Page, PageKind, Template, template};
 use crate::web::{Answer, Failure, Posted, Refusal, Slice, Visit};
 
@@ -41,9 +43,25 @@ async fn look(
 ) -> Result<Answer, Failure> {
     let Posted(DoctorForm { url }) = form;
     let client = Client::new(&Trust::System).map_err(|_| Refusal::unavailable())?;
-    let findings = examine(app, url.trim(), &[], client).await?;
+    let findings = examine(app, url.trim(), &[], client, issuer(app).await?).await?;
     let page = DoctorPage { url, findings };
     Ok(Answer::page(app, Status::Ok, &page, Some(&admin.0))?)
+}
+
+/// What applications should find at the sign-in host. `None`: the provider is switched off.
+///
+/// # Errors
+/// The database failed.
+pub async fn issuer(app: &App) -> Result<Option<Issuer>, Error> {
+    let Some(metadata) = oidc::metadata(app) else {
+        return Ok(None);
+    };
+    Ok(Some(Issuer {
+        name: oidc::issuer(app),
+        metadata,
+        keys: oidc::keys::signing(app).await?,
+        now: app.clock.now(),
+    }))
 }
 
 #[derive(Default, Serialize)]

@@ -1,5 +1,6 @@
 //! The admin's pages: every live session, every user and invitation, every record, every protected site, every application, every node, and how things stand.
 
+mod application_access;
 mod applications;
 mod audit;
 mod chart;
@@ -18,6 +19,9 @@ mod users;
 
 use crate::web::Slice;
 
+#[cfg(feature = "program")]
+pub use doctor::issuer;
+
 #[must_use]
 pub fn slices() -> Vec<Slice> {
     vec![
@@ -27,6 +31,7 @@ pub fn slices() -> Vec<Slice> {
         invitations::slice(),
         sites::slice(),
         applications::slice(),
+        application_access::slice(),
         audit::slice(),
         #[cfg(feature = "program")]
         doctor::slice(),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use rocket::http::Status;
+use uuid::Uuid;
 
 use super::claims::{SCOPES, TWO_FACTORS, Told};
 use super::clients::{Client, Consent};
@@ -13,7 +14,8 @@ use super::{issuer, keys, learning, store};
 use crate::foundation::app::App;
 use crate::foundation::clock::Timestamp;
 use crate::foundation::error::Error;
-use crate::sessions::CurrentSession;
+use crate::people::users::User;
+use crate::sessions::{CurrentSession, Methods};
 use crate::web::return_to::MOST_WAY_BYTES;
 use crate::web::{Device, Refusal, with_query};
 
@@ -166,15 +168,11 @@ pub async fn authorize(
         return Ok(back.error("login_required", "nobody is signed in"));
     };
     let (session, user) = (&current.session, &current.user);
-    if !grants::may_use(app, &client, user, session.methods, session.trusted) {
+    if grants::obstacle(app, &client, user, session.methods, session.trusted).is_some() {
         return Ok(back.error("access_denied", "this user may not use the application"));
     }
-    let wanted = params.get("scope").unwrap_or_default();
-    let scopes: Vec<&'static str> = SCOPES
-        .into_iter()
-        .filter(|scope| Told::is_asked(wanted, scope))
-        .collect();
-    let ask = asks(app, &client, redirect_uri, &scopes, &prompts, current).await?;
+    let scopes = known_scopes(params.get("scope").unwrap_or_default());
+    let ask = asks(app, &client, redirect_uri, &scopes, &prompts, user.id).await?;
     match (decision, ask) {
         (Decision::Denied, _) => return Ok(back.error("access_denied", "the user said no")),
         (Decision::NotAsked, Some(error)) if is_silent => {
@@ -190,17 +188,12 @@ pub async fn authorize(
         }
         (Decision::NotAsked, None) | (Decision::Allowed, _) => {}
     }
-    let agreed = decision == Decision::Allowed || client.consent != Consent::Never;
-    let offline = scopes.contains(&"offline_access") && (client.offline_access || agreed);
-    let scopes: Vec<&str> = scopes
-        .into_iter()
-        .filter(|scope| *scope != "offline_access" || offline)
-        .collect();
+    let scope = granted(&client, scopes, decision == Decision::Allowed);
     let asked = Asked {
         client: &client,
         redirect_uri,
-        scope: scopes.join(" "),
-        offline,
+        offline: Told::is_asked(&scope, "offline_access"),
+        scope,
         nonce: params.get("nonce"),
         challenge: params.get("code_challenge"),
         agreed: decision == Decision::Allowed,
@@ -209,6 +202,19 @@ pub async fn authorize(
         Some(code) => Ok(back.with(&[("code", &code.reveal())])),
         None => Ok(back.error("login_required", "the session ended just now")),
     }
+}
+
+pub(super) fn known_scopes(wanted: &str) -> Vec<&'static str> {
+    let mut scopes = SCOPES.to_vec();
+    scopes.retain(|scope| Told::is_asked(wanted, scope));
+    scopes
+}
+
+/// What is granted of the scopes. To go on without a session takes an admin's word or the user's.
+pub(super) fn granted(client: &Client, mut scopes: Vec<&str>, has_agreed: bool) -> String {
+    let may_go_on = client.offline_access || has_agreed || client.consent != Consent::Never;
+    scopes.retain(|scope| *scope != "offline_access" || may_go_on);
+    scopes.join(" ")
 }
 
 type Fault = (&'static str, String);
@@ -338,14 +344,38 @@ fn comes_first(
     }
     let two = client.two_factors
         || Told::is_asked(params.get("acr_values").unwrap_or_default(), TWO_FACTORS);
+    let way = match due(app, user, session.methods, session.trusted, two)? {
+        Due::TwoFactors => login("factor"),
+        Due::SecondFactor | Due::NewPassword => with_query("/login", &[("rd", Some(&again))]),
+    };
+    Some(First::More(way))
+}
+
+/// What a user who is signed in does first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Due {
+    /// The application asks for two factors.
+    TwoFactors,
+    /// The user has a second factor, or has to set one up.
+    SecondFactor,
+    NewPassword,
+}
+
+pub(super) fn due(
+    app: &App,
+    user: &User,
+    methods: Methods,
+    trusted: bool,
+    two: bool,
+) -> Option<Due> {
     let required = &app.settings.second_factor.required;
-    if two && !session.methods.is_two_factor() {
-        return Some(First::More(login("factor")));
+    if two && !methods.is_two_factor() {
+        Some(Due::TwoFactors)
+    } else if methods.lack_second_factor(trusted, user, required) {
+        Some(Due::SecondFactor)
+    } else {
+        user.must_change_password.then_some(Due::NewPassword)
     }
-    if session.lacks_second_factor(user, required) || user.must_change_password {
-        return Some(First::More(with_query("/login", &[("rd", Some(&again))])));
-    }
-    None
 }
 
 /// The user that a hint names, if this client had it from here.
@@ -356,13 +386,13 @@ async fn hinted_user(app: &App, client: &Client, hint: &str) -> Result<Option<St
 }
 
 /// Whether the user has to be asked, and what is said if that cannot be.
-async fn asks(
+pub(super) async fn asks(
     app: &App,
     client: &Client,
     redirect_uri: &str,
     scopes: &[&str],
     prompts: &[&str],
-    current: &CurrentSession,
+    user_id: Uuid,
 ) -> Result<Option<&'static str>, Error> {
     // Any program on the machine could have sent the browser, and could take the code.
     if client.is_public() && is_local(redirect_uri) {
@@ -375,7 +405,7 @@ async fn asks(
         Consent::Never => true,
         Consent::Always => false,
         Consent::Once => {
-            let given = store::consent(app.db.reader(), current.user.id, &client.id).await?;
+            let given = store::consent(app.db.reader(), user_id, &client.id).await?;
             given.is_some_and(|given| scopes.iter().all(|scope| Told::is_asked(&given, scope)))
         }
     };

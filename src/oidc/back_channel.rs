@@ -12,7 +12,7 @@ use ureq::tls::{RootCerts, TlsConfig};
 
 use super::claims::seconds;
 use super::store::{self, Notice};
-use super::{clients, issuer, keys};
+use super::{clients, issuer, keys, metrics};
 use crate::foundation::app::App;
 use crate::foundation::clock::DAY;
 use crate::foundation::error::Error;
@@ -49,6 +49,14 @@ pub(super) async fn tell_all(app: &App) -> Result<(), Error> {
             tracing::warn!(client = %notice.client_id, "was not told of the end of a session: {fault}");
         }
         settle(app, &notice, outcome.is_ok()).await?;
+        metrics::count_notice(
+            app,
+            match outcome {
+                Ok(()) => metrics::Notice::Taken,
+                Err(_) if is_given_up(app, &notice) => metrics::Notice::GivenUp,
+                Err(_) => metrics::Notice::Failed,
+            },
+        );
     }
     Ok(())
 }
@@ -73,10 +81,14 @@ async fn logout_token(
     keys::sign(app, client.alg, "logout+jwt", claims).await
 }
 
+fn is_given_up(app: &App, notice: &Notice) -> bool {
+    app.clock.now() > notice.ended_at.plus(GIVEN_UP_AFTER)
+}
+
 async fn settle(app: &App, notice: &Notice, is_told: bool) -> Result<(), Error> {
     let now = app.clock.now();
     let mut tx = app.db.begin_apart().await?;
-    if is_told || now > notice.ended_at.plus(GIVEN_UP_AFTER) {
+    if is_told || is_given_up(app, notice) {
         store::notice_told(&mut tx, notice, now).await?;
     } else {
         let place = usize::try_from(notice.tries)

@@ -112,6 +112,14 @@ pub async fn id_token(
     scope: &str,
     access_token: &str,
 ) -> Result<String, Error> {
+    let mut claims = of_id_token(app, standing, scope);
+    claims.insert("at_hash".to_owned(), jwt::half_hash(access_token).into());
+    let alg = standing.client.alg;
+    keys::sign(app, alg, jwt::ID_TOKEN, Value::Object(claims)).await
+}
+
+/// All but what hangs on the access token that comes with it.
+pub fn of_id_token(app: &App, standing: &Standing, scope: &str) -> Map<String, Value> {
     let Standing {
         grant,
         client,
@@ -131,7 +139,6 @@ pub async fn id_token(
         "iat": seconds(now),
         "exp": seconds(now.plus(ID_TOKEN_LIFETIME)),
         "auth_time": seconds(grant.auth_time),
-        "at_hash": jwt::half_hash(access_token),
         "amr": amr(methods),
         "acr": acr(methods),
     });
@@ -144,5 +151,10 @@ pub async fn id_token(
     if let Some(session) = grant.session_id {
         claims.insert("sid".to_owned(), session.to_string().into());
     }
-    keys::sign(app, client.alg, jwt::ID_TOKEN, Value::Object(claims)).await
+    claims
+}
+
+/// The same whenever it is asked, whatever the id_token has.
+pub fn of_userinfo(standing: &Standing, scope: &str) -> Map<String, Value> {
+    Told::of(&standing.client, &standing.user, scope)
 }

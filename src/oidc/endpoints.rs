@@ -8,13 +8,13 @@ use rocket::http::Status;
 use rocket::{Responder, Route, get, options, post, routes};
 use serde_json::{Value, json};
 
-use super::claims::{Told, seconds};
+use super::claims::{Told, of_userinfo, seconds};
 use super::client_auth::authenticate;
 use super::clients::Client;
 use super::grants::{self, Issued};
 use super::params::{Authorization, InBody, Params};
 use super::token_error::TokenError;
-use super::{discovery, enabled, issuer, keys};
+use super::{discovery, enabled, issuer, keys, metrics};
 use crate::foundation::app::App;
 use crate::foundation::error::Error;
 use crate::web::{Answer, Device, Failure, Visit};
@@ -126,8 +126,12 @@ async fn token(
 ) -> Result<Answer, Untold> {
     enabled(app)?;
     let InBody(params) = body;
-    let client = authenticate(app, &authorization, &params).await??;
+    let client = authenticate(app, &authorization, &params, visit.address).await?;
+    let client = client.inspect_err(|error| metrics::count_refused(app, error))?;
     let told = grant(app, &client, &params, &visit.device()).await;
+    if let Err(Untold::Error(error)) = &told {
+        metrics::count_refused(app, error);
+    }
     // Scripts of a public client ask from its own pages; nothing that a browser keeps for us counts here.
     if client.is_public() {
         told_to_all(told)
@@ -142,11 +146,18 @@ async fn grant(
     params: &Params,
     device: &Device,
 ) -> Result<Answer, Untold> {
-    let issued = match params.required("grant_type")? {
-        "authorization_code" => grants::exchange(app, client, params, device).await??,
-        "refresh_token" => grants::refresh(app, client, params, device).await??,
+    let (grant_type, issued) = match params.required("grant_type")? {
+        "authorization_code" => (
+            "authorization_code",
+            grants::exchange(app, client, params, device).await??,
+        ),
+        "refresh_token" => (
+            "refresh_token",
+            grants::refresh(app, client, params, device).await??,
+        ),
         _ => return Err(TokenError::unsupported_grant_type().into()),
     };
+    metrics::count_issued(app, client, grant_type);
     Ok(Answer::json(Status::Ok, &shown(&issued)))
 }
 
@@ -182,7 +193,7 @@ async fn userinfo(
     if !Told::is_asked(&found.scope, "openid") {
         return Err(TokenError::insufficient_scope().into());
     }
-    let claims = Told::of(&found.standing.client, &found.standing.user, &found.scope);
+    let claims = of_userinfo(&found.standing, &found.scope);
     Ok(Answer::json(Status::Ok, &claims))
 }
 
@@ -215,13 +226,13 @@ async fn userinfo_post(
 #[post("/oauth/revoke", data = "<body>")]
 async fn revoke(
     app: &App,
-    _visit: Visit,
+    visit: Visit,
     authorization: Authorization<'_>,
     body: InBody,
 ) -> Result<Answer, Untold> {
     enabled(app)?;
     let InBody(params) = body;
-    let client = authenticate(app, &authorization, &params).await??;
+    let client = authenticate(app, &authorization, &params, visit.address).await??;
     grants::revoke(app, &client, params.required("token")?).await?;
     Ok(Answer::json(Status::Ok, &json!({})))
 }
@@ -229,13 +240,13 @@ async fn revoke(
 #[post("/oauth/introspect", data = "<body>")]
 async fn introspect(
     app: &App,
-    _visit: Visit,
+    visit: Visit,
     authorization: Authorization<'_>,
     body: InBody,
 ) -> Result<Answer, Untold> {
     enabled(app)?;
     let InBody(params) = body;
-    let client = authenticate(app, &authorization, &params).await??;
+    let client = authenticate(app, &authorization, &params, visit.address).await??;
     if client.is_public() {
         return Err(TokenError::invalid_client(false).into());
     }

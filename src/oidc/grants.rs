@@ -71,12 +71,40 @@ pub struct Presented {
     pub standing: Standing,
 }
 
-/// Whether a user, proven by these methods, may use an application now.
-pub fn may_use(app: &App, client: &Client, user: &User, methods: Methods, trusted: bool) -> bool {
+/// Why a user may not use an application.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Obstacle {
+    ClientDisabled,
+    UserDisabled,
+    NoMember,
+    /// The application asks for two factors.
+    OneFactor,
+    /// The user has a second factor, or has to have one.
+    LacksFactor,
+}
+
+/// What keeps a user, proven by these methods, from an application now. What a further step cures comes last.
+pub fn obstacle(
+    app: &App,
+    client: &Client,
+    user: &User,
+    methods: Methods,
+    trusted: bool,
+) -> Option<Obstacle> {
     let required = &app.settings.second_factor.required;
-    let is_proven = !methods.lack_second_factor(trusted, user, required)
-        && (methods.is_two_factor() || !client.two_factors);
-    user.disabled_at.is_none() && client.is_for(user) && is_proven
+    if client.disabled_at.is_some() {
+        Some(Obstacle::ClientDisabled)
+    } else if user.disabled_at.is_some() {
+        Some(Obstacle::UserDisabled)
+    } else if !client.is_for(user) {
+        Some(Obstacle::NoMember)
+    } else if client.two_factors && !methods.is_two_factor() {
+        Some(Obstacle::OneFactor)
+    } else if methods.lack_second_factor(trusted, user, required) {
+        Some(Obstacle::LacksFactor)
+    } else {
+        None
+    }
 }
 
 impl Standing {
@@ -90,7 +118,7 @@ impl Standing {
         } = self.grant;
         !self.has_ended
             && (offline || self.session_lives)
-            && may_use(app, &self.client, &self.user, methods, trusted)
+            && obstacle(app, &self.client, &self.user, methods, trusted).is_none()
     }
 }
 

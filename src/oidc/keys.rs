@@ -144,6 +144,17 @@ pub(super) async fn published(app: &App) -> Result<Value, Error> {
     Ok(json!({ "keys": keys }))
 }
 
+/// The ids of the keys that sign, now or once applications have seen them.
+///
+/// # Errors
+/// The database failed.
+pub async fn signing(app: &App) -> Result<Vec<String>, Error> {
+    let now = app.clock.now();
+    let keys = store::signing_keys(app.db.reader()).await?;
+    let signs = |key: &SigningKey| key.retired_at.is_none_or(|at| at > now);
+    Ok(keys.into_iter().filter(signs).map(|key| key.kid).collect())
+}
+
 /// Signs `claims` with the key of this kind that signs now.
 pub(super) async fn sign(
     app: &App,

@@ -13,10 +13,13 @@ pub mod clients;
 mod connected;
 mod discovery;
 mod endpoints;
+pub mod explain;
 mod grants;
+pub mod imported;
 mod jwt;
 pub mod keys;
 pub mod learning;
+mod metrics;
 mod pages;
 mod params;
 mod redirect_uri;
@@ -29,6 +32,7 @@ mod token_error;
 use std::time::Duration;
 
 use rocket::Route;
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::foundation::app::App;
@@ -55,6 +59,7 @@ pub fn slice() -> Slice {
     ];
     Slice::new(connected::routes(), pages).with_setup(|builder| {
         builder.manage(keys::Signers::default());
+        metrics::register(builder);
         builder.on_launch(|app| Box::pin(keys::make_if_clients(app)));
         builder.every_by_one(SWEEP_INTERVAL, |app| Box::pin(sweep(app)));
         #[cfg(feature = "program")]
@@ -84,6 +89,13 @@ fn enabled(app: &App) -> Result<(), Failure> {
 #[must_use]
 pub fn issuer(app: &App) -> String {
     app.settings.link("")
+}
+
+/// What applications read first. `None`: the provider is switched off.
+#[must_use]
+pub fn metadata(app: &App) -> Option<Value> {
+    let is_enabled = app.settings.oidc.enabled;
+    is_enabled.then(|| discovery::document(app))
 }
 
 async fn sweep(app: &App) -> Result<(), Error> {

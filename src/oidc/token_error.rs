@@ -53,6 +53,17 @@ impl TokenError {
         }
     }
 
+    /// What takes long to verify is verified so many times.
+    pub fn too_many_tries() -> Self {
+        Self {
+            status: Status::TooManyRequests,
+            ..Self::new(
+                "invalid_client",
+                "too many wrong secrets came from this address; wait some minutes",
+            )
+        }
+    }
+
     /// RFC 6750, 3.1.
     pub fn invalid_token() -> Self {
         Self {
@@ -71,6 +82,10 @@ impl TokenError {
             challenge: Some("Bearer error=\"insufficient_scope\", scope=\"openid\""),
             ..Self::new("insufficient_scope", "the scope openid was not granted")
         }
+    }
+
+    pub fn error(&self) -> &'static str {
+        self.error
     }
 
     pub fn answer(&self) -> Answer {

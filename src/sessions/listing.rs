@@ -99,6 +99,7 @@ pub async fn page(app: &App, query: &Query) -> Result<Listing, Error> {
         .last()
         .filter(|_| full)
         .map(|last| query.sort.place(last));
+    store::add_applications(app.db.reader(), &mut sessions).await?;
     Ok(Listing { sessions, next })
 }
 

@@ -24,6 +24,7 @@ pub struct SessionView {
     last_seen_at: Timestamp,
     expires_at: Timestamp,
     ended: Option<End>,
+    applications: Vec<String>,
 }
 
 /// How, when and by whom a session was ended.
@@ -60,6 +61,7 @@ impl SessionView {
             last_seen_at: found.last_seen_at,
             expires_at: found.expires_at,
             ended,
+            applications: found.applications,
         }
     }
 
@@ -82,6 +84,7 @@ impl SessionView {
             last_seen_at: at,
             expires_at: at,
             ended: None,
+            applications: vec![text.to_owned(), text.to_owned()],
         };
         let end = End {
             at,
@@ -91,6 +94,7 @@ impl SessionView {
         let ended = Self {
             current: false,
             remember: false,
+            applications: Vec::new(),
             ended: Some(end),
             ..live.clone()
         };

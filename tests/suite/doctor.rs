@@ -418,10 +418,8 @@ fn no_host_but_a_configured_site_is_asked() {
         return;
     };
     let elsewhere = format!("http://{APP}:{}/", house.echo.port);
-    let here = house.here("/");
     for (url, help) in [
         (elsewhere.as_str(), "vestibule site add 127.0.0.1:"),
-        (&here, "the host people sign in at"),
         ("https://app.example.com/", "begins with https:"),
         ("app.example.com", "no address of a page"),
         ("file:///etc/passwd", "no address of a page"),
@@ -433,6 +431,98 @@ fn no_host_but_a_configured_site_is_asked() {
         assert!(words.contains(help), "{url}: {words}");
     }
     assert_eq!(house.echo.heads(), "");
+}
+
+#[test]
+fn an_application_finds_the_issuer_its_time_and_its_keys() {
+    let Some(mut house) = house() else {
+        return;
+    };
+    let here = house.here("/");
+    let outcomes = |report: &Report| {
+        let outcomes = report.outcomes();
+        outcomes
+            .iter()
+            .map(|(step, outcome)| format!("{step} {outcome}"))
+            .collect::<Vec<_>>()
+    };
+    let all = |of_keys: &str| {
+        [
+            "discovery right",
+            "issuer right",
+            "date right",
+            of_keys,
+            "clock right",
+        ]
+        .map(str::to_owned)
+    };
+    let report = Report::of(&house, &here, &[]);
+    assert_eq!(
+        outcomes(&report),
+        all("keys unseen"),
+        "{:#?}",
+        report.findings
+    );
+    let add = [
+        "client",
+        "add",
+        "Wiki",
+        "--redirect-uri",
+        "https://wiki.example.com/cb",
+    ];
+    house.machine.cli(&add).done();
+    let report = Report::of(&house, &here, &[]);
+    assert_eq!(
+        outcomes(&report),
+        all("keys right"),
+        "{:#?}",
+        report.findings
+    );
+    for (carved, step, help) in [
+        (
+            "location ^~ /.well-known/ { return 404; }",
+            "discovery",
+            "Pass the host of public_url",
+        ),
+        (
+            "location ^~ /.well-known/ { return 302 /login; }",
+            "discovery",
+            "do not follow",
+        ),
+        (
+            "location ^~ /.well-known/ { return 200 '{\"issuer\": \"http://127.0.0.1\"}'; }",
+            "issuer",
+            "letter by letter",
+        ),
+        (
+            "location = /oauth/keys { return 200 '{\"keys\": []}'; }",
+            "keys",
+            "let no cache keep",
+        ),
+        (
+            "location = /oauth/keys { return 502; }",
+            "keys",
+            "answers with 502",
+        ),
+    ] {
+        house.configure(|right| in_sign_in_host(&right, carved));
+        let report = Report::of(&house, &here, &[]);
+        let (first, words) = report.first_wrong();
+        assert_eq!(first, step, "{carved}: {:#?}", report.findings);
+        assert!(words.contains(help), "{carved}: {words}");
+    }
+    house.machine.add_user("root", &["--admin"]);
+    house.configure(|right| right);
+    let mut admin = browser(&house, "http", "root");
+    let page = admin.post("/admin/doctor", &[("url", &here)]).body;
+    assert!(page.contains("Nothing wrong was seen"), "{page}");
+}
+
+/// nginx's configuration with a location more, before the others of the sign-in host.
+fn in_sign_in_host(configuration: &str, location: &str) -> String {
+    let name = format!("server_name {SIGN_IN};");
+    assert!(configuration.contains(&name), "{configuration}");
+    configuration.replacen(&name, &format!("{name} {location}"), 1)
 }
 
 #[test]

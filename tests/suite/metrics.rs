@@ -10,10 +10,10 @@ use vestibule::people::passwords::Hasher;
 
 use crate::support::{Answer, Client, PASSWORD, TestApp};
 
-const TOKEN: &str = "metrics_token = \"a-token-for-metrics\"";
+pub const TOKEN: &str = "metrics_token = \"a-token-for-metrics\"";
 const BEARER: &str = "Bearer a-token-for-metrics";
 
-async fn scrape(app: &TestApp) -> String {
+pub async fn scrape(app: &TestApp) -> String {
     let answer = ask(&mut app.anonymous(), Some(BEARER)).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
     answer.body
@@ -27,7 +27,7 @@ async fn ask(client: &mut Client, authorization: Option<&str>) -> Answer {
 }
 
 /// The value of one series.
-fn value(text: &str, series: &str) -> f64 {
+pub fn value(text: &str, series: &str) -> f64 {
     let line = text
         .lines()
         .find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));

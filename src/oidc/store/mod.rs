@@ -2,6 +2,7 @@
 
 mod clients;
 mod grants;
+mod imported;
 mod keys;
 mod learning;
 mod notices;
@@ -9,6 +10,7 @@ mod notices;
 pub use clients::Connected;
 pub(super) use clients::*;
 pub(super) use grants::*;
+pub(super) use imported::*;
 pub(super) use keys::*;
 pub(super) use learning::*;
 pub(super) use notices::*;

@@ -107,6 +107,22 @@ impl Hasher {
         })
     }
 
+    /// Compares the secret of a program to a hash that another program made of it. It takes the time of that hash alone, for
+    /// which program has which is told to nobody's harm.
+    ///
+    /// # Errors
+    /// [`Error::Busy`]: the queue is full. [`Error::Hash`]: the hash is of no kind that is known here, or asks for more than it may.
+    pub(crate) async fn is_of(&self, secret: &str, stored: &str) -> Result<bool, Error> {
+        let (secret, stored) = (Zeroizing::new(secret.to_owned()), stored.to_owned());
+        self.run(move |_, memory| {
+            Ok(match Stored::parse(&stored)? {
+                Stored::Own(own) => compute(&own.argon2, &secret, &own.salt, memory)? == own.output,
+                Stored::Foreign(foreign) => foreign.is_of(secret.as_bytes()),
+            })
+        })
+        .await
+    }
+
     /// How many hashes were computed since the start.
     #[must_use]
     pub fn computed(&self) -> u64 {

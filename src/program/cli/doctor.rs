@@ -3,12 +3,13 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::{Done, Fault, output, with_app};
+use crate::admin;
 use crate::foundation::settings::Effective;
 use crate::sites::doctor::{Client, Finding, Outcome, Trust, examine};
 
 #[derive(Args)]
 pub struct Doctor {
-    /// A page of a protected site
+    /// A page of a protected site, or the sign-in host, to see what applications find there
     url: String,
     /// Look at this path of the site, too; may be given more than once
     #[arg(long = "path", value_name = "PATH")]
@@ -39,7 +40,8 @@ impl Doctor {
 pub fn run(doctor: &Doctor, effective: Effective) -> Done {
     let client = Client::new(&doctor.trust()?)?;
     with_app(effective, async |app| {
-        let findings = examine(app, &doctor.url, &doctor.paths, client).await?;
+        let issuer = admin::issuer(app).await?;
+        let findings = examine(app, &doctor.url, &doctor.paths, client, issuer).await?;
         if doctor.json {
             output::json(&findings)?;
         } else {

@@ -118,7 +118,9 @@ enum Command {
     #[command(subcommand)]
     Config(config::Command),
     /// Asks a protected site as a browser would, and says what is wrong and how to cure it
-    #[command(after_help = "Example: vestibule doctor https://app.example.com/")]
+    #[command(
+        after_help = "Example: vestibule doctor https://app.example.com/\nExample: vestibule doctor https://auth.example.com/"
+    )]
     Doctor(doctor::Doctor),
     /// Prints completions for a shell
     #[command(

@@ -5,7 +5,7 @@ mod look_up;
 mod uses;
 
 pub use listing::Found;
-pub(super) use listing::{count, page, page_of_former};
+pub(super) use listing::{add_applications, count, page, page_of_former};
 pub(super) use look_up::{AtSite, Joined, by_site_secrets, by_tokens};
 pub(super) use uses::{USES_TOGETHER, touch, touch_site};
 

@@ -1,10 +1,11 @@
-//! The doctor: asks a protected site as a browser would, and says of each thing that must be right
+//! The doctor: asks a protected site as a browser would, and the issuer as an application would, and says of each thing that must be right
 //! whether it is, and of each that is not how to cure it.
 //!
 //! Only hosts of configured sites and the sign-in host are ever asked, no redirect is followed and no
 //! page of theirs is shown: it is no way to make the server fetch addresses.
 
 mod client;
+mod issuer;
 mod paths;
 mod reply;
 mod steps;
@@ -24,6 +25,7 @@ use crate::sites::tickets::site_address;
 use crate::web::cookies::HostCookie;
 
 pub use client::{Client, Trust};
+pub use issuer::Issuer;
 use paths::Closed;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -47,7 +49,7 @@ pub struct Finding {
     pub cure: Option<String>,
 }
 
-/// Looks at the site that `url` is a page of, and at further paths of it.
+/// Looks at the site that `url` is a page of, and at further paths of it; or at the issuer, if it is that one's host.
 ///
 /// # Errors
 /// The database failed.
@@ -56,8 +58,16 @@ pub async fn examine(
     url: &str,
     further: &[String],
     client: Client,
+    issuer: Option<Issuer>,
 ) -> Result<Vec<Finding>, Error> {
     let clock = clock(app);
+    if let Some(issuer) = issuer.filter(|issuer| issuer::is_meant(issuer, url)) {
+        let all = move || issuer::all(&issuer, &client);
+        let examination = rocket::tokio::task::spawn_blocking(all);
+        let mut findings = examination.await.unwrap_or_default();
+        findings.push(clock);
+        return Ok(findings);
+    }
     let mut findings = match find_target(app, url, further).await? {
         Ok(target) => {
             let factors = factors(app, target.two_factors).await?;

@@ -41,12 +41,12 @@ pub fn unseen(found: impl Into<String>) -> Judgement {
     (Outcome::Unseen, found.into(), None)
 }
 
-fn not_yet() -> Judgement {
+pub fn not_yet() -> Judgement {
     unseen("Not to be seen before the above is right.")
 }
 
 /// What should be, by step.
-const TITLES: [(&str, &str); 13] = [
+const TITLES: [(&str, &str); 17] = [
     ("site", "The host is a configured site"),
     ("proxy", "The proxy is reached"),
     ("peer", "Vestibule trusts the proxy"),
@@ -69,6 +69,10 @@ const TITLES: [(&str, &str); 13] = [
         "Second factors can be proven where they are asked for",
     ),
     ("clock", "The system’s clock is believed"),
+    ("discovery", "Applications find the issuer"),
+    ("issuer", "The issuer is what applications compare it with"),
+    ("date", "The answer comes at the time that it is here"),
+    ("keys", "Applications find the keys that sign"),
 ];
 
 pub fn finding(step: &'static str, (outcome, found, cure): Judgement) -> Finding {
@@ -137,7 +141,7 @@ fn proxy(opened: &Result<Page, String>) -> Judgement {
     }
 }
 
-fn no_answer_cure(why: &str) -> &'static str {
+pub fn no_answer_cure(why: &str) -> &'static str {
     if why.contains("CaUsedAsEndEntity") {
         "The proxy shows a CA’s certificate as its own, as a plain self-signed one is. Make one that is no CA’s (`openssl req -x509` with `-addext basicConstraints=critical,CA:FALSE`) or have a CA sign one, and name that certificate, or the CA’s, with `vestibule doctor --ca FILE`; `--insecure` looks past it."
     } else if why.to_ascii_lowercase().contains("certificate") {

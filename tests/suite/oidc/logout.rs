@@ -108,7 +108,7 @@ async fn oid_08_a_hint_of_another_session_asks() {
 }
 
 /// Takes one request, answers with a status, and gives its body.
-fn listen(listener: TcpListener, status: u16) -> std::thread::JoinHandle<String> {
+pub fn listen(listener: TcpListener, status: u16) -> std::thread::JoinHandle<String> {
     std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().expect("a connection");
         let mut reader = BufReader::new(stream.try_clone().expect("a clone"));

@@ -231,3 +231,47 @@ fn an_icon_is_taken_from_a_file_and_taken_away() {
     let missing = machine.cli(&["site", "set", "app.example.com", "--icon", "none.png"]);
     assert!(missing.failed().contains("none.png"));
 }
+
+#[test]
+fn who_may_enter_an_application_is_explained() {
+    let machine = Machine::new();
+    machine.cli(&["user", "add", "alice", "--generate"]).done();
+    let uri = "https://wiki.example.com/cb";
+    let add = [
+        "client",
+        "add",
+        "Wiki",
+        "--redirect-uri",
+        uri,
+        "--group",
+        "staff",
+    ];
+    machine.cli(&add).done();
+    let ask = ["explain", "--client", "wiki", "--user", "alice"];
+    let told = machine.cli(&ask).done();
+    assert!(
+        told.out.starts_with("alice to Wiki: deny\nBecause"),
+        "{}",
+        told.out
+    );
+    machine
+        .cli(&["user", "set", "alice", "--add-group", "staff"])
+        .done();
+    let told = machine.cli(&[&ask[..], &["--json"]].concat()).json();
+    assert_eq!(told["userinfo"]["groups"], serde_json::json!(["staff"]));
+    for wrong in [
+        &["explain"][..],
+        &["explain", "--client", "wiki"],
+        &[
+            "explain",
+            "https://a.example.com/",
+            "--client",
+            "wiki",
+            "--user",
+            "alice",
+        ],
+        &["explain", "https://a.example.com/", "--scope", "openid"],
+    ] {
+        assert_eq!(machine.cli(wrong).code, 2, "{wrong:?}");
+    }
+}

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -34,6 +35,58 @@ fn the_first_start_makes_a_key_for_the_owner_alone_and_later_ones_keep_it() {
     assert_eq!(mode & 0o777, 0o600);
     machine.start().stop();
     assert_eq!(key_text(&machine), first);
+}
+
+#[test]
+fn sec_03_no_two_machines_have_one_key() {
+    assert_ne!(key_text(&used()), key_text(&used()));
+}
+
+#[test]
+fn sec_03_no_file_of_the_repository_is_a_key() {
+    let is_kept = |entry: &fs::DirEntry| {
+        let name = entry.file_name();
+        ![".git", "target", "node_modules"]
+            .iter()
+            .any(|other| name == **other)
+    };
+    let mut folders = vec![PathBuf::from(env!("CARGO_MANIFEST_DIR"))];
+    let mut looked_at = 0;
+    while let Some(folder) = folders.pop() {
+        let entries = fs::read_dir(folder).expect("a folder");
+        for entry in entries
+            .map(|entry| entry.expect("an entry"))
+            .filter(is_kept)
+        {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let bytes = fs::read(&path).expect("a file");
+            let text = String::from_utf8_lossy(&bytes);
+            let first = STANDARD.decode(text.lines().next().unwrap_or_default().trim());
+            let is_key = first.is_ok_and(|bytes| bytes.len() == 32);
+            let is_pem = text.starts_with("-----BEGIN") && text.contains("PRIVATE KEY");
+            assert!(!is_key && !is_pem, "{}", path.display());
+            looked_at += 1;
+        }
+    }
+    assert!(looked_at > 500, "{looked_at} files");
+}
+
+/// There is no pepper: what hashes a password is in its hash.
+#[test]
+fn pwd_09_a_password_outlives_the_key() {
+    let machine = Machine::new();
+    let server = machine.start();
+    machine.add_user("alice", &[]);
+    let ran = machine.cli(&["key", "rotate"]).done();
+    let old = id_after(&ran.err, "key forget ");
+    machine.cli(&["key", "forget", &old]).done();
+    drop(server);
+    let _server = machine.start();
+    assert_eq!(machine.signed_in("alice").get("/account").status, 200);
 }
 
 #[test]

@@ -133,6 +133,7 @@ async fn both_engines_take_and_refuse_the_same_rows() {
             "UPDATE codes SET grant_id = id(9)",
             "UPDATE clients SET consent = 'maybe'",
             "UPDATE client_uris SET kind = 'other'",
+            "UPDATE imported_secrets SET client_id = 'other'",
             "UPDATE invitations SET uses_left = 0",
             "UPDATE invitation_links SET hash = substr(hash, 2)",
             "UPDATE invitation_groups SET group_name = 'nobody'",

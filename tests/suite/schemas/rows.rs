@@ -131,4 +131,8 @@ pub const ROWS: &[(i64, &[&str])] = &[
             "INSERT INTO tried_uris VALUES (id(1), 'https://app.example.net/other', 8)",
         ],
     ),
+    (
+        20_261_130_200_000,
+        &["INSERT INTO imported_secrets VALUES ('app', '$2b$10$abc')"],
+    ),
 ];

@@ -7,7 +7,7 @@ mod pypi;
 
 pub use crates::Tool;
 pub use npm::is_installed as npm_is_installed;
-pub use pypi::Wheel;
+pub use pypi::{Requirements, Wheel};
 
 use std::path::{Path, PathBuf};
 
@@ -22,6 +22,8 @@ pub enum Source {
     Crates(Tool),
     /// A program in a wheel from PyPI.
     PyPi(Wheel),
+    /// Packages from PyPI.
+    PyPiAll(Requirements),
 }
 
 /// Debian's packages first, for npm or pip may be one of them.
@@ -36,6 +38,7 @@ pub fn install(sources: &[&Source]) -> Outcome {
             Source::Npm(folder) => step(&mut npm::ci(folder))?,
             Source::Crates(tool) => step(&mut tool.install())?,
             Source::PyPi(wheel) => step(&mut wheel.install())?,
+            Source::PyPiAll(packages) => step(&mut packages.install())?,
         }
     }
     Ok(())
@@ -57,6 +60,7 @@ impl Source {
             Source::Npm(folder) => npm::ci(folder),
             Source::Crates(tool) => tool.install(),
             Source::PyPi(wheel) => wheel.install(),
+            Source::PyPiAll(packages) => packages.install(),
         })
     }
 }

@@ -11,7 +11,7 @@ use end::End;
 use value::{Column, Sum, Value};
 
 /// In an order in which what is referred to comes first.
-pub const TABLES: [&str; 40] = [
+pub const TABLES: [&str; 41] = [
     "users",
     "groups",
     "memberships",
@@ -42,6 +42,7 @@ pub const TABLES: [&str; 40] = [
     "client_groups",
     "client_claims",
     "icons",
+    "imported_secrets",
     "signing_keys",
     "grants",
     "refresh_tokens",

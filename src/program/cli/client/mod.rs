@@ -138,7 +138,7 @@ pub fn run(command: &Command, effective: Effective) -> Done {
     })
 }
 
-async fn find(app: &App, name: &str) -> Result<Client, Fault> {
+pub(super) async fn find(app: &App, name: &str) -> Result<Client, Fault> {
     let found = clients::find(app, name).await?;
     found.ok_or_else(|| {
         format!("there is no application {name}; `vestibule client list` shows all").into()

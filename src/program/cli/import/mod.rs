@@ -1,6 +1,7 @@
-//! Users of another program, out of its file.
+//! Users and applications of another program, out of its file.
 
 mod authelia;
+mod authelia_clients;
 mod htpasswd;
 mod json;
 mod table;
@@ -15,6 +16,7 @@ use super::{Done, output, with_app};
 use crate::foundation::app::App;
 use crate::foundation::audit::Actor;
 use crate::foundation::settings::Effective;
+use crate::oidc::imported;
 use crate::people::users::{self, Added, Entry, Fault};
 
 pub use json::Exported;
@@ -31,6 +33,11 @@ pub enum Command {
     /// Users of Authelia's users file
     #[command(after_help = "Example: vestibule import authelia users_database.yml")]
     Authelia(From),
+    /// Applications of Authelia's configuration, with their client_id and secret, all or none
+    #[command(
+        after_help = "Example: vestibule import authelia-clients configuration.yml --dry-run"
+    )]
+    AutheliaClients(FromClients),
     /// Users as `export users` writes them
     #[command(after_help = "Example: vestibule import json users.json --trust")]
     Json(From),
@@ -45,6 +52,14 @@ pub struct From {
     /// Take it from the file who is an admin, and whose address is confirmed
     #[arg(long)]
     trust: bool,
+}
+
+#[derive(Args)]
+pub struct FromClients {
+    file: PathBuf,
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    dry_run: bool,
 }
 
 /// The users of a file, or what is wrong with its lines.
@@ -62,6 +77,7 @@ pub fn run(command: &Command, effective: Effective) -> Done {
         Command::Csv(from) => (from, table::read),
         Command::Authelia(from) => (from, authelia::read),
         Command::Json(from) => (from, json::read),
+        Command::AutheliaClients(from) => return run_clients(from, effective),
     };
     let file = &from.file;
     let text = text(file)?;
@@ -71,6 +87,28 @@ pub fn run(command: &Command, effective: Effective) -> Done {
         return Err(format!("{}: there is no user in it", file.display()).into());
     }
     with_app(effective, async |app| import(app, from, entries).await)
+}
+
+fn run_clients(from: &FromClients, effective: Effective) -> Done {
+    let file = &from.file;
+    let text = text(file)?;
+    let read = authelia_clients::read(text.trim_start_matches('\u{feff}'));
+    let (entries, left_out) = read.map_err(|faults| told(file, &faults))?;
+    let count = entries.len();
+    if count == 0 {
+        return Err(format!("{}: there is no client in it", file.display()).into());
+    }
+    with_app(effective, async |app| {
+        let added = imported::import(app, &Actor::operator(), entries, from.dry_run).await?;
+        added.map_err(|faults| told(file, &faults))?;
+        for Fault { line, text } in left_out {
+            output::err(&format!("{}:{line}: {text} is not taken", file.display()));
+        }
+        output::say(&match from.dry_run {
+            true => format!("{count} applications would be added. Nothing was changed."),
+            false => format!("Added {count} applications."),
+        })
+    })
 }
 
 fn text(file: &Path) -> Result<String, String> {

@@ -5,6 +5,7 @@
 //! sorted. What is neither rare nor common is found first as well, and then read in order: the index
 //! says which rows are not among it.
 
+mod applications;
 mod plan;
 
 use sqlx::FromRow;
@@ -14,6 +15,7 @@ use crate::foundation::clock::Timestamp;
 use crate::foundation::db::{Builder, Pool};
 use crate::people::users::{like_pattern, push_candidates, push_match};
 use crate::sessions::listing::{Cursor, Query, Sort, State};
+pub(crate) use applications::add_applications;
 use plan::{Few, Plan, Search, Sources, Way, looks_like_address, plan};
 
 /// A session as lists show it.
@@ -38,6 +40,9 @@ pub struct Found {
     pub ended_at: Option<Timestamp>,
     pub end_reason: Option<String>,
     pub ended_by: Option<String>,
+    /// Names of the applications that were entered with it and still may ask.
+    #[sqlx(skip)]
+    pub applications: Vec<String>,
 }
 
 const COLUMNS: &str = "SELECT s.id, s.user_id, u.username, u.display_name, s.methods, s.remember, s.address, s.device, s.user_agent,
