@@ -25,6 +25,9 @@ use icon::Icon;
 
 pub use upload::Uploaded;
 
+/// More than people look through, too few to make a page slow.
+const MOST_TILES: usize = 200;
+
 #[must_use]
 pub fn slice() -> Slice {
     Slice::new(routes::routes(), Vec::new()).with_setup(|builder| {
@@ -114,7 +117,8 @@ impl Launcher for SitesAndClients {
         let icons = Icons::read(app).await?;
         let mut tiles = of_sites(app, current, device, &icons).await?;
         tiles.extend(of_clients(app, current, &icons).await?);
-        tiles.sort_by_key(|tile| tile.name.to_lowercase());
+        tiles.sort_by_cached_key(|tile| tile.name.to_lowercase());
+        tiles.truncate(MOST_TILES);
         Ok(tiles)
     }
 }
