@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use xtask::run::{Outcome, Stop, failed, say};
 
 use super::databases::{Folder, LARGE, SMALL, Seeded, Size};
-use super::goals::{AXUM_LOGIN, CHECK, CHECK_CPU, CHECK_P99, HYPER, Measured, TOKEN_CPU};
+use super::goals::{AXUM_LOGIN, CHECK, CHECK_CPU, CHECK_P99, HYPER, Measured, TOKEN_CPU, USERINFO};
 use super::report::Part;
 use super::{contenders, pinned};
 use crate::driver::load::{Load, Target};
@@ -80,6 +80,11 @@ fn start(
         ..forward_auth.clone()
     };
     let token = by_token(seeded);
+    let userinfo = Target {
+        path: "/oauth/userinfo",
+        headers: vec![format!("Host: localhost:{}", servers[1].address.port())],
+        cookies: seeded.access_tokens.clone(),
+    };
     let session = Target {
         path: "/api/session",
         headers: vec![format!("Host: localhost:{}", servers[1].address.port())],
@@ -103,6 +108,7 @@ fn start(
         contender("axum-login + tower-sessions' SQLite store", 2, axum_login),
         contender("bare hyper: the headers of a check, no database", 3, bare),
         contender("forward-auth check by an app token", 1, token),
+        contender("userinfo of OpenID Connect", 1, userinfo),
     ];
     for contender in &contenders {
         refuse_a_dummy(&servers[contender.server], contender)?;
@@ -199,6 +205,10 @@ fn part(contenders: &[Contender], size: Size) -> Part {
             Measured {
                 goal: &TOKEN_CPU,
                 figure: contenders[5].median(CPU) / contenders[1].median(CPU),
+            },
+            Measured {
+                goal: &USERINFO,
+                figure: contenders[6].median(PER_SECOND) / contenders[1].median(PER_SECOND),
             },
         ],
     }

@@ -32,13 +32,14 @@ pub const HUGE: Size = Size {
     users: 1_000_000,
 };
 
-/// A database, cookies of its sessions, of the sign-in host and of [`SITE`], and app tokens of its users.
+/// A database, cookies of its sessions, of the sign-in host and of [`SITE`], app tokens of its users, and access tokens.
 #[derive(Clone, Debug)]
 pub struct Seeded {
     pub database: PathBuf,
     pub cookies: PathBuf,
     pub site_cookies: PathBuf,
     pub tokens: PathBuf,
+    pub access_tokens: PathBuf,
 }
 
 /// Seeded sessions live for weeks, but not for ever.
@@ -84,9 +85,10 @@ fn seeded(work: &Path, size: Size) -> Result<Seeded, Stop> {
         cookies: path.with_extension("cookies"),
         site_cookies: path.with_extension("site-cookies"),
         tokens: path.with_extension("tokens"),
+        access_tokens: path.with_extension("access-tokens"),
         database: path,
     };
-    if is_recent(&seeded.database) && seeded.tokens.exists() {
+    if is_recent(&seeded.database) && seeded.access_tokens.exists() {
         return Ok(seeded);
     }
     remove_stale(&prefix)?;
@@ -99,6 +101,7 @@ fn seeded(work: &Path, size: Size) -> Result<Seeded, Stop> {
         sign_in: Some(&seeded.cookies),
         site: Some((SITE, &seeded.site_cookies)),
         tokens: Some(&seeded.tokens),
+        access_tokens: Some(&seeded.access_tokens),
     };
     seed::fill(&unfinished, &Plan::of(size.sessions, size.users), &wanted)?;
     fs::rename(&unfinished, &seeded.database).map_err(failed("a seeded database"))?;

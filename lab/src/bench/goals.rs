@@ -32,6 +32,7 @@ pub const HYPER: Goal = goal(
 pub const AXUM_LOGIN: Goal = goal("session check / axum-login, requests/s", "", 4.0, 8.0);
 pub const CHECK_P99: Goal = goal("p99 at 64 connections / bare Rocket's", "", 2.5, 1.5);
 pub const TOKEN_CPU: Goal = goal("CPU per check by an app token / by a cookie", "", 1.25, 1.1);
+pub const USERINFO: Goal = goal("userinfo / session check, requests/s", "", 0.4, 0.8);
 pub const TOKEN_COLD_CPU: Goal = goal(
     "CPU per first check by an app token / by a cookie",
     "",

@@ -29,13 +29,14 @@ pub fn fill(path: &Path, plan: &Plan, wanted: &CookieFiles) -> Outcome {
     };
     let token_file = |file| CookieFile::create(file, BEARER.to_owned());
     let tokens = wanted.tokens.map(token_file).transpose()?;
+    let access_tokens = wanted.access_tokens.map(token_file).transpose()?;
     let options = sqlite::file(path)
         .synchronous(SqliteSynchronous::Off)
         // Every new token's hash goes to another page: all are kept at hand.
         .pragma("cache_size", "-1000000")
         .pragma("temp_store", "MEMORY");
     sqlite::connected(&options, async |connection| {
-        write(connection, plan, cookies, site, tokens).await
+        write(connection, plan, cookies, site, tokens, access_tokens).await
     })
     .map_err(failed(path.display()))
 }
@@ -46,6 +47,7 @@ async fn write(
     cookies: Option<CookieFile>,
     site: Option<(&str, CookieFile)>,
     tokens: Option<CookieFile>,
+    access_tokens: Option<CookieFile>,
 ) -> Result<(), Failure> {
     let bar = bar(plan.users + plan.live + plan.ended);
     let mut rng = StdRng::seed_from_u64(plan.seed);
@@ -58,6 +60,9 @@ async fn write(
     }
     if let Some(tokens) = tokens {
         insert::tokens(connection, plan, &users, &mut rng, tokens).await?;
+    }
+    if let Some(tokens) = access_tokens {
+        insert::access_tokens(connection, plan, &mut rng, tokens).await?;
     }
     bar.set_message("indexes");
     for index in indexes {

@@ -231,6 +231,59 @@ pub async fn tokens(
     Ok(())
 }
 
+/// Access tokens of an application, one of each of the first live sessions, good for as long as a seeded database is used.
+pub async fn access_tokens(
+    connection: &mut SqliteConnection,
+    plan: &Plan,
+    rng: &mut StdRng,
+    mut file: CookieFile,
+) -> Result<(), Box<dyn Error>> {
+    let now = plan.now.unix_micros();
+    let mut tx = connection.begin().await?;
+    sqlx::query(
+        "INSERT INTO clients (id, name, auth_method, pkce, id_token_alg, claims_in, consent, factors, offline_access, access_lifetime, refresh_idle, refresh_max, created_at)
+         VALUES ('app', 'App', 'none', 1, 'RS256', 'both', 'never', 1, 0, 600000000, 600000000, 600000000, $1)",
+    )
+    .bind(now)
+    .execute(&mut *tx)
+    .await?;
+    let live: Vec<(Vec<u8>, Vec<u8>)> = sqlx::query_as(
+        "SELECT id, user_id FROM sessions WHERE ended_at IS NULL ORDER BY token_hash LIMIT $1",
+    )
+    .bind(i64::try_from(MAX_COOKIES)?)
+    .fetch_all(&mut *tx)
+    .await?;
+    for (session, user) in live {
+        let (grant, (token, hash)) = (Uuid::from_bytes(rng.random()), seeding::token(rng.random()));
+        file.add(&token)?;
+        sqlx::query(
+            "INSERT INTO grants (id, client_id, user_id, session_id, offline, scope, auth_time, methods, trusted, created_at, last_used_at)
+             VALUES ($1, 'app', $2, $3, 0, $4, $5, 'password', 0, $5, $5)",
+        )
+        .bind(grant)
+        .bind(user)
+        .bind(session)
+        .bind(SCOPE)
+        .bind(now)
+        .execute(&mut *tx)
+        .await?;
+        sqlx::query("INSERT INTO access_tokens (hash, grant_id, scope, created_at, expires_at) VALUES ($1, $2, $3, $4, $5)")
+            .bind(hash)
+            .bind(grant)
+            .bind(SCOPE)
+            .bind(now)
+            .bind(now + 30 * DAY)
+            .execute(&mut *tx)
+            .await?;
+    }
+    tx.commit().await?;
+    file.finish()?;
+    Ok(())
+}
+
+const SCOPE: &str = "openid profile email groups";
+const DAY: i64 = 24 * 60 * 60 * 1_000_000;
+
 /// One after the other over the span, as sessions are started.
 fn started(number: u64, total: u64, plan: &Plan, rng: &mut StdRng) -> i64 {
     let place = i128::from(number) * i128::from(SPAN) / i128::from(total);

@@ -81,6 +81,8 @@ pub struct CookieFiles<'a> {
     pub site: Option<(&'a str, &'a Path)>,
     /// App tokens of the users.
     pub tokens: Option<&'a Path>,
+    /// Access tokens that an application of OpenID Connect has for them.
+    pub access_tokens: Option<&'a Path>,
 }
 
 /// A protected host for databases that need one.
@@ -103,6 +105,7 @@ impl Seed {
             sign_in: self.cookies.as_deref(),
             site: self.site.as_deref().zip(self.site_cookies.as_deref()),
             tokens: None,
+            access_tokens: None,
         };
         fill(&self.database, &plan, &wanted)?;
         say(&format!(
