@@ -78,6 +78,7 @@ mod admin;
 #[doc(hidden)]
 pub mod foundation;
 #[doc(hidden)]
+pub mod launcher;
 pub mod login;
 #[doc(hidden)]
 pub mod oidc;

@@ -14,7 +14,7 @@ use crate::foundation::settings::Settings;
 use crate::login::first_admin;
 use crate::web::pages::Templates;
 use crate::web::{Slice, headers};
-use crate::{account, admin, foundation, login, oidc, people, sessions, sites, web};
+use crate::{account, admin, foundation, launcher, login, oidc, people, sessions, sites, web};
 
 /// Every feature. A new one is a folder and a line here.
 fn slices() -> Vec<Slice> {
@@ -27,6 +27,7 @@ fn slices() -> Vec<Slice> {
         account::slice(),
         sites::slice(),
         oidc::slice(),
+        launcher::slice(),
     ];
     slices.extend(admin::slices());
     slices

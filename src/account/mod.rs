@@ -2,9 +2,10 @@
 
 mod address;
 mod devices;
-mod enrolment;
+pub mod enrolment;
 pub(crate) mod factors;
 pub mod joining;
+mod launcher;
 mod leaving;
 pub mod letters;
 pub mod lifecycle;
@@ -39,6 +40,8 @@ use notices::{EndSessionPage, NoticesPage};
 use passkeys::PasskeysPage;
 use reset::{AskPage, ChoosePage, DonePage};
 use routes::{AccountPage, PasswordPage};
+
+pub use launcher::{Launcher, Tile};
 
 #[must_use]
 pub fn slice() -> Slice {

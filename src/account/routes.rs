@@ -2,7 +2,7 @@ use rocket::http::Status;
 use rocket::{FromForm, Route, get, post, routes};
 use serde::Serialize;
 
-use super::{Changed, change_password, leaving};
+use super::{Changed, Launcher, Tile, change_password, leaving};
 use crate::foundation::app::App;
 use crate::foundation::audit;
 use crate::foundation::clock::Timestamp;
@@ -26,12 +26,16 @@ pub fn routes() -> Vec<Route> {
 #[get("/account")]
 async fn show(
     app: &App,
-    _visit: Visit,
+    visit: Visit,
     user: CurrentUser,
     current: CurrentSession,
 ) -> Result<Answer, Failure> {
     let sign_ins = audit::recent_sign_ins(app.db.reader(), user.id, SIGN_INS_SHOWN).await?;
     let page = AccountPage {
+        tiles: app
+            .state::<Box<dyn Launcher>>()
+            .tiles(app, &current, &visit.device())
+            .await?,
         notices: notices::unseen(app, user.id).await?,
         leaves: leaving::due(app, &current).await?,
         user: user.0.clone(),
@@ -144,6 +148,8 @@ async fn answer_password_change(
 
 #[derive(Serialize)]
 pub struct AccountPage {
+    /// What one may open.
+    tiles: Vec<Tile>,
     notices: Vec<Notice>,
     /// When the account is going to be deleted.
     leaves: Option<Timestamp>,
@@ -181,7 +187,12 @@ impl Page for AccountPage {
             device: text.to_owned(),
             this_session: ok,
         };
+        let url = || text.to_owned();
         vec![Self {
+            tiles: vec![
+                Tile::new(text, url(), None),
+                Tile::new(text, url(), Some(url())),
+            ],
             notices: vec![Notice::sample(text)],
             leaves: Some(at),
             user: User::sample(text),

@@ -1,5 +1,7 @@
 //! Optimistic locking: a form says what it was made from, so that an older page overwrites nothing.
 
+use std::fmt;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rocket::form::{self, FromFormField, ValueField};
@@ -37,6 +39,18 @@ impl Version {
     /// For the test that renders every page.
     pub(crate) fn sample(text: &str) -> Self {
         Self(text.to_owned())
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<String> for Version {
+    fn from(said: String) -> Self {
+        Self(said)
     }
 }
 

@@ -10,7 +10,7 @@ use super::clients::{Client, Consent};
 use super::grants::{self, Asked};
 use super::params::Params;
 use super::redirect_uri::is_local;
-use super::{issuer, keys, store};
+use super::{issuer, keys, learning, store};
 use crate::foundation::app::App;
 use crate::foundation::clock::Timestamp;
 use crate::foundation::error::Error;
@@ -120,6 +120,7 @@ pub async fn authorize(
         return Ok(stay(FROM_APPLICATION, "Its redirect_uri is missing."));
     };
     if !client.has_redirect(redirect_uri) {
+        learning::note(app, &client, current, redirect_uri).await?;
         let message = format!(
             "It wants you to come back to {redirect_uri}, and that address is not registered for {}. Its administrator adds it, exactly as it stands here.",
             client.name

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
+use super::claim_rules::claims_for;
+use super::clients::Client;
 use super::grants::{Grant, Standing};
 use super::{issuer, jwt, keys};
 use crate::foundation::app::App;
@@ -47,8 +49,14 @@ impl Told {
         scope.split(' ').any(|other| other == word)
     }
 
-    /// The claims of a user by scope.
-    pub fn of(user: &User, scope: &str) -> Map<String, Value> {
+    /// The claims of a user by scope, and by the client's rules, which stand behind.
+    pub fn of(client: &Client, user: &User, scope: &str) -> Map<String, Value> {
+        let mut told = claims_for(&client.claims, &user.groups);
+        told.extend(Self::by_scope(user, scope));
+        told
+    }
+
+    fn by_scope(user: &User, scope: &str) -> Map<String, Value> {
         let mut told = Map::new();
         told.insert("sub".to_owned(), user.id.to_string().into());
         if Self::is_asked(scope, "profile") {
@@ -121,9 +129,9 @@ pub fn of_id_token(app: &App, standing: &Standing, scope: &str) -> Map<String, V
     let Grant { methods, .. } = *grant;
     let now = app.clock.now();
     let mut claims = if client.claims_in_id_token {
-        Told::of(user, scope)
+        Told::of(client, user, scope)
     } else {
-        Told::of(user, "")
+        Told::by_scope(user, "")
     };
     let own = json!({
         "iss": issuer(app),
@@ -148,5 +156,5 @@ pub fn of_id_token(app: &App, standing: &Standing, scope: &str) -> Map<String, V
 
 /// The same whenever it is asked, whatever the id_token has.
 pub fn of_userinfo(standing: &Standing, scope: &str) -> Map<String, Value> {
-    Told::of(&standing.user, scope)
+    Told::of(&standing.client, &standing.user, scope)
 }

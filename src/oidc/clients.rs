@@ -2,13 +2,17 @@
 
 use std::time::Duration;
 
+use super::claim_rules::ClaimRule;
 use super::redirect_uri::{fault_of, same_but_for_port};
 use super::{keys, store};
 use crate::foundation::app::App;
 use crate::foundation::audit::{self, Actor, Event, Record};
 use crate::foundation::clock::{DAY, Timestamp};
+use crate::foundation::db::Tx;
 use crate::foundation::error::Error;
 use crate::foundation::token::{Token, TokenHash};
+use crate::foundation::version::Version;
+use crate::people::users::User;
 
 /// A relying party.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +32,8 @@ pub struct Client {
     /// Whether it may go on when the session has ended.
     pub offline_access: bool,
     pub back_channel_uri: Option<String>,
+    /// Where people start who open it from here.
+    pub launch_url: Option<String>,
     pub access_lifetime: Duration,
     pub refresh_idle: Duration,
     pub refresh_max: Duration,
@@ -35,6 +41,8 @@ pub struct Client {
     pub sign_out_uris: Vec<String>,
     /// Whose members may use it; everyone if there are none.
     pub groups: Vec<String>,
+    /// In order.
+    pub claims: Vec<ClaimRule>,
     pub created_at: Timestamp,
     pub disabled_at: Option<Timestamp>,
 }
@@ -103,12 +111,14 @@ impl Client {
             two_factors: false,
             offline_access: false,
             back_channel_uri: None,
+            launch_url: None,
             access_lifetime: Duration::from_secs(600),
             refresh_idle: 30 * DAY,
             refresh_max: 90 * DAY,
             redirect_uris,
             sign_out_uris: Vec::new(),
             groups: Vec::new(),
+            claims: Vec::new(),
             created_at: Timestamp::from_micros(0),
             disabled_at: None,
         }
@@ -119,12 +129,38 @@ impl Client {
         self.secret_hash.is_none()
     }
 
+    /// Whether it is there for a user, as far as groups say.
+    #[must_use]
+    pub fn is_for(&self, user: &User) -> bool {
+        let is_in = |group: &String| user.groups.contains(group);
+        let is_member = self.groups.is_empty() || self.groups.iter().any(is_in);
+        self.disabled_at.is_none() && is_member
+    }
+
     /// The registered address that `given` is, byte for byte; a loopback one at any port (RFC 8252, 7.3).
     #[must_use]
     pub fn has_redirect(&self, given: &str) -> bool {
         self.redirect_uris
             .iter()
             .any(|uri| uri == given || same_but_for_port(uri, given))
+    }
+
+    /// Of what the admin's form changes.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        let lists = [&self.redirect_uris, &self.sign_out_uris, &self.groups];
+        let lists = lists.map(|list| list.join("\n"));
+        let rules: Vec<String> = self.claims.iter().map(ToString::to_string).collect();
+        let switches = [self.pkce, self.two_factors, self.offline_access];
+        let texts = [
+            self.name.clone(),
+            self.back_channel_uri.clone().unwrap_or_default(),
+            self.launch_url.clone().unwrap_or_default(),
+            self.consent.as_str().to_owned(),
+            format!("{switches:?}"),
+            rules.join("\n"),
+        ];
+        Version::of(texts.into_iter().chain(lists))
     }
 
     pub(super) fn fault(&self, insecure_http: bool) -> Option<Refused> {
@@ -146,6 +182,7 @@ impl Client {
             .find_map(scheme)
             .or_else(|| self.sign_out_uris.iter().find_map(web))
             .or_else(|| self.back_channel_uri.iter().find_map(web))
+            .or_else(|| self.launch_url.iter().find_map(web))
     }
 }
 
@@ -157,6 +194,10 @@ pub enum Refused {
     Name,
     NoRedirect,
     Uri(String, &'static str),
+    /// Something else that was typed; says what it should be.
+    Malformed(String),
+    /// The form was made from something older than this, which stands now.
+    Conflict(Box<Client>),
 }
 
 impl std::fmt::Display for Refused {
@@ -167,6 +208,8 @@ impl std::fmt::Display for Refused {
             Self::Name => f.write_str("a name has 1 to 100 characters"),
             Self::NoRedirect => f.write_str("a client needs an address that people come back to"),
             Self::Uri(uri, fault) => write!(f, "{uri}: {fault}"),
+            Self::Malformed(what) => f.write_str(what),
+            Self::Conflict(now) => write!(f, "{} was changed meanwhile", now.name),
         }
     }
 }
@@ -220,12 +263,20 @@ pub fn check(app: &App, client: &Client) -> Option<Refused> {
 /// # Errors
 /// The database failed, or the key of the secrets is missing.
 pub async fn add(app: &App, actor: &Actor, client: &Client) -> Result<Result<(), Refused>, Error> {
+    if let Some(refused) = check(app, client) {
+        return Ok(Err(refused));
+    }
     keys::make_if_missing(app).await?;
     let client = Client {
         created_at: app.clock.now(),
         ..client.clone()
     };
-    put(app, actor, Event::ClientAdd, &client).await
+    let mut tx = app.db.begin().await?;
+    if is_taken(&store::clients(&mut *tx).await?, &client) {
+        return Ok(Err(Refused::Taken));
+    }
+    put(app, tx, actor, Event::ClientAdd, &client).await?;
+    Ok(Ok(()))
 }
 
 /// Changes a client to be as given.
@@ -236,33 +287,63 @@ pub async fn change(
     app: &App,
     actor: &Actor,
     client: &Client,
-) -> Result<Result<(), Refused>, Error> {
-    put(app, actor, Event::ClientChange, client).await
+) -> Result<Result<Client, Refused>, Error> {
+    let make = |stored: &mut Client| {
+        stored.clone_from(client);
+        Ok(())
+    };
+    edit(app, actor, &client.id, None, make).await
+}
+
+/// Makes of a client as it is stored what is wanted, or says what is wrong with that. A form is `made_from` a version.
+///
+/// # Errors
+/// The database failed.
+pub async fn edit(
+    app: &App,
+    actor: &Actor,
+    id: &str,
+    made_from: Option<&Version>,
+    make: impl FnOnce(&mut Client) -> Result<(), String>,
+) -> Result<Result<Client, Refused>, Error> {
+    let mut tx = app.db.begin().await?;
+    let all = store::clients(&mut *tx).await?;
+    let Some(before) = all.iter().find(|client| client.id == id) else {
+        return Ok(Err(Refused::Unknown));
+    };
+    let mut client = before.clone();
+    if let Err(malformed) = make(&mut client) {
+        return Ok(Err(Refused::Malformed(malformed)));
+    }
+    if let Some(refused) = check(app, &client) {
+        return Ok(Err(refused));
+    }
+    if is_taken(&all, &client) {
+        return Ok(Err(Refused::Taken));
+    }
+    // A save that was sent twice, or that somebody else made too, is none.
+    if Version::is_stale(made_from, &before.version()) && client != *before {
+        return Ok(Err(Refused::Conflict(Box::new(before.clone()))));
+    }
+    put(app, tx, actor, Event::ClientChange, &client).await?;
+    Ok(Ok(client))
+}
+
+fn is_taken(all: &[Client], client: &Client) -> bool {
+    let mut others = all.iter().filter(|other| other.id != client.id);
+    others.any(|other| other.name.eq_ignore_ascii_case(&client.name))
 }
 
 async fn put(
     app: &App,
+    mut tx: Tx,
     actor: &Actor,
     event: Event,
     client: &Client,
-) -> Result<Result<(), Refused>, Error> {
-    if let Some(refused) = check(app, client) {
-        return Ok(Err(refused));
-    }
-    let mut tx = app.db.begin().await?;
-    let others = store::clients(&mut *tx).await?;
-    let is_taken =
-        |other: &Client| other.id != client.id && other.name.eq_ignore_ascii_case(&client.name);
-    if others.iter().any(is_taken) {
-        return Ok(Err(Refused::Taken));
-    }
-    if event == Event::ClientChange && !others.iter().any(|other| other.id == client.id) {
-        return Ok(Err(Refused::Unknown));
-    }
+) -> Result<(), Error> {
     store::put_client(&mut tx, client).await?;
     let record = Record::anonymous(event).detail(client.name.clone());
-    audit::commit(tx, app.clock.now(), actor, &[record]).await?;
-    Ok(Ok(()))
+    audit::commit(tx, app.clock.now(), actor, &[record]).await
 }
 
 /// Removes a client with all that it was given.

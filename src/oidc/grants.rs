@@ -91,17 +91,12 @@ pub fn obstacle(
     methods: Methods,
     trusted: bool,
 ) -> Option<Obstacle> {
-    let is_member = client.groups.is_empty()
-        || client
-            .groups
-            .iter()
-            .any(|group| user.groups.contains(group));
     let required = &app.settings.second_factor.required;
     if client.disabled_at.is_some() {
         Some(Obstacle::ClientDisabled)
     } else if user.disabled_at.is_some() {
         Some(Obstacle::UserDisabled)
-    } else if !is_member {
+    } else if !client.is_for(user) {
         Some(Obstacle::NoMember)
     } else if client.two_factors && !methods.is_two_factor() {
         Some(Obstacle::OneFactor)

@@ -6,6 +6,7 @@
 mod authorize;
 #[cfg(feature = "program")]
 mod back_channel;
+pub mod claim_rules;
 mod claims;
 mod client_auth;
 pub mod clients;
@@ -17,6 +18,7 @@ mod grants;
 pub mod imported;
 mod jwt;
 pub mod keys;
+pub mod learning;
 mod metrics;
 mod pages;
 mod params;

@@ -28,6 +28,14 @@ pub enum Decision {
     Forbid,
 }
 
+impl Decision {
+    /// Whether a user is let in, if need be with a second factor.
+    #[must_use]
+    pub fn may_open(self) -> bool {
+        matches!(self, Self::Allow | Self::SecondFactor)
+    }
+}
+
 /// The readings of a path that a site's rules may tell apart. Where no rule does, nobody needs to know
 /// what a path means.
 ///

@@ -41,7 +41,7 @@ pub(super) async fn policy(pool: &Pool, scheme: &str) -> Result<(i64, Vec<Site>)
         .scalar()
         .await?;
     let rows: Vec<SiteRow> = snapshot
-        .query("SELECT id, host, fallback, note, factors, tokens, idle, max_age, background FROM sites ORDER BY host")
+        .query("SELECT id, host, name, fallback, note, factors, tokens, idle, max_age, background FROM sites ORDER BY host")
         .all()
         .await?;
     let rules: Vec<RuleRow> = snapshot
@@ -77,6 +77,7 @@ from_row!(Terms, |row| {
         fallback: fallback
             .parse()
             .map_err(|_| unreadable("fallback", &fallback))?,
+        name: row.try_get("name")?,
         note: row.try_get("note")?,
         factors: Factors::of_number(row.try_get("factors")?),
         tokens: row.try_get("tokens")?,
@@ -138,8 +139,8 @@ pub(super) async fn insert_site(
 ) -> Result<(), sqlx::Error> {
     connection
         .query(
-            "INSERT INTO sites (id, host, fallback, note, factors, tokens, idle, max_age, background)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+            "INSERT INTO sites (id, host, fallback, note, factors, tokens, idle, max_age, background, name)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         )
         .bind(site.id)
         .bind(site.host.to_string())
@@ -150,6 +151,7 @@ pub(super) async fn insert_site(
         .bind(micros(site.terms.idle))
         .bind(micros(site.terms.max_age))
         .bind(site.terms.background)
+        .bind(&site.terms.name)
         .execute()
         .await?;
     Ok(())
@@ -161,7 +163,7 @@ pub(super) async fn update_site(
 ) -> Result<(), sqlx::Error> {
     connection
         .query(
-            "UPDATE sites SET fallback = $2, note = $3, factors = $4, tokens = $5, idle = $6, max_age = $7, background = $8
+            "UPDATE sites SET fallback = $2, note = $3, factors = $4, tokens = $5, idle = $6, max_age = $7, background = $8, name = $9
              WHERE id = $1",
         )
         .bind(site.id)
@@ -172,6 +174,7 @@ pub(super) async fn update_site(
         .bind(micros(site.terms.idle))
         .bind(micros(site.terms.max_age))
         .bind(site.terms.background)
+        .bind(&site.terms.name)
         .execute()
         .await?;
     Ok(())

@@ -13,6 +13,8 @@ use crate::foundation::version::Version;
 pub struct Terms {
     /// What holds where no rule does.
     pub fallback: Fallback,
+    /// What people call it; the host if empty.
+    pub name: String,
     pub note: String,
     /// Of whoever has to be signed in.
     pub factors: Factors,
@@ -37,6 +39,7 @@ impl From<Fallback> for Terms {
     fn from(fallback: Fallback) -> Self {
         Self {
             fallback,
+            name: String::new(),
             note: String::new(),
             factors: Factors::One,
             tokens: false,
@@ -51,7 +54,7 @@ impl Terms {
     /// Of what the site's own form changes.
     #[must_use]
     pub fn version(&self) -> Version {
-        Version::of([self.to_string(), self.note.clone()])
+        Version::of([self.to_string(), self.note.clone(), self.name.clone()])
     }
 
     /// What the cookie that hosts of a domain share is not good for: it may have been stolen at another host.
@@ -60,10 +63,11 @@ impl Terms {
         self.factors == Factors::Two || self.idle.is_some() || self.max_age.is_some()
     }
 
-    /// As they are kept: a note of one line.
+    /// As they are kept: name and note of one line.
     #[must_use]
     pub fn checked(self) -> Self {
         Self {
+            name: audit::sanitize(&self.name),
             note: audit::sanitize(&self.note),
             ..self
         }

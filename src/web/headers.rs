@@ -54,6 +54,12 @@ pub(crate) const OF_PASSKEY_PAGES: [(HeaderName, &str); 2] = [
     (PERMISSIONS_POLICY, permissions!("(self)")),
 ];
 
+/// What an icon that an admin gave has: opened by itself, it runs nothing and loads nothing. A new one has another address.
+pub(crate) const OF_ICONS: [(HeaderName, &str); 2] = [
+    (CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox"),
+    (CACHE_CONTROL, "private, max-age=31536000, immutable"),
+];
+
 /// A year, as browsers' preload lists ask for.
 const ONE_YEAR: &str = "max-age=31536000";
 
@@ -113,10 +119,11 @@ pub fn secure(app: &App, request: &Request<'_>, response: &mut Response<'_>) {
     let is_kept = |name: &_| *name == CACHE_CONTROL || is_redirect && *name == OPENER_POLICY;
     for (name, value) in of_every_answer(app) {
         let said = || response.headers().get(name.as_str());
-        let is_page_with_passkey = OF_PASSKEY_PAGES
+        let is_our_own = OF_PASSKEY_PAGES
             .iter()
+            .chain(&OF_ICONS)
             .any(|(other, value)| *other == name && said().eq([*value]));
-        if !is_page_with_passkey && (!is_kept(&name) || said().next().is_none()) {
+        if !is_our_own && (!is_kept(&name) || said().next().is_none()) {
             response.set_raw_header(name.as_str().to_owned(), value);
         }
     }

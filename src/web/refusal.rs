@@ -205,7 +205,7 @@ impl Refusal {
         )
     }
 
-    pub(super) fn foreign_form() -> Self {
+    pub(crate) fn foreign_form() -> Self {
         Self::new(
             Status::Forbidden,
             "foreign_form",
@@ -214,7 +214,7 @@ impl Refusal {
         )
     }
 
-    pub(super) fn not_a_form() -> Self {
+    pub(crate) fn not_a_form() -> Self {
         Self::new(
             Status::UnsupportedMediaType,
             "unsupported_media_type",

@@ -616,3 +616,57 @@ async fn a_broken_index_for_searches_keeps_users_from_changes_and_nobody_from_si
         .await;
     assert_eq!(admin.post(&alice, &renamed).await.status, 303);
 }
+
+/// What the list of users would confirm.
+async fn listed_unconfirmed(admin: &mut Client, q: &str) -> String {
+    let page = admin.get(&format!("/admin/users?q={q}")).await;
+    page.field_of("/admin/users/confirm-addresses", "users")
+}
+
+async fn with_address(app: &TestApp, name: &str, address: &str) {
+    app.signed_in(name).await;
+    let changes = Changes {
+        email: Some(address.to_owned()),
+        ..Changes::default()
+    };
+    let changed = lifecycle::change(&app.app, &Actor::operator(), name, changes).await;
+    changed.expect("a database").expect("a good address");
+}
+
+#[rocket::async_test]
+async fn an_admin_confirms_the_addresses_of_a_list_at_once() {
+    let app = TestApp::start().await;
+    let mut admin = app.admin().await;
+    with_address(&app, "alice", "alice@corp.example").await;
+    with_address(&app, "bob", "bob@corp.example").await;
+    with_address(&app, "carol", "carol@example.net").await;
+    let listed = listed_unconfirmed(&mut admin, "corp.example").await;
+    let confirmed = admin
+        .post("/admin/users/confirm-addresses", &[("users", &listed)])
+        .await;
+    assert_eq!(confirmed.header("location"), "/admin/users");
+    for (name, is_confirmed) in [("alice", true), ("bob", true), ("carol", false)] {
+        assert_eq!(app.user(name).await.email_verified, is_confirmed, "{name}");
+    }
+}
+
+#[rocket::async_test]
+async fn an_address_that_changed_since_it_was_seen_is_not_confirmed() {
+    let app = TestApp::start().await;
+    let mut admin = app.admin().await;
+    with_address(&app, "alice", "alice@corp.example").await;
+    with_address(&app, "bob", "bob@corp.example").await;
+    let listed = listed_unconfirmed(&mut admin, "corp.example").await;
+    with_address(&app, "alice", "eve@corp.example").await;
+    let page = admin
+        .post("/admin/users/confirm-addresses", &[("users", &listed)])
+        .await;
+    assert_eq!(page.status, 409);
+    assert!(
+        page.body.contains("alice was changed meanwhile"),
+        "{}",
+        page.body
+    );
+    assert!(!app.user("alice").await.email_verified);
+    assert!(app.user("bob").await.email_verified);
+}

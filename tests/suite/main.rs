@@ -31,6 +31,7 @@ mod input;
 mod integrity;
 mod invalidations;
 mod joining;
+mod launcher;
 mod layout;
 mod leaving;
 mod login;

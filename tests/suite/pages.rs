@@ -179,6 +179,9 @@ const EDITS_NOTHING: &[&str] = &[
     "/admin/sites/new",
     "/admin/users/new",
     "/admin/applications",
+    // A picture stands for itself.
+    "/admin/applications/Ada Lovelace/icon",
+    "/admin/sites/00000000-0000-0000-0000-000000000000/icon",
     // Boxes of one's own, each saved as it stands.
     "/account/notices",
     "/account/factors/code",
@@ -224,6 +227,7 @@ async fn adm_04_each_form_that_edits_what_is_stored_says_what_it_was_made_from()
         format!("/admin/sites/{id}"),
         format!("/admin/sites/{id}/rules"),
         format!("/admin/users/{id}"),
+        "/admin/applications/Ada Lovelace".to_owned(),
     ];
     assert!(
         known.iter().all(|action| editing.contains(action)),

@@ -59,8 +59,11 @@ impl Walk {
         assert!(paths.contains(&"/logout".to_owned()), "{paths:?}");
         for path in paths {
             let status = post(&mut self.browser, &path, but, body).await;
+            // The one form with a file takes no other kind, and of its own none without the file.
+            let is_no_file = path.ends_with("/icon")
+                && matches!((status, expected), (415 | 422, [403, 404] | [413] | [415]));
             assert!(
-                expected.contains(&status),
+                is_no_file || expected.contains(&status),
                 "{path} with {but:?} and {body:.30}: {status}"
             );
         }

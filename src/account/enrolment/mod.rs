@@ -1,5 +1,5 @@
-//! What comes before a user's first factor: a code that comes by mail. Whoever knows the password
-//! alone sets up no factor, and shuts its owner out by none.
+//! What comes before a user's first factor: a code that comes by mail, or from an admin. Whoever knows the password alone sets
+//! up no factor, and shuts its owner out by none.
 
 mod pages;
 mod routes;
@@ -16,6 +16,7 @@ use crate::foundation::error::Error;
 use crate::foundation::token::TokenHash;
 use crate::people::links::{self, Purpose};
 use crate::people::recovery_codes::RecoveryCode;
+use crate::people::users::{self, Outcome, Refused};
 use crate::sessions::{CurrentSession, Device};
 
 pub use pages::EnrolmentPage;
@@ -24,11 +25,14 @@ pub use routes::routes;
 /// As long as it takes to install an app.
 const LIFETIME: Duration = Duration::from_secs(30 * 60);
 
-/// Whether this session has to prove by a mailed code that its user reads the mail, before a first factor is set up.
+/// How long a code from an admin is good: it may be handed over tomorrow.
+const HANDED_OVER: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Whether this session has to prove by a code whose it is, before a first factor is set up. Where there is no mail, nobody is
+/// asked, and the first to come sets one up.
 pub(super) async fn is_due(app: &App, current: &CurrentSession) -> Result<bool, Error> {
     let (user, settings) = (&current.user, &app.settings);
-    let is_asked = settings.mail.is_on() && user.email_verified && !user.has_second_factor();
-    if !is_asked {
+    if !settings.mail.is_on() || user.has_second_factor() {
         return Ok(false);
     }
     let proof = proof_of(current.session.id);
@@ -46,7 +50,37 @@ async fn ask(app: &App, current: &CurrentSession, device: &Device) -> Result<(),
     audit::commit(tx, app.clock.now(), &actor, &[record]).await
 }
 
-/// Takes a code, which is good in the session that asked for it. False: it is no good, or not any more.
+/// Makes a code for an admin to hand over, where the user has no address, or nobody reads it. It is good in any session of the
+/// user.
+///
+/// # Errors
+/// The database failed.
+pub async fn code_for(app: &App, actor: &Actor, username: &str) -> Outcome<String> {
+    let mut tx = app.db.begin().await?;
+    let Some(user) = users::by_name(&mut *tx, username).await? else {
+        return Ok(Err(Refused::Unknown));
+    };
+    let code = RecoveryCode::generate();
+    let (hash, purpose) = (code.hash(), Purpose::Enrol);
+    links::put(
+        app,
+        &mut tx,
+        &hash,
+        purpose,
+        user.id,
+        ANY_SESSION,
+        HANDED_OVER,
+    )
+    .await?;
+    let record = Record::of(Event::EnrolmentCode, &user);
+    audit::commit(tx, app.clock.now(), actor, &[record]).await?;
+    Ok(Ok(code.written()))
+}
+
+/// In place of the session that a code is good in.
+const ANY_SESSION: &str = "";
+
+/// Takes a code, which is good in the session that asked for it, or in any if an admin made it. False: it is no good, or not any more.
 async fn confirm(
     app: &App,
     current: &CurrentSession,
@@ -56,8 +90,7 @@ async fn confirm(
     let (user, session) = (&current.user, current.session.id);
     let mut tx = app.db.begin_for(&user.username).await?;
     let taken = links::take_by(app, &mut tx, Purpose::Enrol, &code.hash()).await?;
-    let is_own =
-        taken.is_some_and(|code| code.user_id == user.id && code.data == session.to_string());
+    let is_own = taken.is_some_and(|code| code.user_id == user.id && is_for(&code.data, session));
     if !is_own {
         return Ok(false);
     }
@@ -66,6 +99,10 @@ async fn confirm(
     let actor = Actor::user(user, device.address);
     audit::commit(tx, app.clock.now(), &actor, &[record]).await?;
     Ok(true)
+}
+
+fn is_for(data: &str, session: Uuid) -> bool {
+    data == ANY_SESSION || data == session.to_string()
 }
 
 /// Whoever is in this session reads the user's mail.

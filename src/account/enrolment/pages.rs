@@ -3,10 +3,10 @@ use serde::Serialize;
 use crate::people::users::User;
 use crate::web::pages::{Page, Template, template};
 
-/// Asks for the code that is mailed before a first factor is set up.
+/// Asks for the code that comes before a first factor is set up.
 #[derive(Serialize)]
 pub struct EnrolmentPage {
-    address: String,
+    address: Option<String>,
     sent: bool,
     rd: String,
     error: Option<String>,
@@ -15,7 +15,7 @@ pub struct EnrolmentPage {
 impl EnrolmentPage {
     pub(in crate::account) fn new(user: &User, rd: Option<&str>, sent: bool) -> Self {
         Self {
-            address: user.email.clone().unwrap_or_default(),
+            address: user.email.clone(),
             sent,
             rd: rd.unwrap_or_default().to_owned(),
             error: None,
@@ -33,13 +33,17 @@ impl Page for EnrolmentPage {
 
     fn samples(text: &str) -> Vec<Self> {
         let page = |sent, error| Self {
-            address: text.to_owned(),
+            address: Some(text.to_owned()),
             sent,
             rd: text.to_owned(),
             error,
         };
         vec![
             page(false, None),
+            Self {
+                address: None,
+                ..page(false, None)
+            },
             page(true, None),
             page(true, Some(text.to_owned())),
         ]

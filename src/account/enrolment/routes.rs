@@ -10,7 +10,7 @@ use crate::web::{Answer, Failure, Posted, Visit, with_query};
 
 const HERE: &str = "/account/factors";
 
-const WRONG: &str = "That code is not right, or not any more. It is good in the browser that asked for it, for 15 minutes.";
+const WRONG: &str = "That code is not right, or not any more. One from the mail is good in the browser that asked for it, for 15 minutes.";
 
 #[must_use]
 pub fn routes() -> Vec<Route> {

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use uuid::Uuid;
+
 use super::reserve;
+use super::way_in::{self, WayIn};
 use crate::account::enrolment;
 use crate::foundation::app::App;
 use crate::foundation::audit::{self, Actor, Event, Record};
@@ -10,11 +13,11 @@ use crate::foundation::db::Tx;
 use crate::foundation::error::Error;
 use crate::foundation::settings::SignUp;
 use crate::foundation::throttle::Reservation;
+use crate::foundation::token::TokenHash;
 use crate::login::{Browser, SignedIn, commit, enter};
-use crate::people::approvals;
 use crate::people::invitations::{self, Granted};
-use crate::people::passwords::{Hasher, Password};
 use crate::people::users::{self, NewUser, Refused, User};
+use crate::people::{approvals, recovery_codes};
 use crate::sessions::{Device, Proven};
 
 /// What somebody says who makes an account.
@@ -23,19 +26,20 @@ pub(crate) struct Newcomer {
     pub display_name: Option<String>,
     /// Without an invitation and without mail: nobody has proven it.
     pub email: Option<String>,
-    pub password: Password,
 }
 
 /// What became of it.
 pub(crate) enum Joined {
-    /// The account is made, and its user signed in.
-    In(Box<SignedIn>),
+    /// The account is made, and its user signed in, with recovery codes if by a passkey.
+    In(Box<SignedIn>, Vec<String>),
     /// The account is made, and an admin has to enable it.
     Waiting,
     /// The link is unknown, used up or too old.
     NoLink,
     Throttled(Duration),
     Refused(Refused),
+    /// Why the passkey is not taken.
+    NoPasskey(&'static str),
 }
 
 /// What a link gives now. `None`: it is unknown, used up or too old, or people do not sign up any more.
@@ -54,25 +58,27 @@ pub(crate) async fn join(
     app: &App,
     link: Option<&str>,
     newcomer: Newcomer,
+    way_in: WayIn,
     browser: &Browser<'_>,
 ) -> Result<Joined, Error> {
-    let granted = match link {
-        Some(link) => match granted_by(app, link).await? {
-            Some(granted) => Some(granted),
-            None => return Ok(Joined::NoLink),
-        },
-        None => None,
+    let granted = match look(app, link).await? {
+        Ok(granted) => granted,
+        Err(stopped) => return Ok(stopped),
     };
-    let (new, password) = match checked(app, newcomer, granted.as_ref()) {
-        Ok(checked) => checked,
+    let new = match checked(newcomer, granted.as_ref()) {
+        Ok(new) => new,
         Err(refused) => return Ok(Joined::Refused(refused)),
+    };
+    let way_in = match way_in.check(app, &new.username).await? {
+        Ok(way_in) => way_in,
+        Err(stopped) => return Ok(stopped),
     };
     let device = &browser.device;
     let reservation = match claim(app, &new.username, granted.as_ref(), device).await? {
         Ok(reservation) => reservation,
         Err(stopped) => return Ok(stopped),
     };
-    let hash = app.state::<Hasher>().hash(&password).await?;
+    let hash = way_in.hash(app).await?;
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
     if let Some(reservation) = &reservation {
@@ -85,11 +91,56 @@ pub(crate) async fn join(
         },
         None => None,
     };
-    let user = match make(app, &mut tx, new, &hash, granted.as_ref()).await? {
+    let (id, proven) = (way_in.account(), way_in.proven());
+    let user = match make(app, &mut tx, id, new, hash.as_deref(), granted.as_ref()).await? {
         Ok(user) => user,
         Err(refused) => return Ok(Joined::Refused(refused)),
     };
-    admit(app, tx, user, granted.as_ref(), browser).await
+    let passkey = match way_in.keep(app, &mut tx, &user, device).await? {
+        Ok(passkey) => passkey,
+        Err(stopped) => return Ok(stopped),
+    };
+    let user = User {
+        has_passkey: passkey.is_some(),
+        ..user
+    };
+    admit(app, tx, user, proven, passkey, granted.as_ref(), browser).await
+}
+
+/// What a browser makes the passkey of this new account from, or why there will be no account. Nothing is made yet.
+pub(super) async fn ask_for_passkey(
+    app: &App,
+    link: Option<&str>,
+    newcomer: Newcomer,
+    visitor: &TokenHash,
+    device: &Device,
+) -> Result<Result<way_in::Asked, Joined>, Error> {
+    let granted = match look(app, link).await? {
+        Ok(granted) => granted,
+        Err(stopped) => return Ok(Err(stopped)),
+    };
+    let new = match checked(newcomer, granted.as_ref()) {
+        Ok(new) => new,
+        Err(refused) => return Ok(Err(Joined::Refused(refused))),
+    };
+    match claim(app, &new.username, granted.as_ref(), device).await? {
+        Ok(Some(reservation)) => reservation.release(&app.db).await?,
+        Ok(None) => {}
+        Err(stopped) => return Ok(Err(stopped)),
+    }
+    let asked = way_in::ask(app, &new, visitor).await?;
+    Ok(asked.ok_or(Joined::NoPasskey(
+        "Passkeys are off here. Choose a password.",
+    )))
+}
+
+/// What a link gives, if there is one.
+async fn look(app: &App, link: Option<&str>) -> Result<Result<Option<Granted>, Joined>, Error> {
+    let Some(link) = link else {
+        return Ok(Ok(None));
+    };
+    let granted = granted_by(app, link).await?;
+    Ok(granted.map(Some).ok_or(Joined::NoLink))
 }
 
 /// Whether the name may be chosen. An invitation has its own limit; without one the account itself costs a try, too.
@@ -116,11 +167,7 @@ async fn claim(
 }
 
 /// What is given by the link goes before what somebody says.
-fn checked(
-    app: &App,
-    newcomer: Newcomer,
-    granted: Option<&Granted>,
-) -> Result<(NewUser, Password), Refused> {
+fn checked(newcomer: Newcomer, granted: Option<&Granted>) -> Result<NewUser, Refused> {
     let new = NewUser {
         username: newcomer.username,
         display_name: newcomer.display_name,
@@ -130,12 +177,7 @@ fn checked(
         },
         ..NewUser::default()
     };
-    let new = users::checked(new).map_err(Refused::Invalid)?;
-    let password = newcomer.password;
-    match app.check_password(&password, &new.username) {
-        Ok(()) => Ok((new, password)),
-        Err(weakness) => Err(Refused::Weak(weakness)),
-    }
+    users::checked(new).map_err(Refused::Invalid)
 }
 
 /// A name that is not to be had is told, so each costs a try.
@@ -163,15 +205,16 @@ async fn refuse_name(
 async fn make(
     app: &App,
     tx: &mut Tx,
+    id: Uuid,
     new: NewUser,
-    hash: &str,
+    hash: Option<&str>,
     granted: Option<&Granted>,
 ) -> Result<Result<User, Refused>, Error> {
     let new = NewUser {
         groups: granted.map_or_else(Vec::new, |granted| granted.invitation.groups.clone()),
         ..new
     };
-    let Some(user) = users::insert(tx, app.clock.now(), new, hash).await? else {
+    let Some(user) = users::insert(tx, app.clock.now(), id, new, hash).await? else {
         return Ok(Err(Refused::Taken));
     };
     let Some(address) = granted.and_then(Granted::proven) else {
@@ -193,6 +236,8 @@ async fn admit(
     app: &App,
     mut tx: Tx,
     user: User,
+    proven: Proven,
+    passkey: Option<Record>,
     granted: Option<&Granted>,
     browser: &Browser<'_>,
 ) -> Result<Joined, Error> {
@@ -201,18 +246,25 @@ async fn admit(
         Some(granted) => Record::of(Event::InvitationUse, &user).detail(granted.describe()),
         None => Record::of(Event::SignUp, &user),
     };
+    let has_passkey = user.has_passkey;
+    let records: Vec<Record> = [Some(record), passkey].into_iter().flatten().collect();
     if invited.is_none() && app.settings.accounts.sign_up == SignUp::Approval {
         let now = app.clock.now();
         approvals::ask(&mut tx, user.id, now).await?;
         let actor = Actor::visitor(browser.device.address);
-        audit::commit(tx, now, &actor, &[record]).await?;
+        audit::commit(tx, now, &actor, &records).await?;
         return Ok(Joined::Waiting);
     }
-    let signed_in = enter(app, &mut tx, user, browser, Proven::BY_PASSWORD).await?;
-    if granted.is_some_and(|granted| granted.proven().is_some()) {
+    let codes = match has_passkey {
+        true => recovery_codes::renew(&mut tx, user.id).await?,
+        false => Vec::new(),
+    };
+    let signed_in = enter(app, &mut tx, user, browser, proven).await?;
+    // The link came by mail, or from an admin.
+    if granted.is_some() {
         let (user, session) = (signed_in.user.id, signed_in.session.id);
         enrolment::has_read(app, &mut tx, user, session).await?;
     }
-    commit(app, tx, &signed_in, browser, vec![record]).await?;
-    Ok(Joined::In(Box::new(signed_in)))
+    commit(app, tx, &signed_in, browser, records).await?;
+    Ok(Joined::In(Box::new(signed_in), codes))
 }

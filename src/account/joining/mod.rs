@@ -6,6 +6,7 @@
 mod join;
 mod pages;
 mod routes;
+mod way_in;
 
 use std::time::Duration;
 
@@ -22,6 +23,7 @@ use crate::sessions::Device;
 pub(crate) use join::{Joined, Newcomer, granted_by, join};
 pub use pages::JoinPage;
 pub use routes::routes;
+pub(crate) use way_in::WayIn;
 
 /// Makes an invitation, whose link was made before, and mails it where it is to an address. `maker` is the admin with whose
 /// rights it ends.

@@ -1,8 +1,10 @@
 use serde::Serialize;
 
+use super::way_in::Asked;
 use crate::foundation::app::App;
 use crate::foundation::settings::SignUp;
 use crate::people::invitations::Granted;
+use crate::people::passkeys::Unavailable;
 use crate::web::pages::{Page, Template, template};
 
 /// What the page asks for, or says.
@@ -15,6 +17,8 @@ pub(super) enum Step {
     Asked,
     /// Asks for all that an account needs.
     Account,
+    /// Asks for the passkey that the account is made with.
+    Passkey,
     /// An admin has to enable the account.
     Waiting,
     /// The link is no good.
@@ -37,6 +41,9 @@ pub struct JoinPage {
     pub(super) domains: Vec<String>,
     pub(super) approval: bool,
     pub(super) min_length: usize,
+    /// Browsers make passkeys here.
+    pub(super) passkeys: bool,
+    pub(super) asked: Option<Asked>,
 }
 
 impl JoinPage {
@@ -56,6 +63,16 @@ impl JoinPage {
             },
             approval: *sign_up == SignUp::Approval,
             min_length: app.settings.passwords.min_length,
+            passkeys: Unavailable::of(&app.settings).is_none(),
+            asked: None,
+        }
+    }
+
+    pub(super) fn asking(self, asked: Asked) -> Self {
+        Self {
+            step: Step::Passkey,
+            asked: Some(asked),
+            ..self
         }
     }
 
@@ -75,6 +92,10 @@ impl JoinPage {
 impl Page for JoinPage {
     const TEMPLATE: Template = template!("account/join.html");
 
+    fn asks_for_passkey(&self) -> bool {
+        self.asked.is_some()
+    }
+
     fn samples(text: &str) -> Vec<Self> {
         let page = |step, invited, email: Option<&str>| Self {
             step,
@@ -87,6 +108,12 @@ impl Page for JoinPage {
             domains: email.map(str::to_owned).into_iter().collect(),
             approval: !invited,
             min_length: 15,
+            passkeys: invited,
+            asked: None,
+        };
+        let asked = Asked {
+            account: uuid::Uuid::nil(),
+            options: text.to_owned(),
         };
         vec![
             page(Step::Address, false, None),
@@ -94,6 +121,7 @@ impl Page for JoinPage {
             page(Step::Asked, false, None),
             page(Step::Account, false, None),
             page(Step::Account, true, Some(text)),
+            page(Step::Account, true, None).asking(asked),
             page(Step::Waiting, false, None),
             page(Step::Lost, false, None),
         ]

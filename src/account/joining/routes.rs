@@ -1,14 +1,17 @@
 use rocket::http::Status;
 use rocket::{FromForm, Route, get, post, routes};
 
+use super::join::ask_for_passkey;
 use super::pages::{JoinPage, Step};
-use super::{Asked, Joined, Newcomer, ask, granted_by, join};
+use super::{Asked, Joined, Newcomer, WayIn, ask, granted_by, join};
+use crate::account::factors::RecoveryCodesPage;
 use crate::foundation::app::App;
 use crate::login::{Browser, cookie_for};
 use crate::people::passwords::Password;
 use crate::sessions::{CurrentSession, Denied};
-use crate::web::{Answer, Failure, Posted, Refusal, Visit};
+use crate::web::{Answer, Failure, Posted, Refusal, Visit, Visitor};
 
+const ACCOUNT: &str = "/account";
 const SIGN_UP: &str = "/sign-up";
 const ASKED: &str = "/sign-up?asked";
 const WAITING: &str = "/sign-up?waiting";
@@ -30,40 +33,35 @@ async fn invitation_form(app: &App, _visit: Visit, token: &str) -> Result<Answer
     }
 }
 
+/// What makes an account.
 #[derive(FromForm)]
-struct InvitationForm {
-    username: String,
-    new_password: String,
+struct AccountForm {
+    username: Option<String>,
     display_name: Option<String>,
+    new_password: Option<String>,
+    /// A passkey is wanted in place of a password.
+    passkey: Option<String>,
+    /// The id that the account gets which the passkey was made for.
+    account: Option<String>,
+    assertion: Option<String>,
 }
 
 #[post("/invitation/<token>", data = "<form>")]
 async fn invitation(
     app: &App,
     visit: Visit,
+    visitor: Visitor,
     current: Result<CurrentSession, Denied>,
     token: &str,
-    form: Posted<InvitationForm>,
+    form: Posted<AccountForm>,
 ) -> Result<Answer, Failure> {
     let Posted(form) = form;
     let Some(granted) = granted_by(app, token).await? else {
         return no_link(app);
     };
-    let again = JoinPage {
-        username: form.username.clone(),
-        display_name: form.display_name.clone().unwrap_or_default(),
-        ..JoinPage::by(app, token, granted)
-    };
-    let newcomer = Newcomer {
-        username: form.username,
-        display_name: form.display_name,
-        email: None,
-        password: Password::new(form.new_password),
-    };
+    let page = JoinPage::by(app, token, granted);
     let browser = Browser::new(&visit, &current, None)?;
-    let back = format!("/invitation/{token}");
-    let joined = join(app, Some(token), newcomer, &browser).await;
-    answer(app, joined?, again, &back)
+    make(app, Some(token), page, form, &visitor, &browser).await
 }
 
 #[get("/sign-up?<asked>&<waiting>")]
@@ -89,14 +87,18 @@ fn sign_up_form(
 struct SignUpForm {
     email: Option<String>,
     username: Option<String>,
-    new_password: Option<String>,
     display_name: Option<String>,
+    new_password: Option<String>,
+    passkey: Option<String>,
+    account: Option<String>,
+    assertion: Option<String>,
 }
 
 #[post("/sign-up", data = "<form>")]
 async fn sign_up(
     app: &App,
     visit: Visit,
+    visitor: Visitor,
     current: Result<CurrentSession, Denied>,
     form: Posted<SignUpForm>,
 ) -> Result<Answer, Failure> {
@@ -105,8 +107,32 @@ async fn sign_up(
     if page.step == Step::Address {
         return ask_for_link(app, &visit, page, &form.email.unwrap_or_default()).await;
     }
+    let page = JoinPage {
+        email: form.email,
+        ..page
+    };
+    let form = AccountForm {
+        username: form.username,
+        display_name: form.display_name,
+        new_password: form.new_password,
+        passkey: form.passkey,
+        account: form.account,
+        assertion: form.assertion,
+    };
+    let browser = Browser::new(&visit, &current, None)?;
+    make(app, None, page, form, &visitor, &browser).await
+}
+
+/// Makes the account, or asks for the passkey that it is to be made with.
+async fn make(
+    app: &App,
+    link: Option<&str>,
+    page: JoinPage,
+    form: AccountForm,
+    visitor: &Visitor,
+    browser: &Browser<'_>,
+) -> Result<Answer, Failure> {
     let again = JoinPage {
-        email: form.email.clone(),
         username: form.username.clone().unwrap_or_default(),
         display_name: form.display_name.clone().unwrap_or_default(),
         ..page
@@ -114,12 +140,29 @@ async fn sign_up(
     let newcomer = Newcomer {
         username: form.username.unwrap_or_default(),
         display_name: form.display_name,
-        email: form.email,
-        password: Password::new(form.new_password.unwrap_or_default()),
+        email: again.email.clone(),
     };
-    let browser = Browser::new(&visit, &current, None)?;
-    let joined = join(app, None, newcomer, &browser).await?;
-    answer(app, joined, again, SIGN_UP)
+    let way_in = match (form.passkey, form.assertion) {
+        (None, _) => WayIn::Password(Password::new(form.new_password.unwrap_or_default())),
+        (Some(_), Some(answer)) => WayIn::Passkey {
+            account: form
+                .account
+                .and_then(|id| id.parse().ok())
+                .unwrap_or_default(),
+            browser: visitor.hash(),
+            answer,
+        },
+        (Some(_), None) => {
+            let device = &browser.device;
+            let asked = ask_for_passkey(app, link, newcomer, &visitor.hash(), device).await?;
+            return match asked {
+                Ok(asked) => Ok(visitor.page(app, Status::Ok, &again.asking(asked), None)?),
+                Err(stopped) => answer(app, stopped, again),
+            };
+        }
+    };
+    let joined = join(app, link, newcomer, way_in, browser).await?;
+    answer(app, joined, again)
 }
 
 /// What signing up begins with, where people may.
@@ -150,16 +193,22 @@ async fn ask_for_link(
     }
 }
 
-fn answer(app: &App, joined: Joined, again: JoinPage, back: &str) -> Result<Answer, Failure> {
+fn answer(app: &App, joined: Joined, again: JoinPage) -> Result<Answer, Failure> {
     match joined {
-        Joined::In(signed_in) => {
-            let cookie = cookie_for(app, &signed_in.token, &signed_in.session);
-            Ok(Answer::see_other("/account").cookie(cookie))
+        Joined::In(signed_in, codes) => {
+            let answer = if codes.is_empty() {
+                Answer::see_other(ACCOUNT)
+            } else {
+                let page = RecoveryCodesPage::shown(app, codes, ACCOUNT);
+                Answer::page(app, Status::Ok, &page, Some(&signed_in.user))?
+            };
+            Ok(answer.cookie(cookie_for(app, &signed_in.token, &signed_in.session)))
         }
         Joined::Waiting => Ok(Answer::see_other(WAITING)),
         Joined::NoLink => no_link(app),
-        Joined::Throttled(wait) => throttled(wait, back),
+        Joined::Throttled(wait) => throttled(wait, &again.action),
         Joined::Refused(why) => refused(app, again, why.to_string()),
+        Joined::NoPasskey(why) => refused(app, again, why.to_owned()),
     }
 }
 

@@ -43,7 +43,7 @@ pub(super) async fn code(app: &App, mail: &Mail) -> Result<Option<Message>, Erro
     let Some(user) = users::by_id(app.db.reader(), user_id).await? else {
         return Ok(None);
     };
-    let Some(to) = user.email.clone().filter(|_| user.email_verified) else {
+    let Some(to) = user.email.clone() else {
         return Ok(None);
     };
     let since = app.clock.now().minus(HOUR);

@@ -10,7 +10,7 @@ use crate::foundation::error::Error;
 use crate::foundation::token::{Token, TokenHash};
 use crate::foundation::version::Version;
 use crate::people::notices::{self, Kind};
-use crate::people::passkeys::{self, NotKept};
+use crate::people::passkeys::{self, NotKept, Purpose};
 use crate::people::{recovery_codes, second_factors};
 use crate::sessions::{self, CurrentSession, Device, Methods, device};
 
@@ -32,10 +32,11 @@ async fn add(
     device: &Device,
 ) -> Result<Result<Added, NotKept>, Error> {
     let user = &current.user;
-    let candidate = match passkeys::candidate(app, browser, user, answer).await? {
-        Ok(candidate) => candidate,
-        Err(refused) => return Ok(Err(NotKept::Refused(refused))),
-    };
+    let candidate =
+        match passkeys::candidate(app, browser, Purpose::Register(user.id), answer).await? {
+            Ok(candidate) => candidate,
+            Err(refused) => return Ok(Err(NotKept::Refused(refused))),
+        };
     let mut tx = app.db.begin_for(&user.username).await?;
     let name = device::describe(&device.user_agent);
     let passkey = match candidate.keep(app, &mut tx, user, &name).await? {

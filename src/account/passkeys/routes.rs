@@ -10,7 +10,7 @@ use crate::foundation::app::App;
 use crate::foundation::clock::Timestamp;
 use crate::foundation::version::Version;
 use crate::login::{NoFields, Sensitive, cookie_for, malformed_passkey};
-use crate::people::passkeys::{self, MOST, NotKept, Passkey, Refused, Unavailable};
+use crate::people::passkeys::{self, MOST, NotKept, Passkey, Purpose, Refused, Unavailable};
 use crate::sessions::{CurrentSession, Enroller};
 use crate::web::pages::{Page, Template, template};
 use crate::web::{Answer, Failure, Refusal, Visit, Visitor};
@@ -70,9 +70,7 @@ async fn add_post(
         Err(NotKept::Refused(Refused::Malformed)) => {
             return Err(malformed_passkey().link(HERE, "Your passkeys").into());
         }
-        Err(NotKept::Refused(refused)) => refused.text_for_new(),
-        Err(NotKept::TooMany) => "You have as many passkeys as there can be. Delete one first.",
-        Err(NotKept::Known) => "That passkey is registered already.",
+        Err(refused) => refused.text(),
     };
     answer(
         app,
@@ -172,9 +170,15 @@ async fn answer(
     let confirmed = current.session.is_fresh(user, app.clock.now(), after);
     let full = own.len() >= MOST;
     let options = match unavailable {
-        None if confirmed && !full => {
-            Some(passkeys::creation_options(app, &visitor.hash(), user).await?)
-        }
+        None if confirmed && !full => Some(
+            passkeys::creation_options(
+                app,
+                &visitor.hash(),
+                Purpose::Register(user.id),
+                user.into(),
+            )
+            .await?,
+        ),
         _ => None,
     };
     let page = PasskeysPage {

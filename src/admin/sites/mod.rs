@@ -1,6 +1,7 @@
 //! Protected sites and their rules, live from the next request on.
 
 mod explain;
+mod icon;
 mod pages;
 mod rule_forms;
 mod rules_page;
@@ -36,6 +37,8 @@ pub fn slice() -> Slice {
         show,
         site_forms::change,
         site_forms::remove,
+        icon::upload,
+        icon::remove,
         rule_forms::add_rule,
         rule_forms::remove_rule,
         explain::explain_request

@@ -11,6 +11,7 @@ use crate::admin::query::{Pager, Paging};
 use crate::foundation::app::App;
 use crate::foundation::error::Error;
 use crate::foundation::version::Version;
+use crate::launcher::{Icons, Owner};
 use crate::people::users::User;
 use crate::sites::explain::Explanation;
 use crate::sites::policy;
@@ -24,6 +25,7 @@ pub struct SiteView {
     pub id: Uuid,
     pub host: String,
     pub fallback: String,
+    pub name: String,
     pub note: String,
     pub factor: String,
     pub tokens: &'static str,
@@ -71,6 +73,7 @@ impl From<&Site> for SiteView {
             id: site.id,
             host: site.host.to_string(),
             fallback: site.terms.fallback.to_string(),
+            name: site.terms.name.clone(),
             note: site.terms.note.clone(),
             factor: site.terms.factors.to_string(),
             tokens: switch_text(site.terms.tokens),
@@ -103,6 +106,7 @@ impl SiteView {
             id: Uuid::nil(),
             host: text(),
             fallback: text(),
+            name: text(),
             note: text(),
             factor: text(),
             tokens: "off",
@@ -205,6 +209,8 @@ pub struct SitePage {
     pub form: RuleForm,
     pub suggestions: Suggestions,
     pub error: Option<String>,
+    pub icon: Option<String>,
+    pub icon_error: Option<String>,
 }
 
 impl SitePage {
@@ -219,6 +225,8 @@ impl SitePage {
             form,
             suggestions: Suggestions::read(app).await?,
             error,
+            icon: Icons::read(app).await?.of(&Owner::Site(site.id)),
+            icon_error: None,
         })
     }
 
@@ -236,6 +244,8 @@ impl Page for SitePage {
             form: RuleForm::default(),
             suggestions: Suggestions::sample(text),
             error: error.map(str::to_owned),
+            icon: error.map(str::to_owned),
+            icon_error: error.map(str::to_owned),
         };
         vec![page(None), page(Some(text))]
     }

@@ -25,6 +25,7 @@ pub struct SiteForm {
     /// Of a new one.
     pub host: Option<String>,
     pub fallback: String,
+    pub name: Option<String>,
     pub note: String,
     /// `one` or `two`.
     pub factor: Option<String>,
@@ -48,6 +49,7 @@ impl SiteForm {
                 "" => Fallback::SignedIn,
                 text => text.parse()?,
             },
+            name: self.name.clone().unwrap_or(before.name),
             note: self.note.clone(),
             factors: text(&self.factor, before.factors.to_string()).parse()?,
             tokens: switch(&text(&self.tokens, switch_text(before.tokens).to_owned()))?,
@@ -64,8 +66,10 @@ impl SiteForm {
         let stands = &now.terms;
         ConflictPage::new(&now.host.to_string(), page_of(now.id), stands.version())
             .compare("Default", &stands.to_string(), &wanted.to_string())
+            .compare("Name", &stands.name, &wanted.name)
             .compare("Note", &stands.note, &self.note)
             .field("fallback", &wanted.fallback.to_string())
+            .field("name", &wanted.name)
             .field("note", &self.note)
             .field("factor", &wanted.factors.to_string())
             .field("tokens", switch_text(wanted.tokens))

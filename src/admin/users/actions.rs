@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::pages::DeletePage;
 use super::{HERE, Notice, answer, find, live_of, page_of, user_page};
-use crate::account::{lifecycle, reset};
+use crate::account::{enrolment, lifecycle, reset};
 use crate::foundation::app::App;
 use crate::foundation::audit::Actor;
 use crate::login::{NoFields, Sensitive};
@@ -84,6 +84,25 @@ pub(super) async fn reset_link(
             Ok(user_page(app, user, &current, Notice::Error(refused.to_string())).await?)
         }
     }
+}
+
+/// Makes a code after which the user sets up a first factor, which the answer shows.
+#[post("/admin/users/<id>/enrolment-code", data = "<_form>")]
+pub(super) async fn enrolment_code(
+    app: &App,
+    visit: Visit,
+    admin: Admin,
+    current: CurrentSession,
+    id: &str,
+    _form: Sensitive<NoFields>,
+) -> Result<Answer, Failure> {
+    let user = find(app, id).await?;
+    let actor = Actor::user(&admin.0, visit.address);
+    let notice = match enrolment::code_for(app, &actor, &user.username).await? {
+        Ok(code) => Notice::Code(code),
+        Err(refused) => Notice::Error(refused.to_string()),
+    };
+    Ok(user_page(app, user, &current, notice).await?)
 }
 
 /// For a user who has lost them; an admin removes one's own at /account/factors, with a proof.

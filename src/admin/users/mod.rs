@@ -1,6 +1,7 @@
 //! Users: who there is, what they may, and the end of it.
 
 mod actions;
+mod addresses;
 mod pages;
 
 use rocket::http::Status;
@@ -41,11 +42,13 @@ pub fn slice() -> Slice {
         create,
         show,
         change,
+        addresses::confirm,
         actions::set_password,
         actions::disable,
         actions::enable,
         actions::reset_factors,
         actions::reset_link,
+        actions::enrolment_code,
         actions::revoke_sessions,
         actions::revoke_token,
         actions::delete_form,
@@ -72,14 +75,29 @@ async fn list(
     limit: Option<&str>,
 ) -> Result<Answer, Failure> {
     let paging = Paging::parse(HERE, q, after, limit)?;
+    users_page(app, &admin.0, &paging, None).await
+}
+
+async fn users_page(
+    app: &App,
+    admin: &User,
+    paging: &Paging<'_>,
+    error: Option<String>,
+) -> Result<Answer, Failure> {
     let mut found = users::search(app, paging.q, paging.after, paging.wanted()).await?;
+    let status = match error {
+        Some(_) => Status::Conflict,
+        None => Status::Ok,
+    };
     let page = UsersPage {
+        error,
         pager: paging.cut(&mut found, |last| last.user.username.clone()),
+        unconfirmed: addresses::unconfirmed(&found),
         users: found.into_iter().map(UserView::from).collect(),
         waiting: approvals::list(app).await?,
         q: paging.q.to_owned(),
     };
-    Ok(Answer::page(app, Status::Ok, &page, Some(&admin.0))?)
+    Ok(Answer::page(app, status, &page, Some(admin))?)
 }
 
 #[get("/admin/users/new")]
@@ -277,6 +295,8 @@ enum Notice<'a> {
     Password(&'a Password),
     /// By which the user chooses one.
     Link(String),
+    /// After which the user sets up a first factor.
+    Code(String),
 }
 
 async fn user_page(
@@ -292,12 +312,13 @@ async fn user_page(
         ..Filter::default()
     };
     let records = audit::list(app.db.reader(), &filter).await?;
-    let (mut error, mut password, mut link) = (None, None, None);
+    let (mut error, mut password, mut link, mut code) = (None, None, None, None);
     match notice {
         Notice::Nothing => {}
         Notice::Error(text) => error = Some(text),
         Notice::Password(made) => password = Some(made.reveal().to_owned()),
         Notice::Link(made) => link = Some(made),
+        Notice::Code(made) => code = Some(made),
     }
     let status = match error {
         Some(_) => Status::UnprocessableEntity,
@@ -307,6 +328,8 @@ async fn user_page(
         error,
         password,
         link,
+        code,
+        takes_code: app.settings.mail.is_on() && !user.has_second_factor(),
         own: user.id == current.user.id,
         sessions: sessions
             .into_iter()

@@ -16,6 +16,9 @@ use crate::web::pages::{Page, Template, template};
 pub struct UsersPage {
     pub q: String,
     pub users: Vec<UserView>,
+    /// Those of them whose addresses nobody has confirmed, as the form names them.
+    pub unconfirmed: Vec<String>,
+    pub error: Option<String>,
     /// For an admin's approval.
     pub waiting: Vec<Waiting>,
     #[serde(flatten)]
@@ -49,8 +52,10 @@ impl Page for UsersPage {
             disabled: true,
             live_sessions: 2,
         };
-        let page = |users, waiting, pager| Self {
+        let page = |users: Vec<UserView>, waiting, pager| Self {
             q: text.to_owned(),
+            unconfirmed: users.iter().map(|_| text.to_owned()).collect(),
+            error: users.first().map(|_| text.to_owned()),
             users,
             waiting,
             pager,
@@ -110,6 +115,10 @@ pub struct UserPage {
     pub password: Option<String>,
     /// Shown this once, too.
     pub link: Option<String>,
+    /// And this.
+    pub code: Option<String>,
+    /// A code is asked for before a first factor.
+    pub takes_code: bool,
     pub own: bool,
     pub sessions: Vec<SessionView>,
     pub tokens: Vec<TokenView>,
@@ -148,6 +157,8 @@ impl Page for UserPage {
             error: told.map(str::to_owned),
             password: told.map(str::to_owned),
             link: told.map(str::to_owned),
+            code: told.map(str::to_owned),
+            takes_code: told.is_none(),
             own: told.is_some(),
             sessions: SessionView::samples(text),
             tokens: TokenView::samples(text),

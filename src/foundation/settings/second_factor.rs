@@ -6,8 +6,8 @@ use super::OffOrSpan;
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SecondFactor {
-    /// Of whom. Whoever has none yet sets one up at the next sign-in, after a code by mail where the address is confirmed.
-    /// Elsewhere the first to come with the password does, so tell people before you set it.
+    /// Of whom. Whoever has none yet sets one up at the next sign-in, after a code by mail or from an admin. Where no mail
+    /// is set up, the first to come with the password does, so tell people before you set it.
     pub required: Required,
     /// How long a browser is not asked again, where its user wishes so; `off` asks each time.
     pub trust_device: OffOrSpan,

@@ -103,7 +103,8 @@ pub async fn make_first_admin(
     if users::any_admin(&mut *tx).await? {
         return Ok(Outcome::Done);
     }
-    let Some(user) = users::insert(&mut tx, now, new, &hash).await? else {
+    let Some(user) = users::insert(&mut tx, now, uuid::Uuid::now_v7(), new, Some(&hash)).await?
+    else {
         return Ok(Outcome::Refused(Refused::Taken));
     };
     let (token, session) =

@@ -7,15 +7,18 @@ use crate::foundation::clock::Timestamp;
 use crate::foundation::db::{Connection, Executor, Pool, Query, from_row};
 use crate::oidc::clients::{Alg, AuthMethod, Client, Consent};
 
-/// The columns that a [`Client`] is read from, of the table `clients` as `c`. Neither addresses nor groups hold a blank or a comma.
+/// The columns that a [`Client`] is read from, of the table `clients` as `c`. Neither addresses nor groups hold a blank or a comma, and JSON
+/// as it is kept no line break.
 macro_rules! client_columns {
     () => {
         "c.id AS client_id, c.name AS client_name, c.secret_hash, c.auth_method, c.pkce, c.id_token_alg, c.claims_in, c.consent,
-         c.factors, c.offline_access, c.back_channel_uri, c.access_lifetime, c.refresh_idle, c.refresh_max,
+         c.factors, c.offline_access, c.back_channel_uri, c.launch_url, c.access_lifetime, c.refresh_idle, c.refresh_max,
          c.created_at AS client_created_at, c.disabled_at AS client_disabled_at,
          (SELECT string_agg(i.uri, ' ' ORDER BY i.uri) FROM client_uris i WHERE i.client_id = c.id AND i.kind = 'sign-in') AS redirect_uris,
          (SELECT string_agg(o.uri, ' ' ORDER BY o.uri) FROM client_uris o WHERE o.client_id = c.id AND o.kind = 'sign-out') AS sign_out_uris,
-         (SELECT string_agg(l.group_name, ',' ORDER BY l.group_name) FROM client_groups l WHERE l.client_id = c.id) AS client_groups"
+         (SELECT string_agg(l.group_name, ',' ORDER BY l.group_name) FROM client_groups l WHERE l.client_id = c.id) AS client_groups,
+         (SELECT string_agg(r.claim || '=' || r.value || coalesce('@' || r.group_name, ''), '\n' ORDER BY r.position)
+          FROM client_claims r WHERE r.client_id = c.id) AS client_claims"
     };
 }
 pub(super) use client_columns;
@@ -50,12 +53,17 @@ from_row!(Client, |row| {
         two_factors: row.try_get::<i64, _>("factors")? == 2,
         offline_access: row.try_get("offline_access")?,
         back_channel_uri: row.try_get("back_channel_uri")?,
+        launch_url: row.try_get("launch_url")?,
         access_lifetime: span(row.try_get("access_lifetime")?),
         refresh_idle: span(row.try_get("refresh_idle")?),
         refresh_max: span(row.try_get("refresh_max")?),
         redirect_uris: list(row.try_get("redirect_uris")?, ' '),
         sign_out_uris: list(row.try_get("sign_out_uris")?, ' '),
         groups: list(row.try_get("client_groups")?, ','),
+        claims: list(row.try_get("client_claims")?, '\n')
+            .iter()
+            .map(|text| word(|text| text.parse().ok(), text))
+            .collect::<Result<_, _>>()?,
         created_at: row.try_get("client_created_at")?,
         disabled_at: row.try_get("client_disabled_at")?,
     })
@@ -107,14 +115,15 @@ pub(in crate::oidc) async fn put_client(
     connection
         .query(
             "INSERT INTO clients (id, name, secret_hash, auth_method, pkce, id_token_alg, claims_in, consent, factors, offline_access,
-                                  back_channel_uri, access_lifetime, refresh_idle, refresh_max, created_at, disabled_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+                                  back_channel_uri, access_lifetime, refresh_idle, refresh_max, created_at, disabled_at, launch_url)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
              ON CONFLICT (id) DO UPDATE SET name = excluded.name, secret_hash = excluded.secret_hash,
                  auth_method = excluded.auth_method, pkce = excluded.pkce, id_token_alg = excluded.id_token_alg,
                  claims_in = excluded.claims_in, consent = excluded.consent, factors = excluded.factors,
                  offline_access = excluded.offline_access, back_channel_uri = excluded.back_channel_uri,
                  access_lifetime = excluded.access_lifetime, refresh_idle = excluded.refresh_idle,
-                 refresh_max = excluded.refresh_max, disabled_at = excluded.disabled_at",
+                 refresh_max = excluded.refresh_max, disabled_at = excluded.disabled_at,
+                 launch_url = excluded.launch_url",
         )
         .bind(&client.id)
         .bind(&client.name)
@@ -132,11 +141,13 @@ pub(in crate::oidc) async fn put_client(
         .bind(micros(client.refresh_max))
         .bind(client.created_at)
         .bind(client.disabled_at)
+        .bind(&client.launch_url)
         .execute()
         .await?;
     for statement in [
         "DELETE FROM client_uris WHERE client_id = $1",
         "DELETE FROM client_groups WHERE client_id = $1",
+        "DELETE FROM client_claims WHERE client_id = $1",
     ] {
         connection
             .query(statement)
@@ -162,6 +173,17 @@ pub(in crate::oidc) async fn put_client(
             .query("INSERT INTO client_groups (client_id, group_name) VALUES ($1, $2) ON CONFLICT (client_id, group_name) DO NOTHING")
             .bind(&client.id)
             .bind(group)
+            .execute()
+            .await?;
+    }
+    for (position, rule) in (1_i64..).zip(&client.claims) {
+        connection
+            .query("INSERT INTO client_claims (client_id, position, claim, value, group_name) VALUES ($1, $2, $3, $4, $5)")
+            .bind(&client.id)
+            .bind(position)
+            .bind(&rule.claim)
+            .bind(rule.value.to_string())
+            .bind(&rule.group)
             .execute()
             .await?;
     }

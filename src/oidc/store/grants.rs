@@ -304,6 +304,7 @@ pub(in crate::oidc) async fn sweep(
         "DELETE FROM grants WHERE created_at < $1
            AND NOT EXISTS (SELECT 1 FROM refresh_tokens r WHERE r.grant_id = grants.id)
            AND NOT EXISTS (SELECT 1 FROM access_tokens a WHERE a.grant_id = grants.id)",
+        "DELETE FROM learning WHERE until < $1",
         "DELETE FROM sign_out_notices WHERE ended_at < $1 AND told_at IS NOT NULL",
     ] {
         connection.query(statement).bind(before).execute().await?;

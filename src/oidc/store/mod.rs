@@ -4,6 +4,7 @@ mod clients;
 mod grants;
 mod imported;
 mod keys;
+mod learning;
 mod notices;
 
 pub use clients::Connected;
@@ -11,4 +12,5 @@ pub(super) use clients::*;
 pub(super) use grants::*;
 pub(super) use imported::*;
 pub(super) use keys::*;
+pub(super) use learning::*;
 pub(super) use notices::*;

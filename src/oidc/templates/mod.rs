@@ -67,6 +67,7 @@ impl Template {
         client.redirect_uris = self.redirect_uris.iter().map(at).collect();
         client.sign_out_uris = self.sign_out_uris.iter().map(at).collect();
         client.back_channel_uri = self.back_channel_uri.as_ref().map(at);
+        client.launch_url = Some(base.to_owned());
         client.pkce = self.pkce;
         client.auth_method = self.auth_method;
         client.offline_access = self.offline_access;

@@ -31,6 +31,8 @@ pub(crate) enum Purpose {
     SecondStep(Uuid),
     /// A passkey of this user is made.
     Register(Uuid),
+    /// The account that is made with it will have this id.
+    Join(Uuid),
     /// This user proves once more who that is.
     Reauthenticate(Uuid),
 }
@@ -40,9 +42,10 @@ impl Purpose {
     pub fn user(self) -> Option<Uuid> {
         match self {
             Self::SignIn => None,
-            Self::SecondStep(user) | Self::Register(user) | Self::Reauthenticate(user) => {
-                Some(user)
-            }
+            Self::SecondStep(user)
+            | Self::Register(user)
+            | Self::Join(user)
+            | Self::Reauthenticate(user) => Some(user),
         }
     }
 
@@ -52,6 +55,7 @@ impl Purpose {
             Self::Register(_) => 2,
             Self::Reauthenticate(_) => 3,
             Self::SecondStep(_) => 4,
+            Self::Join(_) => 5,
         }
     }
 }
@@ -160,6 +164,7 @@ mod tests {
             Purpose::SecondStep(alice),
             Purpose::Register(alice),
             Purpose::Register(bob),
+            Purpose::Join(alice),
             Purpose::Reauthenticate(alice),
             Purpose::Reauthenticate(bob),
         ];

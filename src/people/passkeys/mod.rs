@@ -29,7 +29,7 @@ use challenge::{Challenge, Scope};
 pub(crate) use challenge::Purpose;
 pub(crate) use proof::claim;
 pub(crate) use refused::{Refused, Unavailable};
-pub(crate) use registration::{NotKept, candidate};
+pub(crate) use registration::{Candidate, NotKept, candidate};
 pub(crate) use store::Passkey;
 
 /// More than anybody has devices; lists stay short, and so does what a sign-in asks for.
@@ -75,19 +75,37 @@ pub(crate) async fn request_options(
     )))
 }
 
-/// For the page: what a new passkey of this user is made from.
+/// Whose passkey is made, as the device shows it.
+#[derive(Clone, Copy)]
+pub(crate) struct Owner<'a> {
+    pub id: Uuid,
+    pub username: &'a str,
+    pub shown_name: &'a str,
+}
+
+impl<'a> From<&'a User> for Owner<'a> {
+    fn from(user: &'a User) -> Self {
+        Self {
+            id: user.id,
+            username: &user.username,
+            shown_name: user.shown_name(),
+        }
+    }
+}
+
+/// For the page: what a new passkey of this user, or of an account that is to be made with it, is made from.
 pub(crate) async fn creation_options(
     app: &App,
     browser: &TokenHash,
-    user: &User,
+    purpose: Purpose,
+    owner: Owner<'_>,
 ) -> Result<String, Error> {
-    let own = of_user_here(app, user.id).await?;
-    let purpose = Purpose::Register(user.id);
+    let own = of_user_here(app, owner.id).await?;
     let challenge = make_challenge(app, Scope { purpose, browser }).await?;
     Ok(ceremony::creation_options(
         &app.settings,
         &challenge,
-        user,
+        owner,
         &own,
     ))
 }
@@ -208,7 +226,7 @@ async fn warn_of_other_hosts(app: &App) -> Result<(), Error> {
 ///
 /// # Panics
 /// A proof was believed that nobody can have made, or a new passkey that could not be used.
-pub(crate) fn judge_anything(settings: &Settings, user: &User, passkey: &Passkey, answer: &str) {
+pub(crate) fn judge_anything(settings: &Settings, passkey: &Passkey, answer: &str) {
     if let Some(assertion) = Assertion::read(answer)
         && let Some(challenge) = Challenge::claimed(&assertion.challenge)
     {
@@ -217,7 +235,7 @@ pub(crate) fn judge_anything(settings: &Settings, user: &User, passkey: &Passkey
     }
     if let Some(attestation) = Attestation::read(answer)
         && let Some(challenge) = Challenge::claimed(&attestation.challenge)
-        && let Ok(made) = attestation.verify(settings, &challenge, user)
+        && let Ok(made) = attestation.verify(settings, &challenge)
     {
         assert!((1..=1023).contains(&made.credential_id.len()));
         assert!([-8, -7, -35, -257, -258].contains(&made.algorithm));

@@ -20,6 +20,17 @@ pub(crate) enum NotKept {
     Known,
 }
 
+impl NotKept {
+    /// For the person whose new passkey it is.
+    pub fn text(&self) -> &'static str {
+        match self {
+            Self::Refused(refused) => refused.text_for_new(),
+            Self::TooMany => "You have as many passkeys as there can be. Delete one first.",
+            Self::Known => "That passkey is registered already.",
+        }
+    }
+}
+
 /// A new passkey, as a browser's answer has it.
 pub(crate) struct Candidate {
     made: ceremony::Made,
@@ -30,18 +41,17 @@ pub(crate) struct Candidate {
 pub(crate) async fn candidate(
     app: &App,
     browser: &TokenHash,
-    user: &User,
+    purpose: Purpose,
     answer: &str,
 ) -> Result<Result<Candidate, Refused>, Error> {
     let Some(attestation) = Attestation::read(answer) else {
         return Ok(Err(Refused::Malformed));
     };
-    let purpose = Purpose::Register(user.id);
     let scope = Scope { purpose, browser };
     let Some(challenge) = read_challenge(app, scope, &attestation.challenge).await? else {
         return Ok(Err(Refused::Stale));
     };
-    let made = attestation.verify(&app.settings, &challenge, user);
+    let made = attestation.verify(&app.settings, &challenge);
     Ok(made.map(|made| Candidate { made, challenge }))
 }
 

@@ -128,7 +128,9 @@ pub(crate) async fn apply(
         links::end(tx, before.id, Purpose::Reset).await?;
     }
     // A save that was sent twice, or that somebody else made too, is none.
-    if is_stale && after.version() != before.version() {
+    let is_changed =
+        after.version() != before.version() || after.email_verified != before.email_verified;
+    if is_stale && is_changed {
         return Ok(Err(Refused::Conflict(Box::new(before))));
     }
     // Whoever has too many from before can still be changed.

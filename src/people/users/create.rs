@@ -26,7 +26,8 @@ pub async fn create(app: &App, actor: &Actor, new: NewUser, password: &Password)
     }
     let hash = app.state::<Hasher>().hash(password).await?;
     let mut tx = app.db.begin().await?;
-    let Some(user) = insert(&mut tx, app.clock.now(), new, &hash).await? else {
+    let Some(user) = insert(&mut tx, app.clock.now(), Uuid::now_v7(), new, Some(&hash)).await?
+    else {
         return Ok(Err(Refused::Taken));
     };
     let record = Record::of(Event::UserCreate, &user).detail(rights(&user));
@@ -47,25 +48,28 @@ pub async fn may_be_added(app: &App, new: NewUser) -> Outcome<NewUser> {
     Ok(taken.map_or(Ok(new), |_| Err(Refused::Taken)))
 }
 
-/// Adds the user within a transaction of the caller's; `None` if the name is taken.
+/// Adds the user within a transaction of the caller's; `None` if the name, or the id, is taken. Without a hash, there is no
+/// password.
 pub(crate) async fn insert(
     tx: &mut Connection,
     now: Timestamp,
+    id: Uuid,
     new: NewUser,
-    hash: &str,
+    hash: Option<&str>,
 ) -> Result<Option<User>, Error> {
-    insert_with(tx, now, new, Some((hash, HashForm::Nfc))).await
+    insert_with(tx, now, id, new, hash.map(|hash| (hash, HashForm::Nfc))).await
 }
 
 /// The same with a hash of any form, or with none.
 pub(super) async fn insert_with(
     tx: &mut Connection,
     now: Timestamp,
+    id: Uuid,
     new: NewUser,
     hash: Option<(&str, HashForm)>,
 ) -> Result<Option<User>, Error> {
     let user = User {
-        id: Uuid::now_v7(),
+        id,
         display_name: new.display_name.unwrap_or_default(),
         username: new.username,
         email: new.email,

@@ -106,7 +106,8 @@ async fn add(
     }
     let hash = entry.hash.filter(|hash| can_be_verified(hash));
     let hash = hash.as_deref().map(|hash| (hash, entry.form));
-    let Some(user) = super::create::insert_with(tx, now, new, hash).await? else {
+    let Some(user) = super::create::insert_with(tx, now, uuid::Uuid::now_v7(), new, hash).await?
+    else {
         return Ok(Err("That user name is taken.".to_owned()));
     };
     let email_verified = entry.email_verified && user.email.is_some();

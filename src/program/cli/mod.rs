@@ -11,6 +11,7 @@ mod doctor;
 mod explain;
 mod export;
 mod hardening;
+mod icon;
 mod import;
 mod invite;
 mod key;

@@ -2,10 +2,11 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use super::{Done, Fault, output, with_app};
+use super::{Done, Fault, icon, output, with_app};
 use crate::foundation::app::App;
 use crate::foundation::audit::Actor;
 use crate::foundation::settings::Effective;
+use crate::launcher::Owner;
 use crate::sites::host::Pattern;
 use crate::sites::policy::{self, Policy};
 use crate::sites::rules::{Fallback, Malformed, Site};
@@ -50,6 +51,12 @@ pub struct Changes {
     /// What holds where no rule does: deny, signed-in, public or group:NAME; signed-in for a new site
     #[arg(long, value_name = "DEFAULT")]
     default: Option<Fallback>,
+    /// What people call it on their start page; its host if empty
+    #[arg(long)]
+    name: Option<String>,
+    /// A PNG, WebP or JPEG for the start page: at most 64 KiB and 512 pixels each way; '' takes it away
+    #[arg(long, value_name = "FILE")]
+    icon: Option<String>,
     #[arg(long)]
     note: Option<String>,
     /// How many factors whoever has to be signed in has to have proven: one or two
@@ -81,6 +88,7 @@ impl Changes {
     fn of(&self, terms: Terms) -> Terms {
         Terms {
             fallback: self.default.clone().unwrap_or(terms.fallback),
+            name: self.name.clone().unwrap_or(terms.name),
             note: self.note.clone().unwrap_or(terms.note),
             factors: self.factor.unwrap_or(terms.factors),
             tokens: self.tokens.unwrap_or(terms.tokens),
@@ -94,9 +102,12 @@ impl Changes {
 pub fn run(command: &Command, effective: Effective) -> Done {
     with_app(effective, async |app| match command {
         Command::Add { host, changes } => {
+            let icon = icon::Wanted::read(changes.icon.as_deref())?;
             let terms = changes.of(Fallback::SignedIn.into());
             let added = policy::add_site(app, &Actor::operator(), host, terms).await?;
             let site = added.map_err(|refused| refused.to_string())?;
+            let name = site.host.to_string();
+            icon.put(app, &Owner::Site(site.id), &name).await?;
             output::err(&format!("Added {} (default {}).", site.host, site.terms));
             Ok(())
         }
@@ -115,12 +126,15 @@ pub fn run(command: &Command, effective: Effective) -> Done {
 }
 
 async fn set(app: &App, host: &str, changes: &Changes) -> Done {
+    let icon = icon::Wanted::read(changes.icon.as_deref())?;
     let policy = policy::current(app).await?;
     let site = find(app, &policy, host)?;
     let terms = changes.of(site.terms.clone());
     policy::change_site(app, &Actor::operator(), site.id, terms.clone(), None)
         .await?
         .map_err(|refused| refused.to_string())?;
+    let owner = Owner::Site(site.id);
+    icon.put(app, &owner, &site.host.to_string()).await?;
     output::err(&format!("Changed {} (default {terms}).", site.host));
     Ok(())
 }
@@ -140,6 +154,7 @@ struct Shown {
     id: uuid::Uuid,
     host: String,
     default: String,
+    name: String,
     note: String,
     rules: usize,
     factor: String,
@@ -156,6 +171,7 @@ impl From<&Site> for Shown {
             id: site.id,
             host: site.host.to_string(),
             default: terms.fallback.to_string(),
+            name: terms.name.clone(),
             note: terms.note.clone(),
             rules: site.rules.len(),
             factor: terms.factors.to_string(),

@@ -2,7 +2,7 @@ use clap::Subcommand;
 
 use super::password::{Given, PasswordSource};
 use super::{Done, Fault, output, with_app, zone};
-use crate::account::{lifecycle, reset};
+use crate::account::{enrolment, lifecycle, reset};
 use crate::foundation::app::App;
 use crate::foundation::audit::Actor;
 use crate::foundation::settings::Effective;
@@ -85,6 +85,9 @@ pub enum Command {
     /// Prints a link by which a user chooses a new password; good for 30 minutes, and once
     #[command(after_help = "Example: vestibule user reset-link alice")]
     ResetLink { name: String },
+    /// Prints a code after which a user sets up a first second factor, where no mail brings one; good for a day, and once
+    #[command(after_help = "Example: vestibule user enrolment-code alice")]
+    EnrolmentCode { name: String },
     /// Removes the second factors of a user who has lost them, and ends the user's sessions
     #[command(after_help = "Example: vestibule user reset-factors alice")]
     ResetFactors { name: String },
@@ -173,6 +176,9 @@ pub fn run(command: Command, effective: Effective) -> Done {
             ),
             Command::ResetLink { name } => {
                 output::say(&accepted(reset::link_for(app, &actor, &name).await)?)
+            }
+            Command::EnrolmentCode { name } => {
+                output::say(&accepted(enrolment::code_for(app, &actor, &name).await)?)
             }
             Command::ResetFactors { name } => say_done(
                 "Removed the second factors of",

@@ -52,6 +52,31 @@ async fn an_invited_person_scans_the_picture_and_makes_an_account() {
 }
 
 #[rocket::async_test]
+async fn an_invited_person_makes_an_account_with_a_passkey() {
+    let Some((server, keeper)) = kept().await else {
+        return;
+    };
+    keeper.visit(&server.url("/admin/invitations")).await;
+    keeper.submit("/admin/invitations").await;
+    let link = keeper.find("#link").await.text().await.expect("a text");
+    let zoe = Browser::start().await.expect("a second browser");
+    let device = zoe.add_authenticator(true).await;
+    zoe.visit(&link).await;
+    zoe.fill("username", "zoe").await;
+    let instead = zoe.find("button[name=passkey]").await;
+    instead.click().await.expect("a click");
+    zoe.find("form:not([hidden]) [data-ask]").await;
+    look_here(&zoe, "invitation, passkey").await;
+    let make = zoe.find("[data-ask]").await;
+    make.click().await.expect("a click");
+    zoe.find("li code").await;
+    look_here(&zoe, "invitation, recovery codes").await;
+    zoe.visit(&server.url("/account")).await;
+    assert!(zoe.text().await.contains("zoe"));
+    assert_eq!(zoe.passkeys(&device).await.len(), 1);
+}
+
+#[rocket::async_test]
 async fn whoever_signs_up_waits_until_an_admin_approves() {
     let Some((mut server, keeper)) = kept().await else {
         return;

@@ -2,6 +2,7 @@
 
 mod accessibility;
 mod admin;
+mod applications;
 mod chromium;
 mod factors;
 mod joining;

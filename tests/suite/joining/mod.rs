@@ -2,6 +2,7 @@
 
 mod by_mail;
 mod names;
+mod passkey;
 mod sign_up;
 
 use std::time::Duration;

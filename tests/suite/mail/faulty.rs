@@ -57,10 +57,14 @@ impl FaultyServer {
         fs::rename(new, path).expect("a file");
     }
 
+    pub fn address(&self) -> (&'static str, u16) {
+        ("localhost", self.port)
+    }
+
     pub fn settings(&self) -> String {
+        let (host, port) = self.address();
         format!(
-            "mail.host = \"localhost\"\nmail.port = {}\nmail.tls = \"none\"\nmail.from = \"vestibule@example.com\"\n",
-            self.port
+            "mail.host = \"{host}\"\nmail.port = {port}\nmail.tls = \"none\"\nmail.from = \"vestibule@example.com\"\n"
         )
     }
 

@@ -2,7 +2,7 @@
 
 pub mod enrolment;
 mod faults;
-mod faulty;
+pub mod faulty;
 mod notices;
 pub mod server;
 

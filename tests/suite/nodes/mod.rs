@@ -4,6 +4,7 @@ mod address;
 mod faults;
 mod freshness;
 mod grants;
+mod import;
 mod keys;
 mod moving;
 mod operations;

@@ -3,6 +3,7 @@
 mod apache;
 mod attacks;
 mod basic;
+mod claims;
 mod clocks;
 mod config;
 mod consent;
@@ -11,6 +12,7 @@ mod django;
 mod explain;
 mod forged;
 mod imported;
+mod learning;
 mod logout;
 mod metrics;
 mod mix_up;

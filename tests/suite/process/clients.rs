@@ -111,9 +111,15 @@ fn client_set_takes_each_flag_back() {
         "--no-pkce",
         "--group",
         "staff",
+        "--claim",
+        "roles=[\"admin\"]@staff",
+        "--claim",
+        "quota=5",
         "--post-logout-uri",
         uri,
         "--back-channel-uri",
+        uri,
+        "--launch-url",
         uri,
         "--auth",
         "post",
@@ -132,8 +138,10 @@ fn client_set_takes_each_flag_back() {
         "offline_access",
         "pkce",
         "groups",
+        "claims",
         "post_logout_uris",
         "back_channel_uri",
+        "launch_url",
         "auth",
         "alg",
         "claims_in",
@@ -141,6 +149,11 @@ fn client_set_takes_each_flag_back() {
         "factor",
     ] {
         assert_ne!(changed[key], before[key], "{key}");
+    }
+    assert_eq!(changed["claims"][0], "roles=[\"admin\"]@staff");
+    for wrong in ["sub=\"root\"", "roles=admin", "email_verified=true"] {
+        let set = ["client", "set", "Wiki", "--claim", wrong];
+        assert!(machine.cli(&set).misused().contains("claim"), "{wrong}");
     }
     let back = [
         "client",
@@ -150,9 +163,13 @@ fn client_set_takes_each_flag_back() {
         "--no-pkce=false",
         "--group",
         "",
+        "--claim",
+        "",
         "--post-logout-uri",
         "",
         "--back-channel-uri",
+        "",
+        "--launch-url",
         "",
         "--auth",
         "any",
@@ -172,6 +189,47 @@ fn client_set_takes_each_flag_back() {
         .done();
     let public = machine.cli(&["client", "show", "Notes", "--json"]).json();
     assert_eq!(public["public"], true);
+}
+
+#[test]
+fn an_icon_is_taken_from_a_file_and_taken_away() {
+    let machine = Machine::new();
+    let uri = "https://app.example.com/cb";
+    let png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x02\0\0\0";
+    std::fs::write(machine.path("icon.png"), png).expect("a file");
+    std::fs::write(machine.path("icon.svg"), "<svg/>").expect("a file");
+    let add = ["client", "add", "Wiki", "--redirect-uri", uri, "--icon"];
+    let refused = machine.cli(&[&add[..], &["icon.svg"]].concat()).failed();
+    assert!(
+        refused.contains("icon.svg") && refused.contains("SVG"),
+        "{refused}"
+    );
+    assert_eq!(
+        machine
+            .cli(&["client", "list", "--json"])
+            .json()
+            .to_string(),
+        "[]"
+    );
+    machine.cli(&[&add[..], &["icon.png"]].concat()).done();
+    machine
+        .cli(&[
+            "site",
+            "add",
+            "app.example.com",
+            "--name",
+            "Notes",
+            "--icon",
+            "icon.png",
+        ])
+        .done();
+    assert_eq!(
+        machine.cli(&["site", "list", "--json"]).json()[0]["name"],
+        "Notes"
+    );
+    machine.cli(&["client", "set", "Wiki", "--icon", ""]).done();
+    let missing = machine.cli(&["site", "set", "app.example.com", "--icon", "none.png"]);
+    assert!(missing.failed().contains("none.png"));
 }
 
 #[test]

@@ -20,6 +20,7 @@ const COMMANDS: &[&str] = &[
     "user reset-factors",
     "mail test",
     "user reset-link",
+    "user enrolment-code",
     "key rotate",
     "key forget",
     "client add",

@@ -166,6 +166,7 @@ async fn both_engines_take_and_refuse_the_same_rows() {
             "invitation_groups",
             "invitation_links",
             "invitations",
+            "learning",
             "links",
             "mails",
             "memberships",
@@ -181,6 +182,7 @@ async fn both_engines_take_and_refuse_the_same_rows() {
             "sites",
             "tickets",
             "totp",
+            "tried_uris",
             "trusted_devices",
             "users",
         ];

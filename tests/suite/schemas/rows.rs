@@ -81,7 +81,9 @@ pub const ROWS: &[(i64, &[&str])] = &[
     (
         20_261_128_200_000,
         &[
-            "INSERT INTO clients VALUES ('app', 'An app', hash(41), 'basic', TRUE, 'RS256', 'both', 'never', 1, TRUE, 'https://app.example.net/out', 5, 6, 7, 1, NULL)",
+            "INSERT INTO clients (id, name, secret_hash, auth_method, pkce, id_token_alg, claims_in, consent, factors, offline_access, back_channel_uri,
+                                  access_lifetime, refresh_idle, refresh_max, created_at, disabled_at)
+             VALUES ('app', 'An app', hash(41), 'basic', TRUE, 'RS256', 'both', 'never', 1, TRUE, 'https://app.example.net/out', 5, 6, 7, 1, NULL)",
             "INSERT INTO client_uris VALUES ('app', 'sign-in', 'https://app.example.net/cb')",
             "INSERT INTO client_groups VALUES ('app', 'family')",
             "INSERT INTO signing_keys VALUES (id(1), 'kid', 'RS256', hash(42), 7, '{}', 1, 2, NULL)",
@@ -109,6 +111,25 @@ pub const ROWS: &[(i64, &[&str])] = &[
     (
         20_261_129_170_000,
         &["INSERT INTO departures VALUES (id(1), 9)"],
+    ),
+    (
+        20_261_130_100_000,
+        &["INSERT INTO client_claims VALUES ('app', 1, 'roles', '[\"admin\"]', 'family'), ('app', 2, 'quota', '5', NULL)"],
+    ),
+    (
+        20_261_130_110_000,
+        &[
+            "UPDATE clients SET launch_url = 'https://app.example.net'",
+            "UPDATE sites SET name = 'An app'",
+            "INSERT INTO icons VALUES (id(1), 'app', NULL, 'image/png', hash(58)), (id(2), NULL, id(1), 'image/webp', hash(59))",
+        ],
+    ),
+    (
+        20_261_130_120_000,
+        &[
+            "INSERT INTO learning VALUES (id(1), 'app', id(3), 9)",
+            "INSERT INTO tried_uris VALUES (id(1), 'https://app.example.net/other', 8)",
+        ],
     ),
     (
         20_261_130_200_000,

@@ -65,7 +65,7 @@ impl Answer {
 
     /// The page with the slashes that templates escape as they are.
     pub fn unescaped(&self) -> String {
-        self.body.replace("&#x2f;", "/")
+        self.body.replace("&#x2f;", "/").replace("&quot;", "\"")
     }
 
     /// The fields of the page's form whose tag begins so or has this in it, as a browser sends them

@@ -11,7 +11,7 @@ use end::End;
 use value::{Column, Sum, Value};
 
 /// In an order in which what is referred to comes first.
-pub const TABLES: [&str; 39] = [
+pub const TABLES: [&str; 41] = [
     "users",
     "groups",
     "memberships",
@@ -40,6 +40,8 @@ pub const TABLES: [&str; 39] = [
     "clients",
     "client_uris",
     "client_groups",
+    "client_claims",
+    "icons",
     "imported_secrets",
     "signing_keys",
     "grants",
@@ -54,7 +56,7 @@ pub const TABLES: [&str; 39] = [
 ];
 
 /// What concerns the processes that run or is over within minutes, or is made anew from the rest.
-pub const LEFT_OUT: [&str; 11] = [
+pub const LEFT_OUT: [&str; 13] = [
     "invalidations",
     "bulk_change",
     "nodes",
@@ -63,6 +65,8 @@ pub const LEFT_OUT: [&str; 11] = [
     "pending_sign_ins",
     "codes",
     "access_tokens",
+    "learning",
+    "tried_uris",
     "moved",
     "compatibility",
     "_sqlx_migrations",

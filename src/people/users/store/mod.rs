@@ -225,7 +225,7 @@ pub(in crate::people::users) async fn insert(
     let (hash, form) = hash.unzip();
     let rows = connection.query(
         "INSERT INTO users (id, username, display_name, email, admin, password_hash, password_form, password_changed_at, created_at, must_change_password)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9) ON CONFLICT (username) DO NOTHING",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9) ON CONFLICT DO NOTHING",
     )
     .bind(user.id)
     .bind(&user.username)

@@ -7,10 +7,11 @@ use clap::Subcommand;
 
 use self::shown::{list, show};
 use self::wanted::{Known, Wanted};
-use super::{Done, Fault, output, with_app};
+use super::{Done, Fault, icon, output, with_app};
 use crate::foundation::app::App;
 use crate::foundation::audit::Actor;
 use crate::foundation::settings::Effective;
+use crate::launcher::Owner;
 use crate::oidc::clients::{self, Client};
 use crate::oidc::issuer;
 
@@ -49,7 +50,9 @@ pub enum Command {
         json: bool,
     },
     /// Changes an application; addresses and groups that are given replace all of their kind, and '' takes all away
-    #[command(after_help = "Example: vestibule client set Grafana --group staff --factor two")]
+    #[command(
+        after_help = "Example: vestibule client set Grafana --group staff --factor two\nExample: vestibule client set Vaultwarden --claim 'roles=[\"admin\"]@staff'"
+    )]
     Set {
         /// Its name or client_id
         name: String,
@@ -110,6 +113,7 @@ pub fn run(command: &Command, effective: Effective) -> Done {
             rename,
             public,
         } => {
+            let icon = icon::Wanted::read(wanted.icon.as_deref())?;
             let mut client = find(app, name).await?;
             if let Some((template, base)) = known.placed(&wanted.redirect_uri)? {
                 template.apply(&mut client, &base);
@@ -119,6 +123,8 @@ pub fn run(command: &Command, effective: Effective) -> Done {
             client.secret_hash = client.secret_hash.filter(|_| !public);
             let changed = clients::change(app, &Actor::operator(), &client).await?;
             changed.map_err(|refused| refused.to_string())?;
+            let owner = Owner::Client(client.id);
+            icon.put(app, &owner, &client.name).await?;
             output::err(&format!("Changed {}.", client.name));
             Ok(())
         }
@@ -150,6 +156,7 @@ struct Addition<'a> {
 
 async fn add(app: &App, addition: &Addition<'_>) -> Done {
     let name = addition.name;
+    let icon = icon::Wanted::read(addition.wanted.icon.as_deref())?;
     let mut client = Client::new(name, Vec::new());
     let placed = addition.known.placed(&addition.wanted.redirect_uri)?;
     if let Some((template, base)) = &placed {
@@ -182,6 +189,8 @@ async fn add(app: &App, addition: &Addition<'_>) -> Done {
     )?;
     let added = clients::add(app, &Actor::operator(), &client).await?;
     added.map_err(|refused| refused.to_string())?;
+    let owner = Owner::Client(client.id.clone());
+    icon.put(app, &owner, name).await?;
     output::err(&format!(
         "Added {name}: client_id {}, issuer {}. The secret is not shown again.",
         client.id,

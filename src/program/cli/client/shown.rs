@@ -11,6 +11,7 @@ struct Shown<'a> {
     redirect_uris: &'a [String],
     post_logout_uris: &'a [String],
     back_channel_uri: Option<&'a str>,
+    launch_url: Option<&'a str>,
     groups: &'a [String],
     consent: &'static str,
     factor: &'static str,
@@ -19,6 +20,7 @@ struct Shown<'a> {
     auth: Option<&'static str>,
     alg: &'static str,
     claims_in: &'static str,
+    claims: Vec<String>,
 }
 
 impl<'a> Shown<'a> {
@@ -30,6 +32,7 @@ impl<'a> Shown<'a> {
             redirect_uris: &client.redirect_uris,
             post_logout_uris: &client.sign_out_uris,
             back_channel_uri: client.back_channel_uri.as_deref(),
+            launch_url: client.launch_url.as_deref(),
             groups: &client.groups,
             consent: client.consent.as_str(),
             factor: if client.two_factors { "two" } else { "one" },
@@ -42,6 +45,7 @@ impl<'a> Shown<'a> {
             } else {
                 "userinfo"
             },
+            claims: client.claims.iter().map(ToString::to_string).collect(),
         }
     }
 }
@@ -84,6 +88,10 @@ pub fn show(app: &App, client: &Client, json: bool) -> Done {
             "back-channel URI",
             client.back_channel_uri.clone().unwrap_or_default(),
         ),
+        (
+            "start address",
+            client.launch_url.clone().unwrap_or_default(),
+        ),
         ("groups", client.groups.join(" ")),
         ("consent", shown.consent.to_owned()),
         ("factor", shown.factor.to_owned()),
@@ -93,5 +101,6 @@ pub fn show(app: &App, client: &Client, json: bool) -> Done {
         ("auth", shown.auth.unwrap_or("basic or post").to_owned()),
         ("alg", shown.alg.to_owned()),
         ("claims in", shown.claims_in.to_owned()),
+        ("claim rules", shown.claims.join(" ")),
     ])
 }

@@ -1,6 +1,7 @@
 use clap::Args;
 use url::Url;
 
+use crate::oidc::claim_rules::ClaimRule;
 use crate::oidc::clients::{Alg, AuthMethod, Client, Consent};
 use crate::oidc::templates::{self, Template};
 use crate::program::cli::Fault;
@@ -49,6 +50,12 @@ pub struct Wanted {
     /// Where the application is told of the end of a session
     #[arg(long, value_name = "URI")]
     back_channel_uri: Option<String>,
+    /// Where people start who open it from their start page
+    #[arg(long, value_name = "URL")]
+    launch_url: Option<String>,
+    /// A PNG, WebP or JPEG for the start page: at most 64 KiB and 512 pixels each way; '' takes it away
+    #[arg(long, value_name = "FILE")]
+    pub icon: Option<String>,
     /// It may go on when the session has ended
     #[arg(long, value_name = "true|false", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     offline_access: Option<bool>,
@@ -73,6 +80,14 @@ pub struct Wanted {
     /// Lets only members of this group in; may be given several times
     #[arg(long, value_name = "GROUP")]
     group: Vec<String>,
+    /// Tells it this claim of members of the group, or of everybody without one, as roles=["admin"]@staff; may be given several times
+    #[arg(long, value_name = "CLAIM=JSON[@GROUP]", value_parser = claim_rule)]
+    claim: Vec<Option<ClaimRule>>,
+}
+
+/// `None`: the empty text that takes all away.
+fn claim_rule(text: &str) -> Result<Option<ClaimRule>, String> {
+    (!text.is_empty()).then(|| text.parse()).transpose()
 }
 
 impl Wanted {
@@ -86,8 +101,14 @@ impl Wanted {
         replace(&mut client.redirect_uris, &self.redirect_uri);
         replace(&mut client.sign_out_uris, &self.post_logout_uri);
         replace(&mut client.groups, &self.group);
+        if !self.claim.is_empty() {
+            client.claims = self.claim.iter().flatten().cloned().collect();
+        }
         if let Some(uri) = &self.back_channel_uri {
             client.back_channel_uri = Some(uri.clone()).filter(|uri| !uri.is_empty());
+        }
+        if let Some(url) = &self.launch_url {
+            client.launch_url = Some(url.clone()).filter(|url| !url.is_empty());
         }
         client.offline_access = self.offline_access.unwrap_or(client.offline_access);
         client.pkce = self.no_pkce.map_or(client.pkce, |no| !no);

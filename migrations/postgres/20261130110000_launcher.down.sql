@@ -1,0 +1,3 @@
+DROP TABLE icons;
+ALTER TABLE sites DROP COLUMN name;
+ALTER TABLE clients DROP COLUMN launch_url;

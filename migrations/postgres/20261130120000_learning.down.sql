@@ -1,0 +1,2 @@
+DROP TABLE tried_uris;
+DROP TABLE learning;
