@@ -60,6 +60,7 @@ pub async fn issuer(app: &App) -> Result<Option<Issuer>, Error> {
         name: oidc::issuer(app),
         metadata,
         keys: oidc::keys::signing(app).await?,
+        untold: oidc::untold(app).await?,
         now: app.clock.now(),
     }))
 }

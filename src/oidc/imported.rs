@@ -125,8 +125,11 @@ pub(super) async fn is_secret_of(
     };
     let now = app.clock.now();
     let reserved = app.throttle.reserve(&app.db, now, None, false, address);
-    let Reserved::Granted(reservation) = reserved.await? else {
-        return Ok(Err(TokenError::too_many_tries()));
+    let reservation = match reserved.await? {
+        Reserved::Granted(reservation) => reservation,
+        Reserved::Throttled { retry_after } => {
+            return Ok(Err(TokenError::too_many_tries(retry_after)));
+        }
     };
     let hasher = app.state::<Hasher>();
     let is_right = match hasher.is_of(secret, &imported).await {

@@ -98,6 +98,14 @@ pub fn metadata(app: &App) -> Option<Value> {
     is_enabled.then(|| discovery::document(app))
 }
 
+/// The applications that are to hear of the end of sessions and have not, though they were told more than once.
+///
+/// # Errors
+/// The database failed.
+pub async fn untold(app: &App) -> Result<Vec<String>, Error> {
+    Ok(store::untold(app.db.reader(), 2).await?)
+}
+
 async fn sweep(app: &App) -> Result<(), Error> {
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;

@@ -1,6 +1,8 @@
 //! Errors as programs are told them (RFC 6749, 5.2).
 
-use hyper::header::WWW_AUTHENTICATE;
+use std::time::Duration;
+
+use hyper::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use rocket::Request;
 use rocket::http::Status;
 use rocket::response::{self, Responder};
@@ -14,6 +16,7 @@ pub struct TokenError {
     error: &'static str,
     description: String,
     challenge: Option<&'static str>,
+    retry_after: Option<Duration>,
 }
 
 impl TokenError {
@@ -23,6 +26,7 @@ impl TokenError {
             error,
             description: description.into(),
             challenge: None,
+            retry_after: None,
         }
     }
 
@@ -54,9 +58,10 @@ impl TokenError {
     }
 
     /// What takes long to verify is verified so many times.
-    pub fn too_many_tries() -> Self {
+    pub fn too_many_tries(retry_after: Duration) -> Self {
         Self {
             status: Status::TooManyRequests,
+            retry_after: Some(retry_after),
             ..Self::new(
                 "invalid_client",
                 "too many wrong secrets came from this address; wait some minutes",
@@ -91,8 +96,12 @@ impl TokenError {
     pub fn answer(&self) -> Answer {
         let body = json!({ "error": self.error, "error_description": self.description });
         let answer = Answer::json(self.status, &body);
-        match self.challenge {
+        let answer = match self.challenge {
             Some(challenge) => answer.header(WWW_AUTHENTICATE, challenge),
+            None => answer,
+        };
+        match self.retry_after {
+            Some(span) => answer.header(RETRY_AFTER, span.as_millis().div_ceil(1_000).to_string()),
             None => answer,
         }
     }

@@ -452,6 +452,7 @@ fn an_application_finds_the_issuer_its_time_and_its_keys() {
             "issuer right",
             "date right",
             of_keys,
+            "told right",
             "clock right",
         ]
         .map(str::to_owned)

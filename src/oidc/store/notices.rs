@@ -57,3 +57,14 @@ pub(in crate::oidc) async fn put_notice_off(
         .await?;
     Ok(())
 }
+
+/// Names of the clients that did not take a notice so many times.
+pub(in crate::oidc) async fn untold(pool: &Pool, tries: i64) -> Result<Vec<String>, sqlx::Error> {
+    pool.query(
+        "SELECT DISTINCT c.name FROM sign_out_notices n JOIN clients c ON c.id = n.client_id
+         WHERE n.told_at IS NULL AND n.tries >= $1 ORDER BY c.name",
+    )
+    .bind(tries)
+    .scalars()
+    .await
+}

@@ -19,6 +19,8 @@ pub struct Issuer {
     pub metadata: Value,
     /// The ids of the keys that sign, now or soon.
     pub keys: Vec<String>,
+    /// Applications that do not hear of the end of sessions, though they should.
+    pub untold: Vec<String>,
     /// The time here.
     pub now: Timestamp,
 }
@@ -46,6 +48,7 @@ pub(super) fn all(issuer: &Issuer, client: &Client) -> Vec<Finding> {
             "keys",
             metadata.map_or_else(not_yet, |_| keys(issuer, client)),
         ),
+        finding("told", told(issuer)),
     ]
 }
 
@@ -167,6 +170,19 @@ fn keys(issuer: &Issuer, client: &Client) -> Judgement {
     }
 }
 
+fn told(issuer: &Issuer) -> Judgement {
+    if issuer.untold.is_empty() {
+        return right("None that should be told is waiting.");
+    }
+    wrong(
+        format!(
+            "Told more than once, and did not take it: {}.",
+            issuer.untold.join(", ")
+        ),
+        "Vestibule tells them itself, so their --back-channel-uri has to be reached from here, with a certificate that is believed; Vestibule’s log says what they answer. It tries for a day.",
+    )
+}
+
 /// Whether somebody asks about the host that people sign in at.
 pub(super) fn is_meant(issuer: &Issuer, text: &str) -> bool {
     let own = Url::parse(&issuer.name);
@@ -186,6 +202,7 @@ mod tests {
             name: "https://auth.example.com".to_owned(),
             metadata: json!({ "issuer": "https://auth.example.com", "jwks_uri": "x" }),
             keys: Vec::new(),
+            untold: Vec::new(),
             now: Timestamp::from_micros(784_111_777_000_000),
         }
     }

@@ -46,7 +46,7 @@ pub fn not_yet() -> Judgement {
 }
 
 /// What should be, by step.
-const TITLES: [(&str, &str); 17] = [
+const TITLES: [(&str, &str); 18] = [
     ("site", "The host is a configured site"),
     ("proxy", "The proxy is reached"),
     ("peer", "Vestibule trusts the proxy"),
@@ -73,6 +73,7 @@ const TITLES: [(&str, &str); 17] = [
     ("issuer", "The issuer is what applications compare it with"),
     ("date", "The answer comes at the time that it is here"),
     ("keys", "Applications find the keys that sign"),
+    ("told", "Applications hear of the end of sessions"),
 ];
 
 pub fn finding(step: &'static str, (outcome, found, cure): Judgement) -> Finding {

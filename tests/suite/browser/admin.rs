@@ -308,6 +308,31 @@ async fn no_page_of_sites_has_a_fault() {
 }
 
 #[rocket::async_test]
+async fn no_page_of_who_may_enter_an_application_has_a_fault() {
+    let Some((server, keeper)) = kept().await else {
+        return;
+    };
+    server.db(PEOPLE).await;
+    let uri = "https://wiki.example.com/callback";
+    server.command(&["client", "add", "Wiki", "--redirect-uri", uri], "");
+    let page = |query: &str| server.url(&format!("/admin/explain/application{query}"));
+    look(&keeper, "may enter", &page("")).await;
+    look(
+        &keeper,
+        "may enter, told",
+        &page("?client=wiki&user=keeper"),
+    )
+    .await;
+    keeper.find("#told").await;
+    look(
+        &keeper,
+        "may enter, unknown",
+        &page("?client=wiki&user=nobody"),
+    )
+    .await;
+}
+
+#[rocket::async_test]
 async fn no_page_of_the_doctor_has_a_fault() {
     let Some((server, keeper)) = kept().await else {
         return;

@@ -56,7 +56,11 @@ async fn the_claims_are_those_that_an_application_gets() {
         ("Userinfo", false, USUAL_SCOPE),
         ("Little", true, "openid groups unheard-of"),
     ] {
-        let party = register(&app, name, |client| client.claims_in_id_token = both).await;
+        let party = register(&app, name, |client| {
+            client.claims_in_id_token = both;
+            client.claims = vec![r#"role="writer"@staff"#.parse().expect("a rule")];
+        })
+        .await;
         let told = explained(&app, &party, None, scope).await;
         assert_eq!(told.decision, "enter", "{name}: {}", told.because);
         let tokens = party.tokens(&app, &mut browser, &[("scope", scope)]).await;
@@ -67,6 +71,7 @@ async fn the_claims_are_those_that_an_application_gets() {
         );
         let answer = userinfo(&app, &tokens.access).await.json();
         assert_eq!(json!(told.userinfo), answer, "{name}");
+        assert_eq!(answer["role"], "writer", "by a rule");
     }
 }
 

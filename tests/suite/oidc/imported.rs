@@ -81,6 +81,8 @@ async fn atk_24_who_tries_wrong_secrets_is_slowed_down_and_others_are_not() {
         (answer.status, error_of(&answer).as_str()),
         (429, "invalid_client")
     );
+    let seconds: u64 = answer.header("retry-after").parse().expect("a number");
+    assert!((1..=15 * 60).contains(&seconds), "{seconds}");
     for _ in 0..9 {
         assert_eq!(status(&app, &own, "wrong").await, 401, "costs nothing");
     }

@@ -174,3 +174,25 @@ async fn backchannel_rp_initiated_logout() {
     assert!(two["events"]["http://schemas.openid.net/event/backchannel-logout"].is_object());
     assert!(two.get("nonce").is_none());
 }
+
+#[rocket::async_test]
+async fn who_is_not_told_after_some_tries_is_named_to_the_doctor() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let uri = format!("http://{}/out", listener.local_addr().expect("an address"));
+    let app = TestApp::start().await;
+    let party = register(&app, "Grafana", |client| {
+        client.back_channel_uri = Some(uri);
+    })
+    .await;
+    let mut browser = app.signed_in("alice").await;
+    party.tokens(&app, &mut browser, &[]).await;
+    browser.post("/logout", &[]).await;
+    let untold = async || vestibule::oidc::untold(&app.app).await.expect("a database");
+    for (status, named) in [(404, 0), (500, 1), (200, 0)] {
+        let told = listen(listener.try_clone().expect("a clone"), status);
+        app.sweep().await;
+        told.join().expect("a request");
+        assert_eq!(untold().await.len(), named, "{status}");
+        app.wait(Duration::from_secs(30)).await;
+    }
+}

@@ -14,6 +14,7 @@ mod front;
 mod hardening;
 mod hostile;
 mod import;
+mod import_clients;
 mod invitations;
 pub mod keep_alive;
 mod keys;

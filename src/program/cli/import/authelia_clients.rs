@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_saphyr::Spanned;
 
+use super::authelia_policy::Policy;
 use crate::foundation::clock::Timestamp;
 use crate::oidc::clients::{Alg, AuthMethod, Client, Consent, hash_of_secret};
 use crate::oidc::imported::Entry;
@@ -22,6 +23,8 @@ struct Providers {
 
 #[derive(Deserialize)]
 struct Oidc {
+    #[serde(default)]
+    authorization_policies: BTreeMap<String, Policy>,
     #[serde(default)]
     clients: Vec<Spanned<Written>>,
 }
@@ -57,9 +60,13 @@ pub fn read(text: &str) -> Read {
         }]
     })?;
     let (mut entries, mut left_out, mut faults) = (Vec::new(), Vec::new(), Vec::new());
-    for client in file.identity_providers.oidc.clients {
+    let Oidc {
+        authorization_policies: policies,
+        clients,
+    } = file.identity_providers.oidc;
+    for client in clients {
         let line = usize::try_from(client.referenced.line()).unwrap_or(usize::MAX);
-        let mut reading = Reading::of(client.value);
+        let mut reading = Reading::of(client.value, &policies);
         let read = reading.client();
         let told = |text: String| Fault {
             line,
@@ -79,16 +86,18 @@ pub fn read(text: &str) -> Read {
 }
 
 /// A client that is being read, with what is found of it.
-struct Reading {
+struct Reading<'a> {
     written: Written,
+    policies: &'a BTreeMap<String, Policy>,
     faults: Vec<String>,
     left_out: Vec<String>,
 }
 
-impl Reading {
-    fn of(written: Written) -> Self {
+impl<'a> Reading<'a> {
+    fn of(written: Written, policies: &'a BTreeMap<String, Policy>) -> Self {
         Self {
             written,
+            policies,
             faults: Vec::new(),
             left_out: Vec::new(),
         }
@@ -150,9 +159,14 @@ impl Reading {
             None | Some("two_factor") => client.two_factors = true,
             // Import gives it the time.
             Some("deny") => client.disabled_at = Some(Timestamp::from_micros(0)),
-            Some(own) => self.faults.push(format!(
-                "authorization_policy {own} is none that is known here; write one_factor or two_factor, and say who may enter with `client set --group` afterwards"
-            )),
+            Some(own) => match self.policies.get(own).and_then(Policy::groups) {
+                Some((groups, two_factors)) => {
+                    (client.groups, client.two_factors) = (groups, two_factors);
+                }
+                None => self.faults.push(format!(
+                    "authorization_policy {own} is neither one_factor, two_factor nor deny, nor one that denies all but members of groups; write one of these, and see `client set --group` and `--factor`"
+                )),
+            },
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod authelia;
 mod authelia_clients;
+mod authelia_policy;
 mod htpasswd;
 mod json;
 mod table;

@@ -1,0 +1,61 @@
+use serde::Deserialize;
+use serde_json::Value;
+
+/// A policy of an admin's own, by which clients are entered.
+#[derive(Deserialize)]
+pub struct Policy {
+    default_policy: Option<String>,
+    #[serde(default)]
+    rules: Vec<Rule>,
+}
+
+#[derive(Deserialize)]
+struct Rule {
+    policy: Option<String>,
+    #[serde(default)]
+    subject: Value,
+    #[serde(default)]
+    networks: Value,
+}
+
+impl Policy {
+    /// Whose members may enter, and whether by two factors; `None`: it says something that a client cannot say here.
+    pub fn groups(&self) -> Option<(Vec<String>, bool)> {
+        if self.default_policy.as_deref() != Some("deny") {
+            return None;
+        }
+        let mut groups = Vec::new();
+        let mut two_factors = None;
+        for rule in &self.rules {
+            let two = match rule.policy.as_deref() {
+                Some("one_factor") => false,
+                None | Some("two_factor") => true,
+                Some(_) => return None,
+            };
+            if !rule.networks.is_null() || *two_factors.get_or_insert(two) != two {
+                return None;
+            }
+            groups.extend(any_of(&rule.subject)?);
+        }
+        two_factors.map(|two_factors| (groups, two_factors))
+    }
+}
+
+/// One subject, or a list of which any will do; a list in that is of those that must all hold, so it has one.
+fn any_of(subject: &Value) -> Option<Vec<String>> {
+    let group = |subject: &Value| {
+        let name = subject.as_str()?.strip_prefix("group:")?;
+        Some(name.to_owned())
+    };
+    match subject {
+        Value::Array(any) => any
+            .iter()
+            .map(|one| match one.as_array().map(Vec::as_slice) {
+                Some([one]) => group(one),
+                Some(_) => None,
+                None => group(one),
+            })
+            .collect(),
+        one => Some(vec![group(one)?]),
+    }
+}
