@@ -25,6 +25,7 @@ pub struct SessionView {
     expires_at: Timestamp,
     ended: Option<End>,
     applications: Vec<String>,
+    not_reached: Vec<String>,
 }
 
 /// How, when and by whom a session was ended.
@@ -62,6 +63,7 @@ impl SessionView {
             expires_at: found.expires_at,
             ended,
             applications: found.applications,
+            not_reached: found.not_reached,
         }
     }
 
@@ -85,6 +87,7 @@ impl SessionView {
             expires_at: at,
             ended: None,
             applications: vec![text.to_owned(), text.to_owned()],
+            not_reached: Vec::new(),
         };
         let end = End {
             at,
@@ -95,6 +98,7 @@ impl SessionView {
             current: false,
             remember: false,
             applications: Vec::new(),
+            not_reached: vec![text.to_owned()],
             ended: Some(end),
             ..live.clone()
         };

@@ -176,6 +176,37 @@ async fn backchannel_rp_initiated_logout() {
 }
 
 #[rocket::async_test]
+async fn atk_25_a_session_that_has_ended_names_whom_that_was_told_in_vain() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let uri = format!("http://{}/out", listener.local_addr().expect("an address"));
+    let again = listener.try_clone().expect("a clone");
+    let app = TestApp::start().await;
+    let party = register(&app, "Grafana", |client| {
+        client.back_channel_uri = Some(uri)
+    })
+    .await;
+    let mut browser = app.signed_in("alice").await;
+    party.tokens(&app, &mut browser, &[]).await;
+    let mut admin = app.admin().await;
+    browser.post("/logout", &[]).await;
+    let refused = listen(listener, 503);
+    app.sweep().await;
+    refused.join().expect("a request");
+    let ended = "/admin/sessions?state=ended";
+    let page = admin.get(ended).await;
+    assert!(
+        page.body.contains("Not reached yet: Grafana"),
+        "{}",
+        page.body
+    );
+    app.wait(Duration::from_secs(5)).await;
+    let taken = listen(again, 200);
+    app.sweep().await;
+    taken.join().expect("a request");
+    assert!(!admin.get(ended).await.body.contains("Not reached"));
+}
+
+#[rocket::async_test]
 async fn who_is_not_told_after_some_tries_is_named_to_the_doctor() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let uri = format!("http://{}/out", listener.local_addr().expect("an address"));

@@ -43,6 +43,9 @@ pub struct Found {
     /// Names of the applications that were entered with it and still may ask.
     #[sqlx(skip)]
     pub applications: Vec<String>,
+    /// Names of those that were told in vain, so far, that it has ended.
+    #[sqlx(skip)]
+    pub not_reached: Vec<String>,
 }
 
 const COLUMNS: &str = "SELECT s.id, s.user_id, u.username, u.display_name, s.methods, s.remember, s.address, s.device, s.user_agent,
