@@ -1,6 +1,7 @@
 //! Several nodes on one database of PostgreSQL's.
 
 mod address;
+mod fail_over;
 mod faults;
 mod freshness;
 mod grants;

@@ -1,6 +1,7 @@
-//! Stands between a node and the database: passes on what comes, late, not at all, or cut off.
+//! Stands between a node and the database: passes on what comes, late, not at all, or cut off; to another server if it is told
+//! so.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -27,23 +28,25 @@ pub enum Way {
 pub struct Relay {
     port: u16,
     way: Arc<watch::Sender<Way>>,
+    socket: Arc<watch::Sender<PathBuf>>,
     _end: oneshot::Sender<()>,
 }
 
 impl Relay {
     /// To the server's socket.
     pub fn start(socket: PathBuf) -> Self {
-        let (way, _) = watch::channel(Way::Open);
-        let (way, (end, ended)) = (Arc::new(way), oneshot::channel());
+        let (way, socket) = (watch::Sender::new(Way::Open), watch::Sender::new(socket));
+        let (way, socket) = (Arc::new(way), Arc::new(socket));
+        let (end, ended) = oneshot::channel();
         let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
         listener.set_nonblocking(true).expect("a socket");
         let port = listener.local_addr().expect("an address").port();
-        let ways = way.clone();
+        let (ways, sockets) = (way.clone(), socket.clone());
         thread::spawn(move || {
             crate::process::run(async {
                 let listener = TcpListener::from_std(listener).expect("a listener");
                 select! {
-                    () = accept(&listener, &socket, &ways) => {}
+                    () = accept(&listener, &sockets, &ways) => {}
                     _ = ended => {}
                 }
             });
@@ -51,6 +54,7 @@ impl Relay {
         Self {
             port,
             way,
+            socket,
             _end: end,
         }
     }
@@ -62,9 +66,14 @@ impl Relay {
     pub fn set(&self, way: Way) {
         self.way.send_replace(way);
     }
+
+    /// From now on to this server's socket.
+    pub fn lead_to(&self, socket: PathBuf) {
+        self.socket.send_replace(socket);
+    }
 }
 
-async fn accept(listener: &TcpListener, socket: &Path, way: &watch::Sender<Way>) {
+async fn accept(listener: &TcpListener, socket: &watch::Sender<PathBuf>, way: &watch::Sender<Way>) {
     loop {
         let Ok((client, _)) = listener.accept().await else {
             return;
@@ -73,13 +82,20 @@ async fn accept(listener: &TcpListener, socket: &Path, way: &watch::Sender<Way>)
         if *ways.borrow() == Way::Cut {
             continue;
         }
-        if let Ok(server) = UnixStream::connect(socket).await {
-            rocket::tokio::spawn(join(client, server, ways));
+        let sockets = socket.subscribe();
+        let to = sockets.borrow().clone();
+        if let Ok(server) = UnixStream::connect(to).await {
+            rocket::tokio::spawn(join(client, server, ways, sockets));
         }
     }
 }
 
-async fn join(client: TcpStream, server: UnixStream, ways: watch::Receiver<Way>) {
+async fn join(
+    client: TcpStream,
+    server: UnixStream,
+    ways: watch::Receiver<Way>,
+    mut sockets: watch::Receiver<PathBuf>,
+) {
     let _ = client.set_nodelay(true);
     let (mut from_client, mut to_client) = client.into_split();
     let (mut from_server, mut to_server) = server.into_split();
@@ -88,6 +104,7 @@ async fn join(client: TcpStream, server: UnixStream, ways: watch::Receiver<Way>)
         () = pass(&mut from_client, &mut to_server, ways.clone()) => {}
         () = pass(&mut from_server, &mut to_client, ways) => {}
         _ = cut.wait_for(|way| *way == Way::Cut) => {}
+        _ = sockets.changed() => {}
     }
 }
 

@@ -1,6 +1,7 @@
 //! PostgreSQL for the tests: one server for all of a run, which the first test that asks starts, and a database
 //! for each test.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -32,6 +33,21 @@ const SERVE: &str = r#"
         --locale=C.UTF-8 --locale-provider=icu --icu-locale=en-US >/dev/null
     pg_ctl start --wait --pgdata="$folder/data" --log="$folder/log" >/dev/null \
         --options="-k $folder -c listen_addresses='' -c fsync=off -c full_page_writes=off -c max_connections=500 $2"
+    echo "$folder"
+    cat
+"#;
+
+/// The same for a standby of the server whose socket is in the folder `$2`.
+const STAND_BY: &str = r#"
+    set -e
+    trap '' INT PIPE
+    PATH="$1:$PATH"
+    folder=$(mktemp -d)
+    trap 'pg_ctl stop --mode=immediate --pgdata="$folder/data" >/dev/null; rm -r "$folder"' EXIT
+    pg_basebackup --pgdata="$folder/data" --write-recovery-conf --checkpoint=fast --no-sync \
+        --dbname="host=$2 user=postgres application_name=standby"
+    pg_ctl start --wait --pgdata="$folder/data" --log="$folder/log" >/dev/null \
+        --options="-k $folder -c listen_addresses='' -c fsync=off -c full_page_writes=off -c max_connections=500"
     echo "$folder"
     cat
 "#;
@@ -80,6 +96,13 @@ impl Database {
     /// What belongs to its server.
     pub fn folder(&self) -> &Path {
         &self.server.folder
+    }
+
+    /// A standby of its server.
+    pub fn standby(&self) -> Standby {
+        let programs = programs().expect("the programs of the server that runs");
+        let (folder, shell) = serve(STAND_BY, &programs, self.server.folder.as_os_str());
+        Standby { folder, shell }
     }
 
     /// With no table.
@@ -141,6 +164,38 @@ impl Drop for Database {
     }
 }
 
+/// Ends with its value.
+pub struct Standby {
+    folder: PathBuf,
+    shell: Child,
+}
+
+impl Standby {
+    pub fn socket(&self) -> PathBuf {
+        self.folder.join(".s.PGSQL.5432")
+    }
+
+    /// Makes it the primary.
+    pub async fn promote(&self) {
+        let options = PgConnectOptions::new_without_pgpass()
+            .socket(&self.folder)
+            .username("postgres")
+            .database("postgres")
+            .ssl_mode(PgSslMode::Disable);
+        let mut connection = PgConnection::connect_with(&options)
+            .await
+            .expect("a standby");
+        execute(&mut connection, "SELECT pg_promote()".to_owned()).await;
+    }
+}
+
+impl Drop for Standby {
+    fn drop(&mut self) {
+        drop(self.shell.stdin.take());
+        self.shell.wait().expect("an end");
+    }
+}
+
 struct Server {
     folder: PathBuf,
     port: u16,
@@ -163,23 +218,10 @@ async fn server() -> Option<&'static Server> {
 impl Server {
     async fn start(programs: &Path, port: Option<u16>) -> Self {
         let listen = |port| format!("-c listen_addresses=127.0.0.1 -c port={port}");
-        let mut shell = unprivileged("sh")
-            .args(["-c", SERVE, "sh"])
-            .arg(programs)
-            .arg(port.map(listen).unwrap_or_default())
-            .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("a shell");
-        let mut folder = String::new();
-        BufReader::new(shell.stdout.take().expect("a pipe"))
-            .read_line(&mut folder)
-            .expect("a folder");
-        assert!(!folder.is_empty(), "PostgreSQL did not start");
+        let more = port.map(listen).unwrap_or_default();
+        let (folder, shell) = serve(SERVE, programs, more.as_ref());
         let server = Self {
-            folder: folder.trim_end().into(),
+            folder,
             port: port.unwrap_or(5432),
             done: Mutex::default(),
             _shell: shell,
@@ -196,6 +238,26 @@ impl Server {
         connection.close().await.expect("a close");
         server
     }
+}
+
+/// Runs one of the scripts above; the folder in which it serves.
+fn serve(script: &str, programs: &Path, more: &OsStr) -> (PathBuf, Child) {
+    let mut shell = unprivileged("sh")
+        .args(["-c", script, "sh"])
+        .arg(programs)
+        .arg(more)
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("a shell");
+    let mut folder = String::new();
+    BufReader::new(shell.stdout.take().expect("a pipe"))
+        .read_line(&mut folder)
+        .expect("a folder");
+    assert!(!folder.is_empty(), "PostgreSQL did not start");
+    (folder.trim_end().into(), shell)
 }
 
 /// The newest version that is here.
