@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::authorize::{Due, asks, due, granted, known_scopes};
-use super::claims;
+use super::claims::{self, Told};
 use super::clients::Client;
 use super::grants::{Grant, Obstacle, Standing, obstacle};
 use crate::foundation::app::App;
@@ -67,16 +67,22 @@ pub async fn explain(
         ),
         (None, None) => entering(client, user, asked),
     };
-    let standing = supposed(app, client, user, methods, &scope);
-    let tells = |claims: Map<String, Value>| match decision {
-        "deny" => Map::new(),
-        _ => claims,
+    // Once what is asked first is done.
+    let then = match decision {
+        "two factors first" | "second factor first" => methods.and(Methods::TOTP),
+        _ => methods,
     };
+    let standing = supposed(app, client, user, then, &scope);
+    let tells = |is_told: bool, claims: Map<String, Value>| match is_told && decision != "deny" {
+        true => claims,
+        false => Map::new(),
+    };
+    let is_openid = Told::is_asked(&scope, "openid");
     Ok(Explanation {
         decision,
         because,
-        id_token: tells(claims::of_id_token(app, &standing, &scope)),
-        userinfo: tells(claims::of_userinfo(&standing, &scope)),
+        id_token: tells(is_openid, claims::of_id_token(app, &standing, &scope)),
+        userinfo: tells(is_openid, claims::of_userinfo(&standing, &scope)),
         scope,
     })
 }

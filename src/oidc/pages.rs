@@ -1,6 +1,8 @@
 use serde::Serialize;
 
 use super::authorize::Question;
+use super::claim_rules::claims_for;
+use crate::people::users::User;
 use crate::web::pages::{Page, Template, template};
 
 /// Asks a user whether an application may know.
@@ -9,16 +11,24 @@ pub struct ConsentPage {
     application: String,
     /// Where the browser goes.
     target: String,
-    told: Vec<&'static str>,
+    told: Vec<String>,
+    goes_on: bool,
     request: String,
 }
 
 impl ConsentPage {
-    pub fn of(question: Question) -> Self {
+    /// `user` is who is asked.
+    pub fn of(question: Question, user: &User) -> Self {
+        let told = question.scopes.iter().filter_map(|scope| in_words(scope));
+        let more = claims_for(&question.client.claims, &user.groups);
+        let more = more
+            .iter()
+            .map(|(claim, value)| format!("{claim}: {value}"));
         Self {
             application: question.client.name,
             target: shown_target(&question.redirect_uri),
-            told: question.scopes.into_iter().map(in_words).collect(),
+            told: told.map(str::to_owned).chain(more).collect(),
+            goes_on: question.scopes.contains(&"offline_access"),
             request: question.query,
         }
     }
@@ -37,14 +47,15 @@ pub fn shown_target(uri: &str) -> String {
     }
 }
 
-fn in_words(scope: &str) -> &'static str {
-    match scope {
+/// `None`: it tells nothing.
+fn in_words(scope: &str) -> Option<&'static str> {
+    Some(match scope {
         "openid" => "who you are here, by a number that stays the same",
         "profile" => "your name and user name",
         "email" => "your mail address",
         "groups" => "the groups that you are in",
-        _ => "and may go on when you have signed out, until you disconnect it",
-    }
+        _ => return None,
+    })
 }
 
 impl Page for ConsentPage {
@@ -54,7 +65,8 @@ impl Page for ConsentPage {
         vec![Self {
             application: text.to_owned(),
             target: text.to_owned(),
-            told: super::claims::SCOPES.map(in_words).to_vec(),
+            told: vec![text.to_owned(), text.to_owned()],
+            goes_on: true,
             request: text.to_owned(),
         }]
     }

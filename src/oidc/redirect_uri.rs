@@ -16,6 +16,9 @@ pub fn fault_of(uri: &str, takes_schemes: bool, insecure_http: bool) -> Option<&
     let Ok(url) = Url::parse(uri) else {
         return Some("this is no address");
     };
+    if uri.contains('*') {
+        return Some("a star stands for nothing here: each address is registered as it is sent");
+    }
     if uri.contains('#') {
         return Some("an address has no fragment here");
     }

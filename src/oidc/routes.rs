@@ -60,13 +60,10 @@ async fn authorize_get(
         Step::Leave(url) => Ok(Answer::see_other(&url).keep_opener()),
         Step::First(path) => Ok(Answer::see_other(&path)),
         Step::Ask(question) => {
-            let user = current.as_ref().map(|current| &current.user as &dyn Person);
-            Ok(Answer::page(
-                app,
-                Status::Ok,
-                &ConsentPage::of(*question),
-                user,
-            )?)
+            // Nobody else is asked.
+            let current = current.ok_or_else(Refusal::unavailable)?;
+            let page = ConsentPage::of(*question, &current.user);
+            Ok(Answer::page(app, Status::Ok, &page, Some(&current.user))?)
         }
     }
 }

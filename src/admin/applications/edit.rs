@@ -8,6 +8,7 @@ use super::{find, page_of};
 use crate::admin::conflict::ConflictPage;
 use crate::foundation::app::App;
 use crate::foundation::audit::Actor;
+use crate::foundation::clock::Timestamp;
 use crate::foundation::version::Version;
 use crate::login::Sensitive;
 use crate::oidc::clients::{self, Client, Refused};
@@ -27,9 +28,10 @@ pub struct EditForm {
     consent: String,
     /// `one` or `two`.
     factor: String,
-    /// `on`, or absent, as is `offline_access`.
+    /// `on`, or absent, as are the next two.
     pkce: Option<String>,
     offline_access: Option<String>,
+    disabled: Option<String>,
     claims: Option<String>,
     #[serde(skip)]
     version: Option<Version>,
@@ -62,6 +64,7 @@ impl EditForm {
             factor: if client.two_factors { "two" } else { "one" }.to_owned(),
             pkce: checked(client.pkce),
             offline_access: checked(client.offline_access),
+            disabled: checked(client.disabled_at.is_some()),
             claims: lines(&rules),
             version: None,
         }
@@ -80,13 +83,14 @@ impl EditForm {
             factor: "two".to_owned(),
             pkce: checked(true),
             offline_access: None,
+            disabled: None,
             claims: some(),
             version: None,
         }
     }
 
     /// Makes a client of it what the form says; what is not in the form stays.
-    fn apply(&self, client: &mut Client) -> Result<(), String> {
+    fn apply(&self, client: &mut Client, now: Timestamp) -> Result<(), String> {
         let text = |field: &Option<String>| field.clone().unwrap_or_default();
         let groups = text(&self.groups).replace(',', " ");
         let groups = groups.split_whitespace().map(group_name);
@@ -107,23 +111,20 @@ impl EditForm {
         // Of a public client it is always asked.
         client.pkce = self.pkce.is_some() || client.is_public();
         client.offline_access = self.offline_access.is_some();
+        client.set_disabled(self.disabled.is_some(), now);
         Ok(())
     }
 
     /// Fields as they are sent, with their labels.
-    fn fields(&self) -> [(&'static str, &'static str, String); 11] {
+    fn fields(&self) -> [(&'static str, &'static str, String); 12] {
         let text = |field: &Option<String>| field.clone().unwrap_or_default();
         [
             ("name", "Name", self.name.clone()),
             ("redirect_uris", "Redirect URIs", self.redirect_uris.clone()),
-            (
-                "sign_out_uris",
-                "After a sign-out",
-                text(&self.sign_out_uris),
-            ),
+            ("sign_out_uris", "Sign-out URIs", text(&self.sign_out_uris)),
             (
                 "back_channel_uri",
-                "Is told of the end of sessions",
+                "Back-channel URI",
                 text(&self.back_channel_uri),
             ),
             ("launch_url", "Start address", text(&self.launch_url)),
@@ -136,6 +137,7 @@ impl EditForm {
                 "Goes on after the session",
                 text(&self.offline_access),
             ),
+            ("disabled", "Disabled", text(&self.disabled)),
             ("claims", "Claim rules", text(&self.claims)),
         ]
     }
@@ -148,7 +150,7 @@ impl EditForm {
             let of_lines = |text: &str| text.lines().map(str::to_owned).collect();
             let page = page.compare_lists(label, of_lines(&now), of_lines(&wanted));
             // A box that is not ticked is not sent.
-            let is_box = matches!(name, "pkce" | "offline_access");
+            let is_box = matches!(name, "pkce" | "offline_access" | "disabled");
             if is_box && wanted.is_empty() {
                 return page;
             }
@@ -168,7 +170,11 @@ pub(super) async fn change(
     let Sensitive(form) = form;
     let actor = Actor::user(&admin.0, visit.address);
     let version = form.version.as_ref();
-    match clients::edit(app, &actor, id, version, |client| form.apply(client)).await? {
+    match clients::edit(app, &actor, id, version, |client| {
+        form.apply(client, app.clock.now())
+    })
+    .await?
+    {
         Ok(_) => Ok(Answer::see_other(&page_of(id))),
         Err(Refused::Unknown) => Err(Refusal::not_found().into()),
         Err(Refused::Conflict(now)) => Ok(form.conflict(&now).answer(app, &admin.0)?),

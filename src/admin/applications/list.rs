@@ -49,7 +49,10 @@ impl Entry {
             kind: "OpenID Connect",
             address: client.redirect_uris.join(" "),
             who: format!("{who}{factors}"),
-            note: String::new(),
+            note: match client.disabled_at {
+                Some(_) => "Disabled".to_owned(),
+                None => String::new(),
+            },
         }
     }
 
@@ -214,11 +217,24 @@ impl AddForm {
         let uris = text(&self.redirect_uri);
         let uris = uris.split_whitespace().map(str::to_owned);
         let mut client = Client::new(self.name.trim(), uris.collect());
+        let url = text(&self.url);
         let Some(template) = self.template.as_deref().filter(|name| !name.is_empty()) else {
-            return Ok((client, None));
+            return match url.trim() {
+                "" => Ok((client, None)),
+                _ => Err("Where it is, is asked for with a template alone: choose one, or leave it empty and give the redirect URI.".to_owned()),
+            };
         };
+        if self.public.is_some() {
+            return Err("An application that is made from a template keeps a secret.".to_owned());
+        }
         let template = templates::find(template)?;
-        let base = templates::base_of(text(&self.url).trim())?;
+        let base = match url.trim() {
+            "" => return Err(
+                "A template needs to know where the application is, like https://app.example.com."
+                    .to_owned(),
+            ),
+            url => templates::base_of(url)?,
+        };
         let own = std::mem::take(&mut client.redirect_uris);
         template.apply(&mut client, &base);
         client.redirect_uris.extend(own);
@@ -247,7 +263,7 @@ pub(super) async fn add(
         .zip(placed)
         .map(|(secret, (template, base))| {
             let text = template.settings_for(app, &base, &client.id, secret);
-            (template.place, text)
+            (template.place, text, template.note)
         });
     let actor = Actor::user(&admin.0, visit.address);
     match clients::add(app, &actor, &client).await? {

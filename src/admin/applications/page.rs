@@ -31,8 +31,8 @@ pub struct ApplicationPage {
     icon_error: Option<String>,
     /// Shown once.
     secret: Option<String>,
-    /// The application's own settings with that secret, and where they are.
-    settings: Option<(&'static str, String)>,
+    /// Where the application's own settings are, these with that secret, and what people stumble over.
+    settings: Option<(&'static str, String, &'static str)>,
 }
 
 impl ApplicationPage {
@@ -81,7 +81,7 @@ impl ApplicationPage {
     pub fn with_secret(
         self,
         secret: Option<String>,
-        settings: Option<(&'static str, String)>,
+        settings: Option<(&'static str, String, &'static str)>,
     ) -> Self {
         Self {
             secret,
@@ -135,7 +135,11 @@ impl Page for ApplicationPage {
             learns(Vec::new()),
             learns(vec![text]),
             page(some(), None, None),
-            page(some(), Some(("grafana.ini", text.to_owned())), None),
+            page(
+                some(),
+                Some(("grafana.ini", text.to_owned(), "A note.")),
+                None,
+            ),
             public,
         ]
     }

@@ -139,6 +139,11 @@ impl Client {
         self.disabled_at.is_none() && is_member
     }
 
+    /// Nobody signs in to it, and it is told nothing, until it is enabled again.
+    pub fn set_disabled(&mut self, is_disabled: bool, now: Timestamp) {
+        self.disabled_at = is_disabled.then(|| self.disabled_at.unwrap_or(now));
+    }
+
     /// The registered address that `given` is, byte for byte; a loopback one at any port (RFC 8252, 7.3).
     #[must_use]
     pub fn has_redirect(&self, given: &str) -> bool {
@@ -153,7 +158,13 @@ impl Client {
         let lists = [&self.redirect_uris, &self.sign_out_uris, &self.groups];
         let lists = lists.map(|list| list.join("\n"));
         let rules: Vec<String> = self.claims.iter().map(ToString::to_string).collect();
-        let switches = [self.pkce, self.two_factors, self.offline_access];
+        let is_disabled = self.disabled_at.is_some();
+        let switches = [
+            self.pkce,
+            self.two_factors,
+            self.offline_access,
+            is_disabled,
+        ];
         let texts = [
             self.name.clone(),
             self.back_channel_uri.clone().unwrap_or_default(),

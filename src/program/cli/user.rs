@@ -85,7 +85,7 @@ pub enum Command {
     /// Prints a link by which a user chooses a new password; good for 30 minutes, and once
     #[command(after_help = "Example: vestibule user reset-link alice")]
     ResetLink { name: String },
-    /// Prints a code after which a user sets up a first second factor, where no mail brings one; good for a day, and once
+    /// Prints a code after which a user who gets none by mail sets up a first second factor; good for a day, and once
     #[command(after_help = "Example: vestibule user enrolment-code alice")]
     EnrolmentCode { name: String },
     /// Removes the second factors of a user who has lost them, and ends the user's sessions
@@ -177,9 +177,7 @@ pub fn run(command: Command, effective: Effective) -> Done {
             Command::ResetLink { name } => {
                 output::say(&accepted(reset::link_for(app, &actor, &name).await)?)
             }
-            Command::EnrolmentCode { name } => {
-                output::say(&accepted(enrolment::code_for(app, &actor, &name).await)?)
-            }
+            Command::EnrolmentCode { name } => enrolment_code(app, &actor, &name).await,
             Command::ResetFactors { name } => say_done(
                 "Removed the second factors of",
                 &accepted(lifecycle::reset_factors(app, &actor, &name).await)?,
@@ -221,6 +219,16 @@ async fn verify_all(app: &App, actor: &Actor, is_verified: bool) -> Done {
         return Err((refused + &told).into());
     }
     output::err(&told);
+    Ok(())
+}
+
+async fn enrolment_code(app: &App, actor: &Actor, name: &str) -> Done {
+    if !app.settings.mail.is_on() {
+        return Err("no mail is set up, so nobody is asked for a code: the first who comes with the password sets up the first factor".into());
+    }
+    let code = accepted(enrolment::code_for(app, actor, name).await)?;
+    output::say(&code)?;
+    output::err("Good once, within a day: the user enters it at /account/factors.");
     Ok(())
 }
 

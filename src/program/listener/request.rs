@@ -52,6 +52,16 @@ impl HeadLimits {
 
 /// Twice the largest form; each route has limits of its own.
 const MOST_BODY_BYTES: usize = 32 * 1_024;
+/// The one form that brings a file along: twice the largest icon, so that whoever takes one that is too large is told so.
+const MOST_ICON_BYTES: usize = 128 * 1_024;
+
+fn most_body_bytes(path: &str) -> usize {
+    match path.starts_with("/admin/") && path.ends_with("/icon") {
+        true => MOST_ICON_BYTES,
+        false => MOST_BODY_BYTES,
+    }
+}
+
 const BODY_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Fields that decide something: they are text, and those that browsers send once are there once.
@@ -122,7 +132,7 @@ impl Service {
         head: Parts,
         body: Incoming,
     ) -> Response<Body> {
-        match read_body(body).await {
+        match read_body(body, most_body_bytes(head.uri.path())).await {
             Ok(body) => self.handle(remote, head, body).await,
             Err(refusal) => self.refuse(&head, &refusal),
         }
@@ -246,14 +256,14 @@ fn refusal(head: &Parts, limits: HeadLimits) -> Option<Refusal> {
 }
 
 /// The whole body, if it is short and arrives in time.
-async fn read_body(body: Incoming) -> Result<Vec<u8>, Refusal> {
+async fn read_body(body: Incoming, most: usize) -> Result<Vec<u8>, Refusal> {
     if body.is_end_stream() {
         return Ok(Vec::new());
     }
-    if body.size_hint().lower() > MOST_BODY_BYTES as u64 {
+    if body.size_hint().lower() > most as u64 {
         return Err(Refusal::too_large());
     }
-    match timeout(BODY_TIMEOUT, Limited::new(body, MOST_BODY_BYTES).collect()).await {
+    match timeout(BODY_TIMEOUT, Limited::new(body, most).collect()).await {
         Ok(Ok(body)) => Ok(body.to_bytes().into()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refusal::too_large()),
         Ok(Err(_)) => Err(Refusal::incomplete_body()),

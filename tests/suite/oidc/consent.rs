@@ -76,6 +76,21 @@ async fn oid_12_consent_is_neither_skipped_nor_forged_nor_framed() {
 }
 
 #[rocket::async_test]
+async fn whoever_is_asked_sees_what_rules_tell_of_them() {
+    let app = TestApp::start().await;
+    let party = register(&app, "Wiki", |client| {
+        client.consent = Consent::Once;
+        let rules = [r#"roles=["<b>"]"#, r#"level="high"@staff"#];
+        client.claims = rules.map(|rule| rule.parse().expect("a rule")).to_vec();
+    })
+    .await;
+    let mut browser = app.signed_in("alice").await;
+    let page = browser.get(&party.way(&[])).await.unescaped();
+    assert!(page.contains("<li>roles: [\"&lt;b&gt;\"]</li>"), "{page}");
+    assert!(!page.contains("level"), "alice is not one of them: {page}");
+}
+
+#[rocket::async_test]
 async fn atk_11_a_public_client_on_the_machine_has_a_button_each_time() {
     let app = TestApp::start().await;
     let party = register(&app, "Tool", |client| {

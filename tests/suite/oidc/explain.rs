@@ -107,6 +107,13 @@ async fn what_comes_first_is_told() {
         let told = explained(&app, party, two, USUAL_SCOPE).await;
         assert_eq!(told.decision, decision, "{}", told.because);
     }
+    let told = explained(&app, &strict, None, USUAL_SCOPE).await;
+    assert_eq!(told.id_token["acr"], "urn:vestibule:two", "once it is done");
+    let told = explained(&app, &asking, None, "profile email").await;
+    assert!(
+        told.id_token.is_empty() && told.userinfo.is_empty(),
+        "no openid"
+    );
     let told = explained(&app, &strict, Some(true), "openid offline_access").await;
     assert_eq!(told.scope, "openid", "nobody allowed the rest");
     assert_eq!(told.id_token["acr"], "urn:vestibule:two");

@@ -135,6 +135,64 @@ async fn an_admin_changes_all_of_an_application_in_one_form() {
 }
 
 #[rocket::async_test]
+async fn an_application_that_is_disabled_lets_nobody_in_until_it_is_enabled() {
+    let app = TestApp::start().await;
+    let party = register(&app, "Wiki", |_| {}).await;
+    let mut alice = app.signed_in("alice").await;
+    let tokens = party.tokens(&app, &mut alice, &[]).await;
+    let mut admin = app.admin().await;
+    let page = format!("/admin/applications/{}", party.id);
+    let enabled = [
+        ("name", "Wiki"),
+        ("redirect_uris", super::CALLBACK),
+        ("consent", "never"),
+        ("factor", "one"),
+    ];
+    let disabled = [&enabled[..], &[("disabled", "on")]].concat();
+    assert_eq!(admin.post(&page, &disabled).await.status, 303);
+    assert!(
+        admin
+            .get("/admin/applications")
+            .await
+            .body
+            .contains("Disabled")
+    );
+    assert_eq!(alice.get(&party.way(&[])).await.status, 400);
+    let asked = super::userinfo(&app, &tokens.access).await;
+    assert_eq!(asked.status, 401);
+    assert_eq!(admin.post(&page, &enabled).await.status, 303);
+    assert_eq!(super::userinfo(&app, &tokens.access).await.status, 200);
+}
+
+#[rocket::async_test]
+async fn what_does_not_go_together_adds_nothing() {
+    let app = TestApp::start().await;
+    let mut admin = app.admin().await;
+    let (url, uri) = ("https://app.example.com", "https://app.example.com/cb");
+    for (fields, told) in [
+        (
+            &[("template", "grafana"), ("url", url), ("public", "on")][..],
+            "keeps a secret",
+        ),
+        (&[("template", "grafana")], "needs to know where"),
+        (
+            &[("redirect_uri", uri), ("url", url)],
+            "with a template alone",
+        ),
+        (
+            &[("redirect_uri", "https://*.example.com/cb")],
+            "a star stands for nothing",
+        ),
+    ] {
+        let fields = [&[("name", "Wiki")][..], fields].concat();
+        let page = admin.post("/admin/applications", &fields).await;
+        assert_eq!(page.status, 422, "{told}");
+        assert!(page.body.contains(told), "{told}: {}", page.body);
+    }
+    assert!(app.sql("SELECT id FROM clients").await.is_empty());
+}
+
+#[rocket::async_test]
 async fn a_form_with_a_mistake_changes_nothing_and_keeps_what_was_typed() {
     let app = TestApp::start().await;
     let party = register(&app, "Wiki", |_| {}).await;

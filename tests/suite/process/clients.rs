@@ -66,7 +66,7 @@ fn a_template_that_is_not_known_or_has_no_place_adds_nothing() {
         machine
             .cli(&unknown)
             .misused()
-            .contains("is one of: audiobookshelf")
+            .contains("possible values: audiobookshelf")
     );
     let nowhere = ["client", "add", "Wiki", "--template", "gitea"];
     assert!(machine.cli(&nowhere).failed().contains("--url"));
@@ -92,6 +92,60 @@ fn a_template_that_is_not_known_or_has_no_place_adds_nothing() {
             .to_string(),
         "[]"
     );
+}
+
+#[test]
+fn what_is_given_beside_a_template_does_not_replace_its_addresses() {
+    let machine = Machine::new();
+    let place = "https://git.example.com";
+    let own = "https://git.example.com/other";
+    let add = [
+        "client",
+        "add",
+        "Git",
+        "--template",
+        "gitea",
+        "--redirect-uri",
+        own,
+    ];
+    let added = machine.cli(&add).done();
+    assert!(added.err.contains("--name=vestibule"), "{}", added.err);
+    assert!(
+        added.err.contains("sends no challenge"),
+        "the note: {}",
+        added.err
+    );
+    let shown = machine.cli(&["client", "show", "Git", "--json"]).json();
+    let uris = shown["redirect_uris"].to_string();
+    assert!(
+        uris.contains("/user/oauth2/vestibule/callback") && uris.contains(own),
+        "{uris}"
+    );
+    let again = [
+        "client",
+        "set",
+        "Git",
+        "--template",
+        "gitea",
+        "--url",
+        place,
+    ];
+    let told = machine.cli(&again).done().err;
+    assert!(told.contains("--secret='THE_SECRET'"), "{told}");
+}
+
+#[test]
+fn a_client_is_disabled_and_enabled() {
+    let machine = Machine::new();
+    let uri = "https://app.example.com/cb";
+    machine
+        .cli(&["client", "add", "Wiki", "--redirect-uri", uri])
+        .done();
+    for (flag, is_disabled) in [("--disabled", true), ("--disabled=false", false)] {
+        machine.cli(&["client", "set", "Wiki", flag]).done();
+        let shown = machine.cli(&["client", "show", "Wiki", "--json"]).json();
+        assert_eq!(shown["disabled"], is_disabled);
+    }
 }
 
 #[test]

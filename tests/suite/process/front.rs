@@ -33,6 +33,37 @@ fn ask(machine: &Machine, line: &str, lines: &str) -> Answer {
     parse(&exchange(port, request.as_bytes()))
 }
 
+/// It is all text, so that it goes through a request that is.
+fn icon_of(bytes: usize) -> String {
+    let header = "RIFF\x20\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0\x3f\0\0\x1f\0\0";
+    header.to_owned() + &"x".repeat(bytes - header.len())
+}
+
+#[test]
+fn an_icon_may_be_larger_than_other_forms() {
+    let machine = Machine::new();
+    let _server = machine.start();
+    machine.add_user("alice", &["--admin"]);
+    machine.cli(&["site", "add", "app.example.com"]).done();
+    let mut alice = machine.signed_in("alice");
+    let id = machine.text("SELECT lower(hex(id)) FROM sites");
+    let path = format!("/admin/sites/{id}/icon");
+    let origin = format!("Origin: http://{}\r\n", alice.host);
+    let headers = format!("Content-Type: multipart/form-data; boundary=b\r\n{origin}");
+    let mut send = |bytes: usize| {
+        let icon = icon_of(bytes);
+        let body = format!(
+            "--b\r\nContent-Disposition: form-data; name=\"icon\"; filename=\"a\"\r\n\r\n{icon}\r\n--b--\r\n"
+        );
+        alice.send("POST", &path, &headers, &body)
+    };
+    assert_eq!(send(64 * 1_024).status, 303);
+    let refused = send(64 * 1_024 + 1);
+    assert_eq!(refused.status, 422);
+    assert!(refused.body.contains("64 KiB at most"), "{}", refused.body);
+    assert_eq!(send(200 * 1_024).status, 413);
+}
+
 fn assert_is_ours(answer: &Answer) {
     for (name, value) in [
         ("x-content-type-options", "nosniff"),

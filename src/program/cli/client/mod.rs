@@ -14,6 +14,7 @@ use crate::foundation::settings::Effective;
 use crate::launcher::Owner;
 use crate::oidc::clients::{self, Client};
 use crate::oidc::issuer;
+use crate::oidc::templates::Template;
 
 #[derive(Subcommand)]
 pub enum Command {
@@ -115,17 +116,21 @@ pub fn run(command: &Command, effective: Effective) -> Done {
         } => {
             let icon = icon::Wanted::read(wanted.icon.as_deref())?;
             let mut client = find(app, name).await?;
-            if let Some((template, base)) = known.placed(&wanted.redirect_uri)? {
-                template.apply(&mut client, &base);
+            let placed = known.placed(&wanted.redirect_uri)?;
+            if let Some((template, base)) = &placed {
+                template.apply(&mut client, base);
             }
-            wanted.apply(&mut client);
+            wanted.apply(&mut client, placed.is_some(), app.clock.now());
             client.name = rename.clone().unwrap_or(client.name);
             client.secret_hash = client.secret_hash.filter(|_| !public);
             let changed = clients::change(app, &Actor::operator(), &client).await?;
             changed.map_err(|refused| refused.to_string())?;
-            let owner = Owner::Client(client.id);
+            let owner = Owner::Client(client.id.clone());
             icon.put(app, &owner, &client.name).await?;
             output::err(&format!("Changed {}.", client.name));
+            if let Some((template, base)) = &placed {
+                say_settings(app, template, base, &client, SECRET);
+            }
             Ok(())
         }
         Command::RotateSecret { name, json } => rotate_secret(app, name, *json).await,
@@ -162,7 +167,9 @@ async fn add(app: &App, addition: &Addition<'_>) -> Done {
     if let Some((template, base)) = &placed {
         template.apply(&mut client, base);
     }
-    addition.wanted.apply(&mut client);
+    addition
+        .wanted
+        .apply(&mut client, placed.is_some(), app.clock.now());
     if let Some(refused) = clients::check(app, &client) {
         return Err(refused.to_string().into());
     }
@@ -173,20 +180,10 @@ async fn add(app: &App, addition: &Addition<'_>) -> Done {
         .then(clients::new_secret)
         .map(|token| token.reveal());
     client.secret_hash = secret.as_deref().map(clients::hash_of_secret);
-    let settings = |secret: &str| {
-        let (template, base) = placed.as_ref()?;
-        Some((
-            template.place,
-            template.settings_for(app, base, &client.id, secret),
-        ))
-    };
-    let filled = secret.as_deref().and_then(settings);
-    hand_over(
-        &client,
-        secret.as_deref(),
-        addition.json,
-        filled.map(|(_, text)| text),
-    )?;
+    let filled = secret.as_deref().zip(placed.as_ref());
+    let filled = filled
+        .map(|(secret, (template, base))| template.settings_for(app, base, &client.id, secret));
+    hand_over(&client, secret.as_deref(), addition.json, filled)?;
     let added = clients::add(app, &Actor::operator(), &client).await?;
     added.map_err(|refused| refused.to_string())?;
     let owner = Owner::Client(client.id.clone());
@@ -199,10 +196,17 @@ async fn add(app: &App, addition: &Addition<'_>) -> Done {
     // What is redirected to a file may be a log.
     let is_for_eyes = std::io::stderr().is_terminal();
     let shown = secret.as_deref().filter(|_| is_for_eyes);
-    if let Some((place, text)) = settings(shown.unwrap_or(SECRET)) {
-        output::err(&format!("\n{place}:\n\n{text}"));
+    if let Some((template, base)) = &placed {
+        say_settings(app, template, base, &client, shown.unwrap_or(SECRET));
     }
     Ok(())
+}
+
+/// The application's own settings, and what people stumble over.
+fn say_settings(app: &App, template: &Template, base: &str, client: &Client, secret: &str) {
+    let text = template.settings_for(app, base, &client.id, secret);
+    let (place, note) = (template.place, template.note);
+    output::err(&format!("\n{place}:\n\n{text}\n\n{note}"));
 }
 
 /// Stands for the secret where it must not.

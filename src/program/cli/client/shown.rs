@@ -7,7 +7,9 @@ use crate::oidc::issuer;
 struct Shown<'a> {
     client_id: &'a str,
     name: &'a str,
+    issuer: String,
     public: bool,
+    disabled: bool,
     redirect_uris: &'a [String],
     post_logout_uris: &'a [String],
     back_channel_uri: Option<&'a str>,
@@ -24,11 +26,13 @@ struct Shown<'a> {
 }
 
 impl<'a> Shown<'a> {
-    fn of(client: &'a Client) -> Self {
+    fn of(app: &App, client: &'a Client) -> Self {
         Self {
             client_id: &client.id,
             name: &client.name,
+            issuer: issuer(app),
             public: client.is_public(),
+            disabled: client.disabled_at.is_some(),
             redirect_uris: &client.redirect_uris,
             post_logout_uris: &client.sign_out_uris,
             back_channel_uri: client.back_channel_uri.as_deref(),
@@ -53,7 +57,11 @@ impl<'a> Shown<'a> {
 pub async fn list(app: &App, json: bool) -> Done {
     let all = clients::list(app).await?;
     if json {
-        return output::json(&all.iter().map(Shown::of).collect::<Vec<_>>());
+        return output::json(
+            &all.iter()
+                .map(|client| Shown::of(app, client))
+                .collect::<Vec<_>>(),
+        );
     }
     let rows: Vec<[String; 3]> = all
         .iter()
@@ -73,7 +81,7 @@ pub async fn list(app: &App, json: bool) -> Done {
 }
 
 pub fn show(app: &App, client: &Client, json: bool) -> Done {
-    let shown = Shown::of(client);
+    let shown = Shown::of(app, client);
     if json {
         return output::json(&shown);
     }
@@ -81,7 +89,7 @@ pub fn show(app: &App, client: &Client, json: bool) -> Done {
     output::fields(&[
         ("name", client.name.clone()),
         ("client_id", client.id.clone()),
-        ("issuer", issuer(app)),
+        ("issuer", shown.issuer.clone()),
         ("redirect URIs", client.redirect_uris.join(" ")),
         ("post-logout URIs", client.sign_out_uris.join(" ")),
         (
@@ -96,6 +104,7 @@ pub fn show(app: &App, client: &Client, json: bool) -> Done {
         ("consent", shown.consent.to_owned()),
         ("factor", shown.factor.to_owned()),
         ("public", yes_no(shown.public)),
+        ("disabled", yes_no(shown.disabled)),
         ("PKCE", yes_no(shown.pkce)),
         ("offline access", yes_no(shown.offline_access)),
         ("auth", shown.auth.unwrap_or("basic or post").to_owned()),

@@ -1,6 +1,8 @@
 use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use url::Url;
 
+use crate::foundation::clock::Timestamp;
 use crate::oidc::claim_rules::ClaimRule;
 use crate::oidc::clients::{Alg, AuthMethod, Client, Consent};
 use crate::oidc::templates::{self, Template};
@@ -10,7 +12,7 @@ use crate::program::cli::Fault;
 #[derive(Args)]
 pub struct Known {
     /// Fills in what this application needs, and prints its own settings, ready to paste
-    #[arg(long, value_name = "NAME", value_parser = templates::find)]
+    #[arg(long, value_name = "NAME", value_parser = names_of_templates())]
     template: Option<&'static Template>,
     /// Where the application is; the host of the first redirect URI if not given
     #[arg(long, value_name = "URL", requires = "template", value_parser = templates::base_of)]
@@ -38,10 +40,16 @@ impl Known {
     }
 }
 
+fn names_of_templates() -> impl TypedValueParser<Value = &'static Template> {
+    let names = templates::TEMPLATES.iter().map(|template| template.name);
+    PossibleValuesParser::new(names).try_map(|name| templates::find(&name))
+}
+
 /// What can be said of a client.
 #[derive(Args)]
 pub struct Wanted {
-    /// Where people come back to, exactly as the application sends it; may be given several times
+    /// Where people come back to, exactly as the application sends it; may be given several times, and comes beside those of a
+    /// template
     #[arg(long, value_name = "URI")]
     pub redirect_uri: Vec<String>,
     /// Where people may go on to after they signed out
@@ -62,8 +70,8 @@ pub struct Wanted {
     /// It does not send a challenge (PKCE)
     #[arg(long, value_name = "true|false", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     no_pkce: Option<bool>,
-    /// When people are asked: always, once or never
-    #[arg(long, value_name = "WHEN")]
+    /// When people are asked
+    #[arg(long, value_name = "WHEN", value_parser = PossibleValuesParser::new(["always", "once", "never"]).try_map(|word| word.parse::<Consent>()))]
     consent: Option<Consent>,
     /// one or two
     #[arg(long, value_name = "FACTORS", value_parser = ["one", "two"])]
@@ -71,12 +79,15 @@ pub struct Wanted {
     /// Takes its secret in this way alone: basic or post; any is either
     #[arg(long, value_name = "METHOD", value_parser = ["basic", "post", "any"])]
     auth: Option<String>,
-    /// What id_tokens are signed with: RS256 or ES256
-    #[arg(long, value_name = "ALG")]
+    /// What id_tokens are signed with
+    #[arg(long, value_name = "ALG", value_parser = PossibleValuesParser::new(["RS256", "ES256"]).try_map(|word| word.parse::<Alg>()))]
     alg: Option<Alg>,
     /// Where the claims of a user are: userinfo, or both there and in the id_token
     #[arg(long, value_name = "WHERE", value_parser = ["userinfo", "both"])]
     claims_in: Option<String>,
+    /// Nobody signs in to it, and it is told nothing
+    #[arg(long, value_name = "true|false", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    disabled: Option<bool>,
     /// Lets only members of this group in; may be given several times
     #[arg(long, value_name = "GROUP")]
     group: Vec<String>,
@@ -91,7 +102,12 @@ fn claim_rule(text: &str) -> Result<Option<ClaimRule>, String> {
 }
 
 impl Wanted {
-    pub fn apply(&self, client: &mut Client) {
+    /// With a template, whose addresses are there already, those that are given come beside them.
+    pub fn apply(&self, client: &mut Client, is_of_template: bool, now: Timestamp) {
+        let of_template = match is_of_template {
+            true => std::mem::take(&mut client.redirect_uris),
+            false => Vec::new(),
+        };
         let replace = |list: &mut Vec<String>, given: &Vec<String>| {
             if !given.is_empty() {
                 list.clone_from(given);
@@ -99,6 +115,8 @@ impl Wanted {
             }
         };
         replace(&mut client.redirect_uris, &self.redirect_uri);
+        client.redirect_uris.extend(of_template);
+        client.redirect_uris.dedup();
         replace(&mut client.sign_out_uris, &self.post_logout_uri);
         replace(&mut client.groups, &self.group);
         if !self.claim.is_empty() {
@@ -116,6 +134,9 @@ impl Wanted {
         client.alg = self.alg.unwrap_or(client.alg);
         if let Some(factor) = &self.factor {
             client.two_factors = factor == "two";
+        }
+        if let Some(is_disabled) = self.disabled {
+            client.set_disabled(is_disabled, now);
         }
         if let Some(auth) = &self.auth {
             client.auth_method = AuthMethod::parse(auth);
