@@ -48,14 +48,19 @@ pub async fn import(
     }
     let (mut faults, mut records) = (Vec::new(), Vec::new());
     for Entry { line, client, hash } in entries {
-        if let Some(text) = fault(app, &client, hash.as_deref(), &taken) {
-            faults.push(Fault { line, text });
-            continue;
-        }
+        let texts = faults_of(app, &client, hash.as_deref(), &taken);
         taken.note(
             &client,
             &format!("the client on line {line} has this client_id or name, too"),
         );
+        if !texts.is_empty() {
+            let told = |text| Fault {
+                line,
+                text: format!("{}: {text}", client.id),
+            };
+            faults.extend(texts.into_iter().map(told));
+            continue;
+        }
         let client = Client {
             created_at: now,
             disabled_at: client.disabled_at.map(|_| now),
@@ -91,9 +96,11 @@ struct Taken {
 
 impl Taken {
     fn note(&mut self, client: &Client, text: &str) {
-        self.ids.insert(client.id.clone(), text.to_owned());
-        let name = client.name.to_ascii_lowercase();
-        self.names.insert(name, text.to_owned());
+        let note = |to: &mut HashMap<String, String>, what: &str| {
+            to.entry(what.to_owned()).or_insert(text.to_owned());
+        };
+        note(&mut self.ids, &client.id);
+        note(&mut self.names, &client.name.to_ascii_lowercase());
     }
 
     fn by(&self, client: &Client) -> Option<&String> {
@@ -102,14 +109,13 @@ impl Taken {
     }
 }
 
-fn fault(app: &App, client: &Client, hash: Option<&str>, taken: &Taken) -> Option<String> {
-    if let Some(text) = taken.by(client) {
-        return Some(text.clone());
-    }
-    if !hash.is_none_or(can_be_verified) {
-        return Some("its client_secret is no hash that can be verified here".to_owned());
-    }
-    clients::check(app, client).as_ref().map(Refused::to_string)
+fn faults_of(app: &App, client: &Client, hash: Option<&str>, taken: &Taken) -> Vec<String> {
+    let unknown = (!hash.is_none_or(can_be_verified))
+        .then(|| "its client_secret is no hash that can be verified here".to_owned());
+    let refused = clients::faults(app, client);
+    let refused = refused.iter().map(Refused::to_string);
+    let taken = taken.by(client).cloned();
+    taken.into_iter().chain(unknown).chain(refused).collect()
 }
 
 /// Whether this is the imported secret; if so, the hash is replaced by one of our own. Computed on the threads of

@@ -11,7 +11,12 @@ use crate::oidc::{keys, store};
 /// What is wrong with a client, as far as it can be told without the database.
 #[must_use]
 pub fn check(app: &App, client: &Client) -> Option<Refused> {
-    client.fault(app.settings.insecure_http)
+    faults(app, client).into_iter().next()
+}
+
+/// All of it.
+pub(in crate::oidc) fn faults(app: &App, client: &Client) -> Vec<Refused> {
+    client.faults(app.settings.insecure_http)
 }
 
 /// Adds a client, and makes the keys that id_tokens are signed with if it is the first.

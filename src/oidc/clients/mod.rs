@@ -14,6 +14,7 @@ use crate::foundation::token::{Token, TokenHash};
 use crate::foundation::version::Version;
 use crate::people::users::User;
 
+pub(super) use change::faults;
 pub use change::{add, change, check, edit, remove};
 
 /// A relying party.
@@ -176,26 +177,25 @@ impl Client {
         Version::of(texts.into_iter().chain(lists))
     }
 
-    pub(super) fn fault(&self, insecure_http: bool) -> Option<Refused> {
-        if self.name.is_empty() || self.name.len() > 100 || self.name.chars().any(char::is_control)
-        {
-            return Some(Refused::Name);
-        }
-        if self.redirect_uris.is_empty() {
-            return Some(Refused::NoRedirect);
-        }
+    pub(super) fn faults(&self, insecure_http: bool) -> Vec<Refused> {
+        let is_named = (1..=100).contains(&self.name.len());
+        let is_named = is_named && !self.name.chars().any(char::is_control);
+        let nameless = (!is_named).then_some(Refused::Name);
+        let homeless = self.redirect_uris.is_empty().then_some(Refused::NoRedirect);
         let fault = |uri: &String, takes_schemes| {
             let fault = fault_of(uri, takes_schemes, insecure_http)?;
             Some(Refused::Uri(uri.clone(), fault))
         };
         let scheme = |uri| fault(uri, true);
         let web = |uri| fault(uri, false);
-        self.redirect_uris
-            .iter()
-            .find_map(scheme)
-            .or_else(|| self.sign_out_uris.iter().find_map(web))
-            .or_else(|| self.back_channel_uri.iter().find_map(web))
-            .or_else(|| self.launch_url.iter().find_map(web))
+        nameless
+            .into_iter()
+            .chain(homeless)
+            .chain(self.redirect_uris.iter().filter_map(scheme))
+            .chain(self.sign_out_uris.iter().filter_map(web))
+            .chain(self.back_channel_uri.iter().filter_map(web))
+            .chain(self.launch_url.iter().filter_map(web))
+            .collect()
     }
 }
 

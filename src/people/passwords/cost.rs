@@ -4,7 +4,8 @@ use std::sync::{Mutex, PoisonError};
 
 use argon2::Params;
 
-use super::foreign::{Foreign, Scheme};
+use super::foreign::Foreign;
+use super::scheme::Scheme;
 
 /// What takes the time of hashes, of each kind.
 #[derive(Clone, Copy, Debug, Default)]
@@ -78,6 +79,13 @@ pub struct Dearest(Mutex<Cost>);
 impl Dearest {
     pub fn new(cost: Cost) -> Self {
         Self(Mutex::new(cost))
+    }
+
+    /// Whether this costs more, of any kind.
+    pub fn is_below(&self, cost: Cost) -> bool {
+        let dearest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        cost.argon2.blocks() > dearest.argon2.blocks()
+            || cost.foreign_less(*dearest).next().is_some()
     }
 
     /// What each verification costs, of which `cost` is one now.

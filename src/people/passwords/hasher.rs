@@ -69,6 +69,11 @@ impl Hasher {
         }
     }
 
+    /// Whether this stored hash costs more than verifications do now.
+    pub(crate) fn is_dearer(&self, stored: &str) -> bool {
+        cost_of(stored).is_some_and(|cost| self.dearest.is_below(cost))
+    }
+
     /// The password's hash in PHC form, with a salt of its own.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ mod cost;
 mod foreign;
 mod hasher;
 mod policy;
+mod scheme;
 mod threads;
 
 use prometheus_client::metrics::gauge::Gauge;

@@ -106,21 +106,29 @@ pub(crate) fn group_list(names: &[String]) -> Result<Vec<String>, InvalidName> {
 
 /// A new user as it may be stored.
 pub(crate) fn checked(new: NewUser) -> Result<NewUser, InvalidName> {
-    let groups = group_list(&new.groups)?;
-    Ok(NewUser {
-        username: username(&new.username)?,
-        display_name: new
-            .display_name
-            .map(|name| text_of_person(&name))
-            .transpose()?,
-        email: new
-            .email
-            .map(|email| name::email(&email))
-            .transpose()?
-            .flatten(),
-        groups,
+    let (new, faults) = without_faults(new);
+    faults.into_iter().next().map_or(Ok(new), Err)
+}
+
+/// The same without what is not taken, and why each of that is not.
+pub(super) fn without_faults(new: NewUser) -> (NewUser, Vec<InvalidName>) {
+    fn or_nothing<T: Default>(result: Result<T, InvalidName>, faults: &mut Vec<InvalidName>) -> T {
+        result.unwrap_or_else(|fault| {
+            faults.push(fault);
+            T::default()
+        })
+    }
+    let display_name = new.display_name.map(|name| text_of_person(&name));
+    let email = new.email.map(|email| name::email(&email));
+    let mut faults = Vec::new();
+    let new = NewUser {
+        username: or_nothing(username(&new.username), &mut faults),
+        display_name: or_nothing(display_name.transpose(), &mut faults),
+        email: or_nothing(email.transpose(), &mut faults).flatten(),
+        groups: or_nothing(group_list(&new.groups), &mut faults),
         ..new
-    })
+    };
+    (new, faults)
 }
 
 pub(super) fn rights(user: &User) -> String {

@@ -3,15 +3,15 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::create::{checked, rights};
-use super::{NewUser, User, is_address_taken, store};
+use super::create::{rights, without_faults};
+use super::{InvalidName, NewUser, Refused, User, is_address_taken, store, username};
 use crate::foundation::app::App;
 use crate::foundation::audit::{self, Actor, Event, Record};
 use crate::foundation::clock::DAY;
 use crate::foundation::db::Tx;
 use crate::foundation::error::Error;
 use crate::people::links::{self, Purpose};
-use crate::people::passwords::{HashForm, can_be_verified};
+use crate::people::passwords::{HashForm, Hasher, can_be_verified};
 
 /// A user as a file has it.
 #[derive(Debug)]
@@ -33,6 +33,18 @@ pub struct Fault {
     pub text: String,
 }
 
+impl Fault {
+    /// Of a user, by name. What is no name is not told: where columns are mixed up, it may be a hash.
+    #[must_use]
+    pub fn of_user(line: usize, name: &str, text: String) -> Self {
+        let text = match username(name) {
+            Ok(name) => format!("{name}: {text}"),
+            Err(_) => text,
+        };
+        Self { line, text }
+    }
+}
+
 /// What became of a line.
 #[derive(Debug)]
 pub struct Added {
@@ -40,6 +52,8 @@ pub struct Added {
     pub username: String,
     /// By which a user chooses a password whose hash is of no use here.
     pub link: Option<String>,
+    /// Whether a verification of the hash takes longer than a server that runs allows for.
+    pub is_dear: bool,
 }
 
 /// Added with everything else, or none is.
@@ -65,18 +79,17 @@ pub async fn import(
     let (mut added, mut faults, mut records) = (Vec::new(), Vec::new(), Vec::new());
     let mut lines = HashMap::new();
     for (done, entry) in (1..).zip(entries) {
-        let line = entry.line;
+        let (line, name) = (entry.line, entry.new.username.clone());
         match add(app, &mut tx, entry, &mut lines).await? {
-            Ok((user, link)) => {
+            Ok((user, one)) => {
                 let detail = format!("{}; imported", rights(&user));
                 records.push(Record::of(Event::UserCreate, &user).detail(detail));
-                added.push(Added {
-                    line,
-                    username: user.username,
-                    link,
-                });
+                added.push(one);
             }
-            Err(text) => faults.push(Fault { line, text }),
+            Err(texts) => {
+                let told = |text| Fault::of_user(line, &name, text);
+                faults.extend(texts.into_iter().map(told));
+            }
         }
         progress(done);
     }
@@ -89,32 +102,43 @@ pub async fn import(
     Ok(Ok(added))
 }
 
-/// The user, and a link where the hash is of no use; or why it is not added. `lines` has the names that came before.
+/// The user, with a link where the hash is of no use; or all that speaks against it. `lines` has the names that came
+/// before.
 async fn add(
     app: &App,
     tx: &mut Tx,
     entry: Entry,
     lines: &mut HashMap<String, usize>,
-) -> Result<Result<(User, Option<String>), String>, Error> {
-    let now = app.clock.now();
-    let new = match checked(entry.new) {
-        Ok(new) => new,
-        Err(invalid) => return Ok(Err(invalid.to_string())),
-    };
-    if let Some(line) = lines.insert(new.username.clone(), entry.line) {
-        return Ok(Err(format!("{} is on line {line}, too", new.username)));
+) -> Result<Result<(User, Added), Vec<String>>, Error> {
+    let (now, line) = (app.clock.now(), entry.line);
+    // What is wrong is left out, so that the rest is looked at; nothing of it stays.
+    let (new, faults) = without_faults(entry.new);
+    let mut faults: Vec<String> = faults.iter().map(InvalidName::to_string).collect();
+    if new.username.is_empty() {
+        return Ok(Err(faults));
+    }
+    if let Some(line) = lines.insert(new.username.clone(), line) {
+        faults.push(format!("is on line {line}, too"));
+        return Ok(Err(faults));
     }
     let hash = entry.hash.filter(|hash| can_be_verified(hash));
+    let is_dear = hash
+        .as_deref()
+        .is_some_and(|hash| app.state::<Hasher>().is_dearer(hash));
     let hash = hash.as_deref().map(|hash| (hash, entry.form));
     let Some(user) = super::create::insert_with(tx, now, uuid::Uuid::now_v7(), new, hash).await?
     else {
-        return Ok(Err("That user name is taken.".to_owned()));
+        faults.push(Refused::Taken.to_string());
+        return Ok(Err(faults));
     };
     let email_verified = entry.email_verified && user.email.is_some();
     if let Some(address) = user.email.as_deref().filter(|_| email_verified)
         && is_address_taken(tx, address, user.id).await?
     {
-        return Ok(Err(super::Refused::AddressTaken.to_string()));
+        faults.push(Refused::AddressTaken.to_string());
+    }
+    if !faults.is_empty() {
+        return Ok(Err(faults));
     }
     let user = User {
         email_verified,
@@ -133,5 +157,11 @@ async fn add(
             Some(app.settings.link(&format!("/reset/{}", token.reveal())))
         }
     };
-    Ok(Ok((user, link)))
+    let added = Added {
+        line,
+        username: user.username.clone(),
+        link,
+        is_dear,
+    };
+    Ok(Ok((user, added)))
 }

@@ -18,7 +18,8 @@ pub fn run(command: &Command, effective: Effective) -> Done {
     with_app(effective, async |app| {
         let users = users::with_hashes(app).await?;
         // Before they are told: whoever reads the trail knows who may have the hashes.
-        let record = Record::anonymous(Event::UserExport).detail(format!("{} users", users.len()));
+        let record =
+            Record::anonymous(Event::UserExport).detail(output::counted(users.len(), "user"));
         let tx = app.db.begin().await?;
         audit::commit(tx, app.clock.now(), &Actor::operator(), &[record]).await?;
         for (user, hash) in users {

@@ -21,6 +21,14 @@ pub fn say(text: &str) -> Done {
     }
 }
 
+/// How many there are, as a person would say it: 1 user, 2 users.
+pub fn counted(count: usize, one: &str) -> String {
+    match count {
+        1 => format!("1 {one}"),
+        _ => format!("{count} {one}s"),
+    }
+}
+
 /// A line on standard error.
 pub fn err(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");

@@ -214,7 +214,7 @@ async fn verify_all(app: &App, actor: &Actor, is_verified: bool) -> Done {
             Err(why) => refused += &format!("{} is as before: {why}\n", user.username),
         }
     }
-    let told = format!("Changed {changed} users.");
+    let told = format!("Changed {}.", output::counted(changed, "user"));
     if !refused.is_empty() {
         return Err((refused + &told).into());
     }

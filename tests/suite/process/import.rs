@@ -134,23 +134,150 @@ fn imp_01_one_broken_line_of_a_hundred_thousand_and_nobody_is_added() {
 fn imp_01_each_line_that_is_wrong_is_named() {
     let machine = Machine::new();
     machine.add_user("root", &["--admin"]);
-    let text = "username,email,disabled\nalice,alice@example.com,\nALICE,,\nroot,,\nbob,no address,\ncarol,,perhaps\n,,\n";
+    let text = "username,email,disabled\nalice,alice@example.com,\nALICE,,\nroot,,\nbob,no address,\ncarol,,perhaps\nroot,nowhere,perhaps\n,,\nshort\n";
     let told = import(&machine, "csv", text, &[]).failed();
-    // What cannot be read comes before what cannot be added.
-    assert!(
-        told.contains("users:6: disabled is true or false"),
-        "{told}"
-    );
-    let told = import(&machine, "csv", &text.replace("carol,,perhaps\n", ""), &[]).failed();
-    for line in [
-        "users:3: alice is on line 2, too",
-        "users:4: That user name is taken.",
-        "users:5: An email address",
-        "users:6: A user name",
+    let lines: Vec<&str> = told
+        .lines()
+        .filter_map(|line| Some(line.split_once("users:")?.1))
+        .collect();
+    // What cannot be read and what cannot be added, at once.
+    for (line, start) in lines.iter().zip([
+        "3: alice: is on line 2, too",
+        "4: root: That user name is taken.",
+        "5: bob: An email address",
+        "6: carol: disabled is true or false",
+        "7: root: disabled is true or false",
+        "7: root: An email address",
+        "7: root: is on line 4, too",
+        "8: A user name",
+        "9: has 1 field, and the first line names 3 columns",
+    ]) {
+        assert!(line.starts_with(start), "{start}: {told}");
+    }
+    assert_eq!(lines.len(), 9, "{told}");
+    assert_eq!(users(&machine), 1);
+}
+
+#[test]
+fn a_name_that_is_taken_is_told_beside_what_cannot_be_read_of_other_files() {
+    let machine = Machine::new();
+    machine.add_user("root", &["--admin"]);
+    let taken = "root: That user name is taken.";
+    for (kind, text, read) in [
+        (
+            "htpasswd",
+            format!("nobody\nroot:{BCRYPT}\n"),
+            "users:1: there is no :",
+        ),
+        (
+            "json",
+            "{\"username\": \"root\"}\n{\"username\": \"alice\", \"groups\": 1}\n".to_owned(),
+            "users:2: alice: is no user as",
+        ),
+        (
+            "authelia",
+            format!("users:\n  root:\n    password: '{BCRYPT}'\n    groups: {{}}\n"),
+            "users:2: root: groups is a list of texts",
+        ),
     ] {
-        assert!(told.contains(line), "{line}: {told}");
+        let told = import(&machine, kind, &text, &[]).failed();
+        assert!(told.contains(taken), "{kind}: {told}");
+        assert!(told.contains(read), "{kind}: {told}");
+        assert!(!told.contains("$2y"), "{kind}: {told}");
     }
     assert_eq!(users(&machine), 1);
+}
+
+#[test]
+fn a_line_of_a_table_is_told_as_an_editor_counts_it() {
+    let machine = Machine::new();
+    for end in ["\n", "\r\n"] {
+        let lines = [
+            "",
+            "username,email,display_name",
+            "opal,x@example.com,",
+            "",
+            "",
+            "ruby,,\"two",
+            "lines\"",
+            "Bad N,,",
+            "",
+            "worse!,,",
+        ];
+        let told = import(&machine, "csv", &lines.join(end), &[]).failed();
+        for line in [
+            "users:6: ruby: A name is",
+            "users:8: A user name",
+            "users:10: A user name",
+        ] {
+            assert!(told.contains(line), "{end:?} {line}: {told}");
+        }
+        assert_eq!(told.matches("users:").count(), 3, "{end:?}: {told}");
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_table_is_told_without_a_word_of_it() {
+    let machine = Machine::new();
+    for (text, said) in [
+        (
+            format!("username,password_hash\nalice,{BCRYPT},more\n"),
+            "users:2: has 3 fields, and the first line names 2 columns",
+        ),
+        (
+            format!("{BCRYPT},alice\n"),
+            "users:1: column 1 is named none of username, email,",
+        ),
+        (
+            "username,email,email\nalice,a@example.com,b@example.com\n".to_owned(),
+            "users:1: more than one column is named email",
+        ),
+        (
+            format!("username,password_hash\n{BCRYPT},alice\n"),
+            "users:2: A user name is",
+        ),
+        (
+            format!("username,password_hash\nalice,\"{BCRYPT}\nbob,\n"),
+            "users:2: alice: password_hash has more than one line",
+        ),
+        (
+            format!("username,disabled\nalice,{BCRYPT}\n"),
+            "users:2: alice: disabled is true or false",
+        ),
+    ] {
+        let ran = import(&machine, "csv", &text, &[]);
+        let told = ran.failed();
+        assert!(told.contains(said), "{text}: {told}");
+        assert!(!told.contains("$2y"), "{told}");
+        assert!(!told.contains("CSV"), "{told}");
+    }
+    let spaced = "username, email\nalice,alice@example.com\n";
+    import(&machine, "csv", spaced, &[]).done();
+}
+
+#[test]
+fn only_who_brings_hashes_of_other_programs_is_told_to_restart() {
+    let machine = Machine::new();
+    let is_told = |ran: Ran| ran.done().err.contains("Restart the server");
+    let here = Machine::new();
+    here.add_user("root", &["--admin"]);
+    let own = here.cli(&["export", "users"]).done().out;
+    let md5 = "alice:$apr1$KEw2Yb9n$mVUA1fqLGRTcWi5u2KJgk1\n";
+    assert!(!is_told(import(&machine, "htpasswd", md5, &[])));
+    assert!(!is_told(import(&machine, "json", &own, &[])));
+    assert!(!is_told(import(&machine, "csv", "username\ncarol\n", &[])));
+    let text = format!("dave:{BCRYPT}\n");
+    assert!(!is_told(import(
+        &machine,
+        "htpasswd",
+        &text,
+        &["--dry-run"]
+    )));
+    let ran = import(&machine, "htpasswd", &text, &[]);
+    assert!(ran.out.contains("Added 1 user."), "{}", ran.out);
+    assert!(is_told(ran));
+    let dear = "erin:$argon2id$v=19$m=65536,t=9,p=1$c2FsdHNhbHRzYWx0c2FsdA$c2FsdHNhbHRzYWx0c2FsdHNhbHRzYWx0c2FsdHNhbHQ\n";
+    assert!(is_told(import(&machine, "htpasswd", dear, &[])));
 }
 
 #[test]
@@ -159,16 +286,23 @@ fn a_file_that_is_no_such_list_is_refused_and_nothing_is_made() {
     for (kind, text, said) in [
         ("htpasswd", "", "there is no user in it"),
         ("htpasswd", "alice\n", "users:1: there is no :"),
-        ("csv", "name,hash\n", "there is no column name"),
+        ("csv", "name,hash\n", "column 1 is named none of"),
         ("csv", "email\n", "username among them"),
+        ("csv", "", "username among them"),
         ("csv", "username,email\nalice\n", "users:2:"),
+        ("json", "\n{\"user\": 1}\n", "users:2: is no user as"),
+        ("authelia", "users: [1, 2]\n", "users:1: names belong here"),
+        ("authelia", "people: 1\n", "there is no user in it"),
         (
-            "json",
-            "{\"username\": \"alice\"}\n{\"user\": 1}\n",
-            "users:2: is no user as",
+            "authelia",
+            "users:\n  alice:\n\temail: x\n",
+            "users:3: is no YAML: a tab",
         ),
-        ("authelia", "users: [1, 2]\n", "users:1:"),
-        ("authelia", "users:\n  alice: {}\n  alice: {}\n", "users:3:"),
+        (
+            "authelia",
+            "users:\n  alice: {}\n  alice: {}\n",
+            "users:3: this name is there twice",
+        ),
     ] {
         let told = import(&machine, kind, text, &[]).failed();
         assert!(told.contains(said), "{kind} {text}: {told}");
@@ -214,7 +348,7 @@ fn two_users_with_one_confirmed_address_are_refused_by_line() {
     let text =
         "username,email,email_verified\nalice,one@example.com,true\nbob,One@example.com,true\n";
     let told = import(&machine, "csv", text, &["--trust"]).failed();
-    assert!(told.contains("users:3: That address"), "{told}");
+    assert!(told.contains("users:3: bob: That address"), "{told}");
     assert_eq!(users(&machine), 0);
 }
 

@@ -152,25 +152,170 @@ fn what_cannot_be_taken_of_an_application_is_told_by_its_line_and_none_is_added(
         assert!(!told_all.contains("$pbkdf2"), "{lines}: {told_all}");
     }
     for (from, to, told) in [
-        (PBKDF2, "$1$abc$def", "no hash that can be verified here"),
+        (
+            PBKDF2,
+            "$1$abc$def",
+            "users:7: bad: its client_secret is no hash that can be verified here",
+        ),
+        (
+            PBKDF2,
+            "my plain secret",
+            "users:7: bad: client_secret is no digest; write $plaintext$ before",
+        ),
+        (
+            PBKDF2,
+            "{{ secret \"/run/wiki\" }}",
+            "users:7: bad: client_secret has a template in it",
+        ),
         (
             "https://b.example.com/cb",
             "http://b.example.com/cb",
             "use https",
         ),
+        (
+            "['https://b.example.com/cb']",
+            "{a: b}",
+            "users:7: bad: redirect_uris is a list",
+        ),
         ("client_id: bad", "client_id: b/a/d", "letters, digits"),
-        ("clients:", "clients: none", "cannot be read"),
+        ("client_id: bad", "client_id: 12", "client_id is a text"),
+        (
+            "client_id: bad",
+            "client_name: Bad",
+            "users:7: Bad: there is no client_id",
+        ),
+        (
+            "client_id: bad",
+            "audience: []",
+            "users:7: there is no client_id",
+        ),
     ] {
-        let ran = import(
-            &machine,
-            "authelia-clients",
-            &client("").replace(from, to),
-            &[],
-        );
-        let told_all = ran.failed();
+        let text = client("").replace(from, to);
+        let told_all = import(&machine, "authelia-clients", &text, &[]).failed();
         assert!(told_all.contains(told), "{to}: {told_all}");
+        assert!(!told_all.contains("my plain"), "{to}: {told_all}");
     }
     assert_eq!(machine.number("SELECT count(*) FROM clients"), 0);
+}
+
+#[test]
+fn all_that_is_wrong_with_applications_is_told_at_once_in_the_order_of_the_file() {
+    let machine = Machine::new();
+    let first = format!(
+        "identity_providers:\n  oidc:\n    clients:\n      - client_id: wiki\n        client_secret: '{PBKDF2}'\n        redirect_uris: 'https://a.example.com/cb,https://b.example.com/cb'\n"
+    );
+    let ran = import(&machine, "authelia-clients", &first, &[]).done();
+    assert!(ran.out.contains("Added 1 application."), "{}", ran.out);
+    let wiki = machine.cli(&["client", "show", "wiki", "--json"]).json();
+    let both = json!(["https://a.example.com/cb", "https://b.example.com/cb"]);
+    assert_eq!(wiki["redirect_uris"], both, "as Authelia reads it");
+    let more = format!(
+        "{first}        public: maybe\n      - client_id: two\n        client_secret: '$1$abc$def'\n        redirect_uris: ['http://a.example.com', 'ftp://b']\n        consent_mode: maybe\n      - client_id: two\n        public: true\n"
+    );
+    let told = import(&machine, "authelia-clients", &more, &[]).failed();
+    let lines: Vec<&str> = told
+        .lines()
+        .filter_map(|line| Some(line.split_once("users:")?.1))
+        .collect();
+    for (line, start) in lines.iter().zip([
+        "4: wiki: public is true or false",
+        "4: wiki: there is a client with this client_id",
+        "8: two: consent_mode maybe",
+        "8: two: its client_secret is no hash",
+        "8: two: http://a.example.com: ",
+        "8: two: ftp://b: ",
+        "12: two: the client on line 8 has this client_id",
+        "12: two: a client needs an address",
+    ]) {
+        assert!(line.starts_with(start), "{start}: {told}");
+    }
+    assert_eq!(lines.len(), 8, "{told}");
+}
+
+#[test]
+fn yaml_that_cannot_be_read_is_told_by_what_is_wrong_and_where() {
+    let machine = Machine::new();
+    let head = "identity_providers:\n  oidc:\n    clients:\n";
+    for (rest, told) in [
+        (
+            "      - client_id: a\n\tclient_name: x\n",
+            "users:5: is no YAML: a tab",
+        ),
+        (
+            "      - client_id: a\n        client_secret: {{ secret \"/a\" }}\n",
+            "users:5: a template stands here ({{ … }})",
+        ),
+        (
+            "      - client_id: {{ a }}\n      # was: {{ c }}\n      - client_id: {{ b }}\n",
+            "users:6: a template stands here",
+        ),
+        (
+            "      - client_id: 'a\n        client_secret: $2y$10\n",
+            "users:4: is no YAML: unclosed quote",
+        ),
+        (
+            "      - client_id: a\n       client_secret: $2y$10\n",
+            "users:5: is no YAML: ",
+        ),
+        (
+            "      - client_id: a\n        client_id: $2y$10\n",
+            "users:5: this name is there twice",
+        ),
+        (
+            "      - client_id: a\n        client_secret: *b\n",
+            "users:5: * refers to",
+        ),
+        (
+            "      - client_id: a\n---\nb: c\n",
+            "users:6: a second document",
+        ),
+        ("      a: b\n", "users:4: a list belongs here"),
+        (
+            "      - only\n",
+            "users:4: has no names with values below it",
+        ),
+        ("", "there is no client in it"),
+    ] {
+        let text = format!("{head}{rest}");
+        let all = import(&machine, "authelia-clients", &text, &[]).failed();
+        assert!(all.contains(told), "{text}: {all}");
+        assert!(!all.contains("$2y"), "{all}");
+        assert!(!all.contains("{{ c"), "{all}");
+    }
+    for (text, told) in [
+        (
+            "users:\n  a: {}\n",
+            "users:1: there is no identity_providers",
+        ),
+        ("", "users:1: there is no identity_providers"),
+        (
+            "identity_providers:\n  ldap: {}\n",
+            "users:1: there is no oidc below",
+        ),
+        ("- a\n", "users:1: names belong here"),
+    ] {
+        let all = import(&machine, "authelia-clients", text, &[]).failed();
+        assert!(all.contains(told), "{text}: {all}");
+    }
+    assert!(!machine.path("vestibule.db").exists());
+}
+
+#[test]
+fn a_policy_that_admits_a_group_by_two_factors_is_taken() {
+    let machine = Machine::new();
+    for (name, subject) in [
+        ("one", "'group:staff'"),
+        ("many", "['group:staff']"),
+        ("nested", "[['group:staff']]"),
+    ] {
+        let text = format!(
+            "identity_providers:\n  oidc:\n    authorization_policies:\n      own:\n        default_policy: deny\n        rules:\n          - policy: two_factor\n            subject: {subject}\n    clients:\n      - client_id: {name}\n        client_secret: '{PBKDF2}'\n        redirect_uris: ['https://a.example.com/cb']\n        authorization_policy: own\n"
+        );
+        import(&machine, "authelia-clients", &text, &[]).done();
+        let shown = machine.cli(&["client", "show", name, "--json"]).json();
+        assert_eq!(shown["groups"], json!(["staff"]), "{name}");
+        assert_eq!(shown["factor"], "two", "{name}");
+    }
 }
 
 #[test]

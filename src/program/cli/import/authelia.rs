@@ -1,59 +1,47 @@
-use std::collections::BTreeMap;
-
 use serde::Deserialize;
-use serde_saphyr::Spanned;
+use serde_json::Value;
 
 use super::Read;
+use super::yaml::{self, Below, Fields, line_of};
 use crate::people::passwords::HashForm;
 use crate::people::users::{Entry, Fault, NewUser};
 
 /// What it has beside this is of no use here.
 #[derive(Deserialize)]
 struct File {
-    users: BTreeMap<String, Spanned<Person>>,
-}
-
-#[derive(Deserialize)]
-struct Person {
-    displayname: Option<String>,
-    email: Option<String>,
-    password: Option<String>,
-    #[serde(default)]
-    groups: Option<Vec<String>>,
-    #[serde(default)]
-    disabled: bool,
+    users: Option<Below<Value>>,
 }
 
 pub fn read(text: &str) -> Read {
-    // The library's own words may quote the line, with the hash in it.
-    let file: File = serde_saphyr::from_str(text).map_err(|error| {
-        let line = error.location().map_or(1, |at| at.line());
-        vec![Fault {
-            line: usize::try_from(line).unwrap_or(usize::MAX),
-            text: "cannot be read: users have each a name of their own, and below it displayname, password, email and groups".to_owned(),
-        }]
-    })?;
-    let mut entries: Vec<Entry> = file.users.into_iter().map(entry).collect();
-    entries.sort_by_key(|entry| entry.line);
-    Ok(entries)
+    let users = match yaml::read(text) {
+        Ok(File { users }) => users.map_or_else(Vec::new, |users| users.0),
+        Err(faults) => return Read::faulty(faults),
+    };
+    let mut read = Read::default();
+    for (username, person) in users {
+        let line = line_of(username.referenced);
+        let mut person = Fields::of(person);
+        read.entries.push(entry(line, &username.value, &mut person));
+        let told = |text| Fault::of_user(line, &username.value, text);
+        read.faults.extend(person.faults.into_iter().map(told));
+    }
+    read
 }
 
-fn entry((username, person): (String, Spanned<Person>)) -> Entry {
-    let line = person.referenced.line();
-    let person = person.value;
+fn entry(line: usize, username: &str, person: &mut Fields) -> Entry {
     Entry {
-        line: usize::try_from(line).unwrap_or(usize::MAX),
+        line,
         new: NewUser {
-            username,
-            display_name: person.displayname,
-            email: person.email,
+            username: username.to_owned(),
+            display_name: person.text("displayname"),
+            email: person.text("email"),
             admin: false,
-            groups: person.groups.unwrap_or_default(),
+            groups: person.list("groups"),
             must_change_password: false,
         },
         email_verified: false,
-        disabled: person.disabled,
-        hash: person.password,
+        disabled: person.is("disabled"),
+        hash: person.text("password"),
         form: HashForm::Typed,
     }
 }

@@ -1,9 +1,15 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-/// A policy of an admin's own, by which clients are entered.
-#[derive(Deserialize)]
+/// Whose members may enter, and whether by two factors.
 pub struct Policy {
+    pub groups: Vec<String>,
+    pub two_factors: bool,
+}
+
+/// A policy of an admin's own.
+#[derive(Deserialize)]
+struct Written {
     default_policy: Option<String>,
     #[serde(default)]
     rules: Vec<Rule>,
@@ -19,14 +25,15 @@ struct Rule {
 }
 
 impl Policy {
-    /// Whose members may enter, and whether by two factors; `None`: it says something that a client cannot say here.
-    pub fn groups(&self) -> Option<(Vec<String>, bool)> {
-        if self.default_policy.as_deref() != Some("deny") {
+    /// `None`: it says something that a client cannot say here.
+    pub fn of(written: &Value) -> Option<Self> {
+        let written = Written::deserialize(written).ok()?;
+        if written.default_policy.as_deref() != Some("deny") {
             return None;
         }
         let mut groups = Vec::new();
         let mut two_factors = None;
-        for rule in &self.rules {
+        for rule in &written.rules {
             let two = match rule.policy.as_deref() {
                 Some("one_factor") => false,
                 None | Some("two_factor") => true,
@@ -37,7 +44,10 @@ impl Policy {
             }
             groups.extend(any_of(&rule.subject)?);
         }
-        two_factors.map(|two_factors| (groups, two_factors))
+        two_factors.map(|two_factors| Self {
+            groups,
+            two_factors,
+        })
     }
 }
 

@@ -1,11 +1,11 @@
-use super::{Read, all_or_none};
+use super::Read;
 use crate::people::passwords::HashForm;
 use crate::people::users::{Entry, Fault, NewUser};
 
 pub fn read(text: &str) -> Read {
     let lines = (1..).zip(text.lines());
     let users = lines.filter(|(_, text)| !text.trim().is_empty() && !text.starts_with('#'));
-    all_or_none(users.map(|(line, text)| entry(line, text)))
+    Read::of_lines(users.map(|(line, text)| entry(line, text)))
 }
 
 fn entry(line: usize, text: &str) -> Result<Entry, Fault> {

@@ -1,6 +1,7 @@
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use super::{Read, all_or_none};
+use super::Read;
 use crate::people::passwords::HashForm;
 use crate::people::users::{Entry, Fault, NewUser, StoredHash, User};
 
@@ -46,20 +47,22 @@ impl Exported {
 }
 
 pub fn read(text: &str) -> Read {
-    let lines = (1..)
-        .zip(text.lines())
-        .filter(|(_, text)| !text.trim().is_empty());
-    all_or_none(lines.map(|(line, text)| match serde_json::from_str(text) {
-        Ok(exported) => Ok(entry(line, exported)),
-        // The library's own words may quote a value, which may be a hash.
-        Err(error) => Err(Fault {
-            line,
-            text: format!(
-                "is no user as `export users` writes one, from character {} on",
-                error.column()
-            ),
-        }),
+    let lines = (1..).zip(text.lines());
+    let users = lines.filter(|(_, text)| !text.trim().is_empty());
+    Read::of_lines(users.map(|(line, text)| {
+        let exported = serde_json::from_str(text).map_err(|error| fault(line, text, &error))?;
+        Ok(entry(line, exported))
     }))
+}
+
+/// The library's own words may quote a value, which may be a hash.
+fn fault(line: usize, text: &str, error: &serde_json::Error) -> Fault {
+    let user: Value = serde_json::from_str(text).unwrap_or_default();
+    let what = format!(
+        "is no user as `export users` writes one, from character {} on",
+        error.column()
+    );
+    Fault::of_user(line, user["username"].as_str().unwrap_or_default(), what)
 }
 
 fn entry(line: usize, exported: Exported) -> Entry {

@@ -1,11 +1,14 @@
 //! Users and applications of another program, out of its file.
 
 mod authelia;
+mod authelia_client;
 mod authelia_clients;
 mod authelia_policy;
 mod htpasswd;
 mod json;
+mod read;
 mod table;
+mod yaml;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,7 +16,8 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{Done, output, with_app};
+use super::output::{self, counted};
+use super::{Done, with_app};
 use crate::foundation::app::App;
 use crate::foundation::audit::Actor;
 use crate::foundation::settings::Effective;
@@ -21,6 +25,7 @@ use crate::oidc::imported;
 use crate::people::users::{self, Added, Entry, Fault};
 
 pub use json::Exported;
+use read::{Read, all_right};
 
 #[derive(Subcommand)]
 pub enum Command {
@@ -63,14 +68,8 @@ pub struct FromClients {
     dry_run: bool,
 }
 
-/// The users of a file, or what is wrong with its lines.
-type Read = Result<Vec<Entry>, Vec<Fault>>;
-
 /// More than this is nobody's list of users.
 const MOST_BYTES: u64 = 256 * 1024 * 1024;
-
-/// Lines that are told of; whoever has more wrong mends these first.
-const MOST_FAULTS: usize = 50;
 
 pub fn run(command: &Command, effective: Effective) -> Done {
     let (from, read): (&From, fn(&str) -> Read) = match command {
@@ -80,34 +79,24 @@ pub fn run(command: &Command, effective: Effective) -> Done {
         Command::Json(from) => (from, json::read),
         Command::AutheliaClients(from) => return run_clients(from, effective),
     };
-    let file = &from.file;
-    let text = text(file)?;
-    let entries =
-        read(text.trim_start_matches('\u{feff}')).map_err(|faults| told(file, &faults))?;
-    if entries.is_empty() {
-        return Err(format!("{}: there is no user in it", file.display()).into());
-    }
-    with_app(effective, async |app| import(app, from, entries).await)
+    let read = read(&text(&from.file)?).or_nothing(&from.file, "user")?;
+    with_app(effective, async |app| import(app, from, read).await)
 }
 
 fn run_clients(from: &FromClients, effective: Effective) -> Done {
     let file = &from.file;
-    let text = text(file)?;
-    let read = authelia_clients::read(text.trim_start_matches('\u{feff}'));
-    let (entries, left_out) = read.map_err(|faults| told(file, &faults))?;
-    let count = entries.len();
-    if count == 0 {
-        return Err(format!("{}: there is no client in it", file.display()).into());
-    }
+    let read = authelia_clients::read(&text(file)?).or_nothing(file, "client")?;
+    let count = counted(read.entries.len(), "application");
     with_app(effective, async |app| {
-        let added = imported::import(app, &Actor::operator(), entries, from.dry_run).await?;
-        added.map_err(|faults| told(file, &faults))?;
-        for Fault { line, text } in left_out {
-            output::err(&format!("{}:{line}: {text} is not taken", file.display()));
+        let dry_run = from.dry_run || !read.faults.is_empty();
+        let done = imported::import(app, &Actor::operator(), read.entries, dry_run).await?;
+        all_right(file, read.faults, done)?;
+        for Fault { line, text } in read.left_out {
+            output::err(&format!("{}:{line}: {text}", file.display()));
         }
         output::say(&match from.dry_run {
-            true => format!("{count} applications would be added. Nothing was changed."),
-            false => format!("Added {count} applications."),
+            true => format!("{count} would be added. Nothing was changed."),
+            false => format!("Added {count}."),
         })
     })
 }
@@ -120,10 +109,15 @@ fn text(file: &Path) -> Result<String, String> {
     if size > MOST_BYTES {
         return Err(failed("has more than 256 MiB".to_owned()));
     }
-    fs::read_to_string(file).map_err(|error| failed(error.to_string()))
+    let text = fs::read_to_string(file).map_err(|error| failed(error.to_string()))?;
+    Ok(match text.strip_prefix('\u{feff}') {
+        Some(rest) => rest.to_owned(),
+        None => text,
+    })
 }
 
-async fn import(app: &App, from: &From, mut entries: Vec<Entry>) -> Done {
+async fn import(app: &App, from: &From, read: Read) -> Done {
+    let mut entries = read.entries;
     let untrusted = if from.trust {
         0
     } else {
@@ -133,14 +127,21 @@ async fn import(app: &App, from: &From, mut entries: Vec<Entry>) -> Done {
         ProgressStyle::with_template("{bar:40} {human_pos} of {human_len} users, {eta} left")?;
     let bar = ProgressBar::new(entries.len() as u64).with_style(style);
     let (actor, progress) = (Actor::operator(), |done| bar.set_position(done));
-    let imported = users::import(app, &actor, entries, from.dry_run, &progress).await;
+    let dry_run = from.dry_run || !read.faults.is_empty();
+    let imported = users::import(app, &actor, entries, dry_run, &progress).await;
     bar.finish_and_clear();
-    let added = imported?.map_err(|faults| told(&from.file, &faults))?;
+    let added = all_right(&from.file, read.faults, imported?)?;
     report(&added, from.dry_run)?;
     if untrusted > 0 {
         output::err(&format!(
-            "{untrusted} users are admins or have confirmed addresses in the file; that is taken with --trust alone."
+            "Of {} it is not taken who is an admin or has a confirmed address: that needs --trust.",
+            counted(untrusted, "user")
         ));
+    }
+    if !from.dry_run && added.iter().any(|user| user.is_dear) {
+        output::err(
+            "Restart the server if it runs: at its start it learns how long hashes of other programs take.",
+        );
     }
     Ok(())
 }
@@ -162,6 +163,7 @@ fn report(added: &[Added], dry_run: bool) -> Done {
             line,
             username,
             link,
+            ..
         } = user;
         if let Some(link) = link {
             let how = if dry_run {
@@ -174,37 +176,9 @@ fn report(added: &[Added], dry_run: bool) -> Done {
             ))?;
         }
     }
-    let count = added.len();
+    let count = counted(added.len(), "user");
     output::say(&match dry_run {
-        true => format!("{count} users would be added. Nothing was changed."),
-        false => format!("Added {count} users."),
+        true => format!("{count} would be added. Nothing was changed."),
+        false => format!("Added {count}."),
     })
-}
-
-/// Each line that is wrong, as far as a person reads on.
-fn told(file: &Path, faults: &[Fault]) -> String {
-    let lines = faults.iter().take(MOST_FAULTS);
-    let mut text: String = lines
-        .map(|Fault { line, text }| format!("{}:{line}: {text}\n", file.display()))
-        .collect();
-    if faults.len() > MOST_FAULTS {
-        text += &format!("and {} more\n", faults.len() - MOST_FAULTS);
-    }
-    text + "nothing was imported"
-}
-
-/// The users, unless some line is wrong.
-fn all_or_none(lines: impl Iterator<Item = Result<Entry, Fault>>) -> Read {
-    let (mut entries, mut faults) = (Vec::new(), Vec::new());
-    for line in lines {
-        match line {
-            Ok(entry) => entries.push(entry),
-            Err(fault) => faults.push(fault),
-        }
-    }
-    if faults.is_empty() {
-        Ok(entries)
-    } else {
-        Err(faults)
-    }
 }
