@@ -101,7 +101,7 @@ mod tests {
         for template in TEMPLATES {
             let mut client = Client::new(template.title, Vec::new());
             template.apply(&mut client, "https://app.example.com");
-            assert_eq!(client.fault(false), None, "{}", template.name);
+            assert_eq!(client.faults(false), [], "{}", template.name);
         }
     }
 
