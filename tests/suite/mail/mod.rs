@@ -140,13 +140,13 @@ async fn rst_03_a_link_is_good_for_half_an_hour() {
 }
 
 #[rocket::async_test]
-async fn rst_03_of_fifty_who_come_with_one_link_at_once_one_sets_the_password() {
+async fn rst_03_of_a_hundred_who_come_with_one_link_at_once_one_sets_the_password() {
     let Some(server) = MailServer::start() else {
         return;
     };
     let app = with_alice(&server).await;
     let link = reset_link(&app, &server).await;
-    let tries = (0..50).map(|n| {
+    let tries = (0..100).map(|n| {
         let (app, link) = (&app, &link);
         async move {
             choose(app, link, &format!("a password of try number {n}"))

@@ -21,6 +21,7 @@ mod keys;
 mod kill;
 mod kill_factors;
 mod kill_grants;
+mod kill_resets;
 mod litestream;
 mod load;
 mod logs;
