@@ -1,23 +1,26 @@
 //! What becomes of a browser that an application sends: it goes back with a code or an error, or stays for a page of ours.
 
-use std::time::Duration;
+mod fault;
+mod first;
 
 use rocket::http::Status;
 use uuid::Uuid;
 
-use super::claims::{SCOPES, TWO_FACTORS, Told};
+use super::claims::{SCOPES, Told};
 use super::clients::{Client, Consent};
 use super::grants::{self, Asked};
 use super::params::Params;
 use super::redirect_uri::is_local;
 use super::{issuer, keys, learning, store};
 use crate::foundation::app::App;
-use crate::foundation::clock::Timestamp;
 use crate::foundation::error::Error;
-use crate::people::users::User;
-use crate::sessions::{CurrentSession, Methods};
+use crate::sessions::CurrentSession;
 use crate::web::return_to::MOST_WAY_BYTES;
-use crate::web::{Device, Refusal, with_query};
+use crate::web::{Device, Refusal};
+use fault::fault;
+use first::{First, comes_first};
+
+pub(super) use first::{Due, due};
 
 /// Where a browser goes next.
 pub enum Step {
@@ -47,12 +50,6 @@ pub enum Decision {
     Allowed,
     Denied,
 }
-
-/// Longer than any user name or address of mail.
-const MOST_HINT_BYTES: usize = 320;
-
-/// What was asked for at that time; a proof from then on is new enough.
-const SINCE: &str = "vestibule_since";
 
 /// An answer to the application.
 struct Back<'a> {
@@ -215,167 +212,6 @@ pub(super) fn granted(client: &Client, mut scopes: Vec<&str>, has_agreed: bool) 
     let may_go_on = client.offline_access || has_agreed || client.consent != Consent::Never;
     scopes.retain(|scope| *scope != "offline_access" || may_go_on);
     scopes.join(" ")
-}
-
-type Fault = (&'static str, String);
-
-/// What is wrong with a request, in the words of RFC 6749 and OpenID Connect.
-fn fault(client: &Client, params: &Params, redirect_uri: &str) -> Option<Fault> {
-    let invalid = |text: &str| Some(("invalid_request", text.to_owned()));
-    if let Some(name) = params.doubled() {
-        return invalid(&format!("{name} is there twice"));
-    }
-    for (name, error) in [
-        ("request", "request_not_supported"),
-        ("request_uri", "request_uri_not_supported"),
-        ("registration", "registration_not_supported"),
-    ] {
-        if params.get(name).is_some() {
-            return Some((error, format!("{name} is not taken")));
-        }
-    }
-    match params.get("response_type") {
-        Some("code") => {}
-        None => return invalid("response_type is missing"),
-        Some(_) => {
-            return Some((
-                "unsupported_response_type",
-                "response_type is code".to_owned(),
-            ));
-        }
-    }
-    if params
-        .get("response_mode")
-        .is_some_and(|mode| mode != "query")
-    {
-        return invalid("response_mode is query");
-    }
-    if params
-        .get("max_age")
-        .is_some_and(|age| age.parse::<u32>().is_err())
-    {
-        return invalid("max_age is a number of seconds");
-    }
-    let prompts = params.get("prompt").unwrap_or_default();
-    if prompts.split_whitespace().count() > 1 && Told::is_asked(prompts, "none") {
-        return invalid("prompt=none stands alone");
-    }
-    if params.get("nonce").is_some_and(|nonce| nonce.len() > 1_024) {
-        return invalid("nonce is too long");
-    }
-    let is_challenge = |text: &str| {
-        text.len() == 43
-            && text
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
-    };
-    match (
-        params.get("code_challenge"),
-        params.get("code_challenge_method"),
-    ) {
-        (Some(challenge), Some("S256")) if is_challenge(challenge) => None,
-        (Some(_), Some("S256")) => invalid("code_challenge is no SHA-256 in base64url"),
-        (Some(_), _) => invalid("code_challenge_method is S256"),
-        (None, Some(_)) => invalid("code_challenge is missing"),
-        (None, None) if client.pkce || client.is_public() || is_local(redirect_uri) => {
-            invalid("code_challenge is missing (PKCE)")
-        }
-        (None, None) if params.get("nonce").is_none() && params.get("state").is_none() => {
-            invalid("without PKCE, nonce or state is needed")
-        }
-        (None, None) => None,
-    }
-}
-
-/// A page of ours that comes first.
-enum First {
-    SignIn(String),
-    More(String),
-}
-
-fn comes_first(
-    app: &App,
-    params: &Params,
-    client: &Client,
-    prompts: &[&str],
-    hinted: Option<String>,
-    current: Option<&CurrentSession>,
-) -> Option<First> {
-    let now = app.clock.now();
-    let since = params.get(SINCE).and_then(|since| since.parse().ok());
-    let since = since
-        .map(Timestamp::from_micros)
-        .filter(|since| *since <= now);
-    let asked_at = since.unwrap_or(now).unix_micros().to_string();
-    let again = format!(
-        "/oauth/authorize?{}",
-        params.to_query(Some((SINCE, &asked_at)))
-    );
-    let login = |name: &str| {
-        with_query(
-            "/login",
-            &[
-                ("rd", Some(&again)),
-                (name, Some(if name == "factor" { "two" } else { "1" })),
-            ],
-        )
-    };
-    let Some(current) = current else {
-        let hint = params
-            .get("login_hint")
-            .filter(|hint| hint.len() <= MOST_HINT_BYTES);
-        let way = with_query("/login", &[("rd", Some(&again)), ("hint", hint)]);
-        return Some(First::SignIn(way));
-    };
-    let (session, user) = (&current.session, &current.user);
-    if hinted.is_some_and(|hinted| hinted != user.id.to_string()) {
-        return Some(First::SignIn(login("switch")));
-    }
-    let is_anew = since.is_some_and(|since| session.authenticated_at >= since);
-    let max_age = params
-        .get("max_age")
-        .and_then(|age| age.parse().ok())
-        .map(Duration::from_secs);
-    let is_old =
-        max_age.is_some_and(|age| now > session.authenticated_at.plus(age) || age.is_zero());
-    let wants_anew = prompts.contains(&"login") || prompts.contains(&"select_account");
-    if (is_old || wants_anew) && !is_anew {
-        return Some(First::SignIn(login("fresh")));
-    }
-    let two = client.two_factors
-        || Told::is_asked(params.get("acr_values").unwrap_or_default(), TWO_FACTORS);
-    let way = match due(app, user, session.methods, session.trusted, two)? {
-        Due::TwoFactors => login("factor"),
-        Due::SecondFactor | Due::NewPassword => with_query("/login", &[("rd", Some(&again))]),
-    };
-    Some(First::More(way))
-}
-
-/// What a user who is signed in does first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Due {
-    /// The application asks for two factors.
-    TwoFactors,
-    /// The user has a second factor, or has to set one up.
-    SecondFactor,
-    NewPassword,
-}
-
-pub(super) fn due(
-    app: &App,
-    user: &User,
-    methods: Methods,
-    trusted: bool,
-    two: bool,
-) -> Option<Due> {
-    let required = &app.settings.second_factor.required;
-    if two && !methods.is_two_factor() {
-        Some(Due::TwoFactors)
-    } else if methods.lack_second_factor(trusted, user, required) {
-        Some(Due::SecondFactor)
-    } else {
-        user.must_change_password.then_some(Due::NewPassword)
-    }
 }
 
 /// The user that a hint names, if this client had it from here.
