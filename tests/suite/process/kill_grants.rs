@@ -5,10 +5,10 @@ use std::thread;
 use std::time::Duration;
 
 use super::application::Application;
-use super::{Machine, Server};
+use super::{Machine, Server, wait_for};
 use crate::support::Answer;
 
-/// Kills at moments over all that a request takes.
+/// Kills at moments over what a request takes; the last one after its answer, however slow the machine is.
 const ROUNDS: u64 = 20;
 
 struct Killed {
@@ -41,7 +41,11 @@ impl Killed {
         let this = &*self;
         let answer = thread::scope(|scope| {
             let asking = scope.spawn(|| catch_unwind(AssertUnwindSafe(|| ask(this))).ok());
-            thread::sleep(Duration::from_micros(400 * round));
+            if round + 1 == ROUNDS {
+                wait_for("an answer", || asking.is_finished().then_some(()));
+            } else {
+                thread::sleep(Duration::from_micros(400 * round));
+            }
             running.kill();
             asking.join().expect("an end")
         });

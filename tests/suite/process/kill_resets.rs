@@ -4,9 +4,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 use std::time::Duration;
 
-use super::Machine;
+use super::{Machine, wait_for};
 
-/// Kills at moments over all that a reset takes.
+/// Kills at moments over what a reset takes; the last one after its answer, however slow the machine is.
 const ROUNDS: u64 = 12;
 
 #[test]
@@ -31,7 +31,11 @@ fn flt_01_rst_03_a_reset_during_which_the_process_is_killed_is_done_or_is_not() 
                     .status
             };
             let choosing = scope.spawn(move || catch_unwind(AssertUnwindSafe(choose)).ok());
-            thread::sleep(Duration::from_millis(12 * round));
+            if round + 1 == ROUNDS {
+                wait_for("an answer", || choosing.is_finished().then_some(()));
+            } else {
+                thread::sleep(Duration::from_millis(12 * round));
+            }
             running.kill();
             choosing.join().expect("an end")
         });
