@@ -94,7 +94,10 @@ pub async fn set_icon(
     let mut tx = app.db.begin().await?;
     store::delete(&mut tx, owner).await?;
     if let Some(icon) = icon {
-        store::insert(&mut tx, Uuid::now_v7(), owner, icon).await?;
+        let is_there = store::insert(&mut tx, Uuid::now_v7(), owner, icon).await?;
+        if !is_there {
+            return Ok(());
+        }
     }
     let (event, detail) = match owner {
         Owner::Client(_) => (Event::ClientChange, format!("icon of {name}")),

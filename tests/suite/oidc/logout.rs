@@ -107,6 +107,18 @@ async fn oid_08_a_hint_of_another_session_asks() {
     }
 }
 
+/// An application that is told of the end of sessions, and where it hears it.
+async fn with_back_channel() -> (TestApp, RelyingParty, TcpListener) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let uri = format!("http://{}/out", listener.local_addr().expect("an address"));
+    let app = TestApp::start().await;
+    let register = register(&app, "Grafana", |client| {
+        client.back_channel_uri = Some(uri)
+    });
+    let party = register.await;
+    (app, party, listener)
+}
+
 /// Takes one request, answers with a status, and gives its body.
 pub fn listen(listener: TcpListener, status: u16) -> std::thread::JoinHandle<String> {
     std::thread::spawn(move || {
@@ -136,14 +148,8 @@ pub fn listen(listener: TcpListener, status: u16) -> std::thread::JoinHandle<Str
 
 #[rocket::async_test]
 async fn backchannel_rp_initiated_logout() {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let uri = format!("http://{}/out", listener.local_addr().expect("an address"));
+    let (app, party, listener) = with_back_channel().await;
     let again = listener.try_clone().expect("a clone");
-    let app = TestApp::start().await;
-    let party = register(&app, "Grafana", |client| {
-        client.back_channel_uri = Some(uri)
-    })
-    .await;
     let mut browser = app.signed_in("alice").await;
     let tokens = party.tokens(&app, &mut browser, &[]).await;
     browser.post("/logout", &[]).await;
@@ -177,14 +183,8 @@ async fn backchannel_rp_initiated_logout() {
 
 #[rocket::async_test]
 async fn atk_25_a_session_that_has_ended_names_whom_that_was_told_in_vain() {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let uri = format!("http://{}/out", listener.local_addr().expect("an address"));
+    let (app, party, listener) = with_back_channel().await;
     let again = listener.try_clone().expect("a clone");
-    let app = TestApp::start().await;
-    let party = register(&app, "Grafana", |client| {
-        client.back_channel_uri = Some(uri)
-    })
-    .await;
     let mut browser = app.signed_in("alice").await;
     party.tokens(&app, &mut browser, &[]).await;
     let mut admin = app.admin().await;
@@ -208,13 +208,7 @@ async fn atk_25_a_session_that_has_ended_names_whom_that_was_told_in_vain() {
 
 #[rocket::async_test]
 async fn who_is_not_told_after_some_tries_is_named_to_the_doctor() {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let uri = format!("http://{}/out", listener.local_addr().expect("an address"));
-    let app = TestApp::start().await;
-    let party = register(&app, "Grafana", |client| {
-        client.back_channel_uri = Some(uri);
-    })
-    .await;
+    let (app, party, listener) = with_back_channel().await;
     let mut browser = app.signed_in("alice").await;
     party.tokens(&app, &mut browser, &[]).await;
     browser.post("/logout", &[]).await;

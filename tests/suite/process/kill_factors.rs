@@ -1,18 +1,11 @@
 //! The process is killed while recovery codes are used: what was used stays used.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::thread;
 use std::time::Duration;
 
 use vestibule::Clock;
 
-use super::Machine;
+use super::{Machine, killed_under};
 use crate::support::{Authenticator, PASSWORD};
-
-/// The status of a whole answer; none if the server is gone.
-fn answered(ask: impl FnOnce() -> u16) -> Option<u16> {
-    catch_unwind(AssertUnwindSafe(ask)).ok()
-}
 
 #[test]
 fn flt_01_a_recovery_code_whose_use_was_answered_stays_used_though_the_process_is_killed() {
@@ -33,18 +26,11 @@ fn flt_01_a_recovery_code_whose_use_was_answered_stays_used_though_the_process_i
         let mut again = machine.anonymous();
         again.sign_in("alice", PASSWORD);
         let running = server.take().expect("a server");
-        let post = code.clone();
-        let asking = thread::spawn(move || {
-            let status = answered(|| {
-                browser
-                    .post("/login/code", &[("recovery_code", &post)])
-                    .status
-            });
-            (status, browser)
+        let after = Some(Duration::from_micros(400 * round));
+        let status = killed_under(running, after, || {
+            let fields = [("recovery_code", code.as_str())];
+            browser.post("/login/code", &fields).status
         });
-        thread::sleep(Duration::from_micros(400 * round));
-        running.kill();
-        let (status, mut browser) = asking.join().expect("an end");
         server = Some(machine.start());
         let second = again.post("/login/code", &[("recovery_code", code)]).status;
         if status == Some(303) {

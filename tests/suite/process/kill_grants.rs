@@ -1,11 +1,9 @@
 //! The process is killed while codes are exchanged and tokens are rotated: what was answered stays so.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::thread;
 use std::time::Duration;
 
 use super::application::Application;
-use super::{Machine, Server, wait_for};
+use super::{Machine, Server, killed_under};
 use crate::support::Answer;
 
 /// Kills at moments over what a request takes; the last one after its answer, however slow the machine is.
@@ -39,16 +37,8 @@ impl Killed {
     fn under(&mut self, round: u64, ask: impl FnOnce(&Self) -> Answer + Send) -> Option<Answer> {
         let running = self.server.take().expect("a server");
         let this = &*self;
-        let answer = thread::scope(|scope| {
-            let asking = scope.spawn(|| catch_unwind(AssertUnwindSafe(|| ask(this))).ok());
-            if round + 1 == ROUNDS {
-                wait_for("an answer", || asking.is_finished().then_some(()));
-            } else {
-                thread::sleep(Duration::from_micros(400 * round));
-            }
-            running.kill();
-            asking.join().expect("an end")
-        });
+        let after = (round + 1 < ROUNDS).then(|| Duration::from_micros(400 * round));
+        let answer = killed_under(running, after, || ask(this));
         self.server = Some(self.machine.start());
         answer
     }

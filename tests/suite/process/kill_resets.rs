@@ -1,10 +1,8 @@
 //! The process is killed while a password is chosen by a link: it is the new one and the link is spent, or nothing happened.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::thread;
 use std::time::Duration;
 
-use super::{Machine, wait_for};
+use super::{Machine, killed_under};
 
 /// Kills at moments over what a reset takes; the last one after its answer, however slow the machine is.
 const ROUNDS: u64 = 12;
@@ -23,21 +21,10 @@ fn flt_01_rst_03_a_reset_during_which_the_process_is_killed_is_done_or_is_not() 
             format!("the password of round {round}"),
         );
         let running = server.take().expect("a server");
-        let answer = thread::scope(|scope| {
-            let choose = || {
-                machine
-                    .anonymous()
-                    .post(&page, &[("new_password", &new)])
-                    .status
-            };
-            let choosing = scope.spawn(move || catch_unwind(AssertUnwindSafe(choose)).ok());
-            if round + 1 == ROUNDS {
-                wait_for("an answer", || choosing.is_finished().then_some(()));
-            } else {
-                thread::sleep(Duration::from_millis(12 * round));
-            }
-            running.kill();
-            choosing.join().expect("an end")
+        let after = (round + 1 < ROUNDS).then(|| Duration::from_millis(12 * round));
+        let answer = killed_under(running, after, || {
+            let mut browser = machine.anonymous();
+            browser.post(&page, &[("new_password", &new)]).status
         });
         server = Some(machine.start());
         let by = |password: &str| machine.anonymous().sign_in("alice", password).status;

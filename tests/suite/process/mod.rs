@@ -39,6 +39,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -536,6 +537,23 @@ impl Browser {
         drop(pairs);
         answer
     }
+}
+
+/// The answer to a request under which the server is killed after so long, if a whole one came; without a time, after the answer.
+pub fn killed_under<T: Send>(
+    server: Server,
+    after: Option<Duration>,
+    ask: impl FnOnce() -> T + Send,
+) -> Option<T> {
+    thread::scope(|scope| {
+        let asking = scope.spawn(|| catch_unwind(AssertUnwindSafe(ask)).ok());
+        match after {
+            Some(after) => thread::sleep(after),
+            None => wait_for("an answer", || asking.is_finished().then_some(())),
+        }
+        server.kill();
+        asking.join().expect("an end")
+    })
 }
 
 /// Sends bytes and reads all that comes back, until the server closes.
